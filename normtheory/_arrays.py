@@ -1,0 +1,204 @@
+"""The door of every public function: which array library came in, and is the input usable?
+
+The written rule. Accepted are floating-point arrays of numpy, JAX and PyTorch, in float32 or float64,
+all of one library and one dtype where they are vectors. Python numbers count as scalars. Refused with a
+TypeError are integer, complex and half-precision arrays, and lists: cast them first, so that nobody
+computes in a precision they did not choose. Values are inspected wherever they can be; inside ``jax.jit``
+or ``torch.func.vmap`` they cannot, and a row that would have been refused comes back as NaN, in that row alone.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import array_api_compat as compat
+import numpy as np
+
+Array = Any  # a numpy, JAX or PyTorch array
+"""Annotation of values that may belong to any of the three libraries."""
+
+_FLOATS = ("float32", "float64")
+
+
+def _library(x: Array) -> str | None:
+    if compat.is_numpy_array(x):
+        return "numpy"
+    if compat.is_jax_array(x):
+        return "JAX"
+    if compat.is_torch_array(x):
+        return "PyTorch"
+    return None
+
+
+def _dtype_name(x: Array) -> str:
+    return str(x.dtype).removeprefix("torch.")
+
+
+def _require_float(name: str, x: Array) -> None:
+    """Raise TypeError unless ``x`` is an array of float32 or float64."""
+    if _library(x) is None:
+        hint = "; wrap it in numpy.asarray(..., dtype=float)" if isinstance(x, list | tuple) else ""
+        raise TypeError(
+            f"{name}: expected a numpy, JAX or PyTorch array, got {type(x).__name__}{hint}"
+        )
+    if _dtype_name(x) not in _FLOATS:
+        raise TypeError(f"{name}: expected float32 or float64, got {_dtype_name(x)}; cast it first")
+
+
+def constant(x: Array) -> Array:
+    """Return ``x`` with its derivative cut: the power-of-two scales below are not differentiated."""
+    if compat.is_jax_array(x):
+        from jax import lax
+
+        return lax.stop_gradient(x)
+    return x.detach() if compat.is_torch_array(x) else x
+
+
+def concrete(x: Array) -> np.ndarray | None:
+    """Return the values as numpy, or None where they can't be seen (a traced JAX or vmapped PyTorch array)."""
+    if compat.is_jax_array(x):
+        import jax
+
+        return None if isinstance(x, jax.core.Tracer) else np.asarray(x)
+    if compat.is_torch_array(x):
+        import torch
+
+        if torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(x):
+            return None
+        return x.detach().cpu().numpy()
+    return np.asarray(x)
+
+
+def _row_name(index: tuple[int, ...]) -> str:
+    if not index:
+        return ""
+    return f" row {index[0]}" if len(index) == 1 else f" row {tuple(int(i) for i in index)}"
+
+
+def _first_row(bad: np.ndarray) -> tuple[int, ...]:
+    return tuple(int(i) for i in np.argwhere(bad)[0])
+
+
+def check_rows(name: str, x: Array, *, allow_zero: bool = False) -> None:
+    """Raise ValueError naming the first row of ``x`` that is not finite or, unless allowed, zero."""
+    values = concrete(x)
+    if values is None:
+        return
+    bad = ~np.isfinite(values).all(axis=-1)
+    if bad.any():
+        raise ValueError(f"{name}{_row_name(_first_row(bad))} is not finite")
+    zero = ~values.any(axis=-1)
+    if not allow_zero and zero.any():
+        raise ValueError(
+            f"{name}{_row_name(_first_row(zero))} is zero: a zero vector has no direction"
+        )
+
+
+def vectors(*, allow_zero: tuple[str, ...] = (), **named: Array) -> tuple[Any, list[Array]]:
+    """Check arrays of vectors, shape (..., d), and broadcast them against each other.
+
+    Args:
+        allow_zero: names of the arguments whose rows may be zero.
+        **named: the arguments, under the names the user knows them by.
+
+    Returns:
+        The array namespace, and the arrays with one common shape.
+
+    Raises:
+        TypeError: not an array, not float32 or float64, or several libraries or dtypes.
+        ValueError: no axis of components, shapes that don't fit, a zero or non-finite row (which one is said).
+    """
+    for name, x in named.items():
+        _require_float(name, x)
+        if x.ndim == 0 or x.shape[-1] == 0:
+            raise ValueError(
+                f"{name}: expected vectors of shape (..., d) with d >= 1, got shape {tuple(x.shape)}"
+            )
+    (first, x), *others = named.items()
+    for name, other in others:
+        if _library(other) != _library(x):
+            raise TypeError(
+                f"{first} is a {_library(x)} array and {name} a {_library(other)} array: expected one library"
+            )
+        if other.dtype != x.dtype:
+            raise TypeError(
+                f"{first} is {_dtype_name(x)} and {name} is {_dtype_name(other)}: expected one dtype"
+            )
+        if other.shape[-1] != x.shape[-1]:
+            raise ValueError(
+                f"{first} has shape {tuple(x.shape)} and {name} has shape {tuple(other.shape)}: "
+                f"expected the same number of components on the last axis"
+            )
+    for name, x in named.items():
+        check_rows(name, x, allow_zero=name in allow_zero)
+    xp = compat.array_namespace(*named.values())
+    try:
+        return xp, list(xp.broadcast_arrays(*named.values()))
+    except (ValueError, RuntimeError) as error:
+        shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in named.items())
+        raise ValueError(f"the leading axes do not broadcast: {shapes}") from error
+
+
+def scalars(**named: Array) -> tuple[Any, list[Array]]:
+    """Read arguments that are numbers or arrays of numbers (angles, norms, rates).
+
+    Python and numpy scalars take the library and dtype of the arrays that come with them; with none, float64
+    numpy.
+
+    Returns:
+        The array namespace, and the arguments as arrays that broadcast (not yet broadcast).
+
+    Raises:
+        TypeError: an argument that is neither a number nor a float32 or float64 array, or several libraries.
+    """
+    arrays = {}
+    for name, x in named.items():
+        if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):
+            _require_float(name, x)
+            arrays[name] = x
+        elif isinstance(x, np.complexfloating):
+            raise TypeError(f"{name}: expected a real number, got {x!r}")
+    libraries = {_library(x) for x in arrays.values()}
+    if len(libraries) > 1:
+        kinds = ", ".join(f"{name} {_library(x)}" for name, x in arrays.items())
+        raise TypeError(f"expected arrays of one library, got {kinds}")
+    xp = compat.array_namespace(*arrays.values()) if arrays else compat.array_namespace(np.empty(0))
+    dtype = xp.result_type(*arrays.values()) if arrays else xp.float64
+    return xp, [
+        arrays[name] if name in arrays else xp.asarray(float(x), dtype=dtype)
+        for name, x in named.items()
+    ]
+
+
+def check_values(name: str, x: Array, *, above: float = -math.inf, least: float = -math.inf,
+                 most: float = math.inf) -> None:
+    """Raise ValueError unless every value is finite, > ``above``, >= ``least`` and <= ``most``."""
+    values = concrete(x)
+    if values is None:
+        return
+    bad = ~(np.isfinite(values) & (values > above) & (values >= least) & (values <= most))
+    if not bad.any():
+        return
+    index = _first_row(bad)
+    rules = []
+    if above > -math.inf:
+        rules.append(f"> {above:g}")
+    if least > -math.inf:
+        rules.append(f">= {least:g}")
+    if most < math.inf:
+        rules.append(f"<= {most:.6g}")
+    wanted = " and ".join(["a finite number", *rules])
+    where = f" at index {index[0] if len(index) == 1 else index}" if index else ""
+    raise ValueError(f"{name}: expected {wanted}, got {values[index]!s}{where}")
+
+
+def power_of_two(xp: Any, x: Array) -> Array:
+    """Return the largest power of two not above ``x`` > 0, exactly; 1 where ``x`` is 0.
+
+    Dividing by it is exact, so a vector of any norm can be brought near 1 without a rounding. ``ldexp`` would
+    need 2**1024 or an inexact ``exp2`` at the ends of the range.
+    """
+    x = xp.where(x == 0, xp.ones_like(x), constant(x))
+    mantissa, _ = xp.frexp(x)
+    return x / (2 * mantissa)

@@ -1,0 +1,193 @@
+"""Points on a hypersphere: how to draw them, and the projection onto the tangent space.
+
+Random draws take a ``numpy.random.Generator``, so the same seed gives the same points.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from normtheory._arrays import Array, power_of_two, vectors
+
+
+def scaled(xp: Any, x: Array) -> tuple[Array, Array]:
+    """Split vectors (..., d) into entries within (-2, 2) and a power of two (..., 1), exactly.
+
+    Squares of the entries neither overflow nor, where it matters, underflow: norms of 1e±300 work in float64.
+    """
+    scale = power_of_two(xp, xp.max(xp.abs(x), axis=-1, keepdims=True))
+    return x / scale, scale
+
+
+def dot(xp: Any, x: Array, y: Array) -> Array:
+    """Inner product over the last axis, which is kept."""
+    return xp.sum(x * y, axis=-1, keepdims=True)
+
+
+def _split(xp: Any, x: Array, bits: int) -> tuple[Array, Array]:
+    """Write x, |x| < 2, as head + tail, exactly, where the head has ``bits`` fractional bits.
+
+    Rounding to a fixed point needs no product to be rounded, unlike Dekker's (1971) splitting, so a compiler
+    that contracts a product and a sum into one operation can't break it.
+    """
+    head = xp.round(x * 2.0**bits) / 2.0**bits
+    return head, x - head
+
+
+def reject(xp: Any, v: Array, z: Array) -> Array:
+    """The part of v orthogonal to z, for vectors (..., d) that went through :func:`scaled`.
+
+    Two ideas make it accurate relative to itself, however parallel the two are. v - k z is formed with products
+    of half-length factors, which are exact, so that only the last subtraction rounds. And k carries an error of
+    its own, so the little that is left along z is projected out a second time: twice is enough (Parlett 1998,
+    section 6.9, who credits Kahan).
+    """
+    half = 25 if xp.finfo(v.dtype).bits == 64 else 11
+    square = dot(xp, z, z)
+    k = dot(xp, z, v) / square
+    k_scale = power_of_two(xp, xp.abs(k))
+    k_head, k_tail = (part * k_scale for part in _split(xp, k / k_scale, half))
+    z_head, z_tail = _split(xp, z, half)
+    rest = ((v - k_head * z_head) - k_head * z_tail) - k_tail * z
+    return rest - dot(xp, z, rest) / square * z
+
+
+def tangent_projection(z: Array, v: Array) -> Array:
+    """Project onto the tangent space of the sphere at the direction of ``z``: v minus its part along z.
+
+    P_z v = v - (ẑ·v) ẑ with ẑ = z/‖z‖.
+
+    Args:
+        z: points, shape (..., d), nonzero; numpy, JAX or PyTorch, float32 or float64.
+        v: vectors of the same kind and dtype, shape (..., d); may be zero. Leading axes broadcast.
+
+    Returns:
+        P_z v, the broadcast shape (..., d), same kind and dtype. Accurate to a few eps relative to its own
+        length while the angle between z and v is above eps.
+
+    Raises:
+        TypeError: integers, half precision, lists, or two libraries or dtypes.
+        ValueError: shapes that don't fit, a zero row of z, a non-finite row; the row is named. Where values can't
+            be inspected (under ``jax.jit``) such a row gives NaN, and only that row.
+
+    Example:
+        >>> import numpy as np
+        >>> tangent_projection(np.array([2.0, 0.0]), np.array([3.0, 4.0]))
+        array([0., 4.])
+    """
+    xp, (z, v) = vectors(z=z, v=v, allow_zero=("v",))
+    z, _ = scaled(xp, z)
+    v, v_scale = scaled(xp, v)
+    return reject(xp, v, z) * v_scale
+
+
+def _check_draw(n: int, dimension: int, least: int) -> None:
+    for name, value, low in (("n", n, 1), ("dimension", dimension, least)):
+        if not isinstance(value, int | np.integer) or value < low:
+            raise ValueError(f"{name}: expected an integer >= {low}, got {value!r}")
+
+
+def uniform(rng: np.random.Generator, n: int, dimension: int) -> np.ndarray:
+    """Draw n points uniformly on the unit sphere of R^dimension.
+
+    Args:
+        rng: source of randomness.
+        n: number of points.
+        dimension: d >= 1.
+
+    Returns:
+        float64, shape (n, d), unit rows.
+
+    Raises:
+        ValueError: n or dimension below 1 or not an integer.
+    """
+    _check_draw(n, dimension, 1)
+    z = rng.standard_normal((n, dimension))
+    return z / np.linalg.norm(z, axis=-1, keepdims=True)
+
+
+def von_mises_fisher(
+    rng: np.random.Generator, n: int, mean: np.ndarray, concentration: float
+) -> np.ndarray:
+    """Draw n points from the von Mises-Fisher distribution, density ∝ exp(concentration · m̂·x).
+
+    Args:
+        rng: source of randomness.
+        n: number of points.
+        mean: mean direction, shape (d,), d >= 2, nonzero; its length does not matter.
+        concentration: kappa > 0, dimensionless.
+
+    Returns:
+        float64, shape (n, d), unit rows.
+
+    Raises:
+        ValueError: a bad n, mean or concentration.
+    """
+    mean = np.asarray(mean, dtype=np.float64)
+    if mean.ndim != 1 or not np.isfinite(mean).all() or not mean.any():
+        raise ValueError(f"mean: expected a finite nonzero vector of shape (d,), got {mean!r}")
+    _check_draw(n, mean.shape[0], 2)
+    if not (np.isfinite(concentration) and concentration > 0):
+        raise ValueError(f"concentration: expected a finite number > 0, got {concentration!r}")
+    from scipy.stats import vonmises_fisher  # here: scipy.stats takes half a second to import
+
+    unit = mean / np.linalg.norm(mean)
+    return np.atleast_2d(vonmises_fisher(unit, concentration).rvs(n, random_state=rng))
+
+
+def pairs_at_angle(
+    rng: np.random.Generator, angle: float | np.ndarray, dimension: int, n: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw pairs of unit vectors at given angles, otherwise uniformly.
+
+    Args:
+        rng: source of randomness.
+        angle: radians in [0, pi], a number or shape (n,).
+        dimension: d >= 2.
+        n: number of pairs; needed where ``angle`` is a number.
+
+    Returns:
+        Two float64 arrays (n, d) of unit rows, the i-th rows ``angle[i]`` apart, to rounding.
+
+    Raises:
+        ValueError: an angle outside [0, pi], a bad n or dimension.
+    """
+    angle = np.asarray(angle, dtype=np.float64)
+    if not ((angle >= 0) & (angle <= np.pi)).all():
+        raise ValueError(f"angle: expected radians in [0, pi], got {angle!r}")
+    if angle.ndim == 0 and n is None:
+        raise ValueError("n: expected the number of pairs, since angle is a single number")
+    n = len(angle) if n is None else n
+    _check_draw(n, dimension, 2)
+    if angle.ndim and angle.shape != (n,):
+        raise ValueError(f"angle: expected a number or shape ({n},), got shape {angle.shape}")
+    z = uniform(rng, n, dimension)
+    tangent = tangent_projection(z, rng.standard_normal((n, dimension)))
+    tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True)
+    angle = np.broadcast_to(angle, (n,))[:, None]
+    return z, np.cos(angle) * z + np.sin(angle) * tangent
+
+
+def log_uniform_norms(
+    rng: np.random.Generator, n: int, low: float = 1e-3, high: float = 1e3
+) -> np.ndarray:
+    """Draw n norms whose logarithm is uniform between two bounds.
+
+    Args:
+        rng: source of randomness.
+        n: number of norms.
+        low: smallest norm, > 0.
+        high: largest norm, >= low.
+
+    Returns:
+        float64, shape (n,).
+
+    Raises:
+        ValueError: bad bounds or n.
+    """
+    _check_draw(n, 1, 1)
+    if not (0 < low <= high < np.inf):
+        raise ValueError(f"expected 0 < low <= high < inf, got low {low!r} and high {high!r}")
+    return np.exp(rng.uniform(np.log(low), np.log(high), n))
