@@ -1,0 +1,67 @@
+"""normtheory: the theory and simulation of embedding norms in self-supervised learning.
+
+The names below are loaded when first used, so importing the package is quick, loads neither sympy nor hypothesis, and
+changes no global setting.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from normtheory import claims as claims
+    from normtheory import sphere as sphere
+    from normtheory import verify as verify
+    from normtheory.cosine import angle as angle
+    from normtheory.cosine import cosine_gradient as cosine_gradient
+    from normtheory.cosine import cosine_similarity as cosine_similarity
+    from normtheory.pair import FlowApproximationWarning as FlowApproximationWarning
+    from normtheory.pair import PairState as PairState
+    from normtheory.pair import effective_learning_rate as effective_learning_rate
+    from normtheory.pair import equilibrium_angular_step as equilibrium_angular_step
+    from normtheory.pair import equilibrium_norm as equilibrium_norm
+    from normtheory.pair import flow_angle as flow_angle
+    from normtheory.pair import pair_rate as pair_rate
+    from normtheory.pair import pair_step as pair_step
+    from normtheory.pair import random_pair_steps as random_pair_steps
+    from normtheory.pair import steps_to_converge as steps_to_converge
+    from normtheory.pair_simulation import PairSimulation as PairSimulation
+    from normtheory.pair_simulation import simulate_pairs as simulate_pairs
+    from normtheory.sphere import tangent_projection as tangent_projection
+
+_HOME = {
+    "angle": "cosine",
+    "cosine_gradient": "cosine",
+    "cosine_similarity": "cosine",
+    "tangent_projection": "sphere",
+    "FlowApproximationWarning": "pair",
+    "PairState": "pair",
+    "effective_learning_rate": "pair",
+    "equilibrium_angular_step": "pair",
+    "equilibrium_norm": "pair",
+    "flow_angle": "pair",
+    "pair_rate": "pair",
+    "pair_step": "pair",
+    "random_pair_steps": "pair",
+    "steps_to_converge": "pair",
+    "PairSimulation": "pair_simulation",
+    "simulate_pairs": "pair_simulation",
+}
+_MODULES = ("claims", "sphere", "verify")
+
+__all__ = sorted([*_HOME, *_MODULES, "__version__"])
+
+
+def __getattr__(name: str) -> object:
+    if name in _HOME:
+        return getattr(importlib.import_module(f"normtheory.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"normtheory.{name}")
+    raise AttributeError(f"module 'normtheory' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

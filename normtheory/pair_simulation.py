@@ -1,0 +1,274 @@
+"""The exact recursion of many pairs over many steps, compiled.
+
+Pairs don't interact, except that an ensemble stops together, when its mean cosine is high enough. Inside the loop
+a pair is (cos φ, sin φ, ρ_i², ρ_j²), so that a step needs no trigonometry: e^{iφ'} = e^{iφ}(1 - iq_i)(1 - iq_j)/|…|
+with q = γρ^(p-2) sin φ/(1-γλ) and ρ'² = (1-γλ)²ρ²(1 + q²). Derived here; the same step as
+:func:`normtheory.pair_step`, against which it is tested.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from normtheory._arrays import Array, check_values, concrete, scalars
+from normtheory.pair import PairState, check_decay, check_option, check_pair, check_tolerance
+
+_CHUNK = 1 << 17  # steps in one compiled call: keeps the loop interruptible
+_BATCH = 512  # pairs that share one loop; enough to fill vector registers, few enough to stay in cache
+
+
+class _Loop(NamedTuple):
+    cosine: Any
+    sine: Any
+    square_i: Any
+    square_j: Any  # None where both norms are equal and both points move: then they stay equal
+
+
+@dataclass(frozen=True)
+class PairSimulation:
+    """What became of ensembles of pairs.
+
+    Attributes:
+        steps: updates until the mean cosine, measured before an update, reached 1 - tolerance; or ``max_steps``.
+            int64, the broadcast shape without its last axis.
+        converged: whether it did, same shape.
+        angle: final angles in radians, the broadcast shape.
+        norm_i: final norms of the first embeddings.
+        norm_j: final norms of the second.
+        recorded_steps: step numbers of the trajectory, shape (t,), or None.
+        trajectory: states at those steps, each array (t, ...) with the broadcast shape behind, or None. An
+            ensemble that has stopped keeps its last state.
+    """
+
+    steps: np.ndarray
+    converged: np.ndarray
+    angle: np.ndarray
+    norm_i: np.ndarray
+    norm_j: np.ndarray
+    recorded_steps: np.ndarray | None = None
+    trajectory: PairState | None = None
+
+
+def _step(pair: _Loop, rate: Array, keep: Array, *, power: float, repel: bool, stop: bool) -> _Loop:
+    """One step; ``rate`` is γ/(1-γλ) and ``keep`` is (1-γλ)²."""
+    pull = rate * pair.sine
+
+    def turn(square: Array) -> tuple[Array, Array]:
+        q = pull / square if power == 0 else pull * square ** (power / 2 - 1)
+        return q, 1 + q * q
+
+    q_i, stretch_i = turn(pair.square_i)
+    square_j = pair.square_j
+    if stop:
+        along, across, length = 1.0, q_i, jnp.sqrt(stretch_i)
+    elif square_j is None:
+        along, across, length = 1 - q_i * q_i, 2 * q_i, stretch_i
+    else:
+        q_j, stretch_j = turn(square_j)
+        along, across, length = 1 - q_i * q_j, q_i + q_j, jnp.sqrt(stretch_i * stretch_j)
+        square_j = keep * square_j * stretch_j
+    shrink = 1 / length
+    along, across = along * shrink, (-across if repel else across) * shrink
+    return _Loop(
+        pair.cosine * along + pair.sine * across,
+        jnp.abs(pair.sine * along - pair.cosine * across),  # folds the angle into [0, pi]
+        keep * pair.square_i * stretch_i,
+        square_j,
+    )
+
+
+@partial(jax.jit, static_argnames=("power", "repel", "stop"))
+def _advance(
+    pair: _Loop, done: Array, rate: Array, keep: Array, tolerance: Array, begin: Array, end: Array,
+    *, power: float, repel: bool, stop: bool,
+) -> tuple[_Loop, Array, Array]:
+    """Take every ensemble from step ``begin`` to ``end``, or until it stops.
+
+    Args:
+        pair: arrays (rows, n).
+        done: which rows have stopped, (rows,).
+        rate: γ/(1-γλ), (rows, n).
+        keep: (1-γλ)², (rows, n).
+        tolerance: on the mean cosine; below 0 never to stop.
+        begin: step number at the start.
+        end: step number to go to.
+        power: of GradScale.
+        repel: push apart.
+        stop: the second embedding stays.
+
+    Returns:
+        State, which rows have stopped, and the step number each is at.
+    """
+
+    def row(arguments: tuple[_Loop, Array, Array, Array]) -> tuple[_Loop, Array, Array]:
+        pair, done, rate, keep = arguments
+
+        def converged(pair: _Loop) -> Array:
+            # 1 - cos as (sin² + (1-cos)²)/2: exact to the last digits near alignment
+            return jnp.mean(pair.sine**2 + (1 - pair.cosine) ** 2) / 2 <= tolerance
+
+        def running(carry: tuple[Array, _Loop]) -> Array:
+            k, pair = carry
+            return (k < end) & ~converged(pair)
+
+        def body(carry: tuple[Array, _Loop]) -> tuple[Array, _Loop]:
+            k, pair = carry
+            return k + 1, _step(pair, rate, keep, power=power, repel=repel, stop=stop)
+
+        k, pair = lax.while_loop(running, body, (jnp.where(done, end, begin), pair))
+        return pair, converged(pair), k
+
+    batch = max(1, _BATCH // pair.cosine.shape[-1])
+    batch = None if batch == 1 else min(batch, pair.cosine.shape[0])
+    return lax.map(row, (pair, done, rate, keep), batch_size=batch)
+
+
+def simulate_pairs(
+    angle: Array,
+    norm_i: Array,
+    norm_j: Array,
+    learning_rate: Array,
+    *,
+    tolerance: float = 1e-3,
+    max_steps: int = 1_000_000,
+    record_every: int | None = None,
+    gradscale: float = 0.0,
+    weight_decay: Array = 0.0,
+    repel: bool = False,
+    stop_gradient: bool = False,
+) -> PairSimulation:
+    """Run ensembles of pairs by the exact step of SGD until they have converged.
+
+    The last axis is the ensemble: it stops together, when its mean cosine, measured before an update, is at least
+    1 - tolerance. The axes before it are separate runs: one start of shape (n,) and norms of shape (13, 1) give 13
+    runs in one call. Another norm, rate, decay or tolerance does not compile anew; another shape does.
+
+    Args:
+        angle: starting angles in [0, π], shape (..., n); a number is an ensemble of one.
+        norm_i: first norms, > 0, broadcasting with ``angle``.
+        norm_j: second norms, > 0.
+        learning_rate: γ > 0, the rate one pair sees; broadcasting.
+        tolerance: on the mean cosine, a number in (0, 2).
+        max_steps: give up after so many updates.
+        record_every: record the states every so many steps, and the last.
+        gradscale: power p of GradScale, a number.
+        weight_decay: λ >= 0 with γλ < 1; broadcasting.
+        repel: push the pairs apart; there is no stop then but ``max_steps``, and ``converged`` is False.
+        stop_gradient: only the first embedding of a pair moves (and decays).
+
+    Returns:
+        :class:`PairSimulation`, numpy float64.
+
+    Raises:
+        TypeError, ValueError: as :func:`normtheory.pair_step`; shapes that don't broadcast; an effective rate so
+            large that the first step overflows.
+
+    Example:
+        >>> import numpy as np
+        >>> start = np.array([0.5, 1.5, 2.5])
+        >>> simulate_pairs(start, np.array([[1.0], [2.0]]), np.array([[1.0], [2.0]]), 0.02).steps
+        array([110, 443])
+    """
+    _, given = scalars(
+        angle=angle, norm_i=norm_i, norm_j=norm_j, learning_rate=learning_rate,
+        weight_decay=weight_decay,
+    )
+    values = [concrete(x) for x in given]
+    if any(x is None for x in values):
+        raise TypeError("simulate_pairs: expected arrays with values; it can't be traced by JAX or PyTorch")
+    start, first, second, rate, decay = (np.asarray(x, dtype=np.float64) for x in values)
+    check_pair(start, first, second)
+    check_values("learning_rate", rate, above=0.0)
+    check_decay(rate, decay)
+    check_tolerance(tolerance)
+    power = check_option("gradscale", gradscale)
+    _check_count("max_steps", max_steps, 0)
+    if record_every is not None:
+        _check_count("record_every", record_every, 1)
+    try:
+        full = np.broadcast_arrays(start, first, second, rate, decay)
+    except ValueError as error:
+        shapes = ", ".join(
+            f"{name} {x.shape}"
+            for name, x in zip(
+                ("angle", "norm_i", "norm_j", "learning_rate", "weight_decay"),
+                (start, first, second, rate, decay), strict=True,
+            )
+        )
+        raise ValueError(
+            f"the arrays do not broadcast: {shapes}; the last axis is the ensemble, so several norms for one "
+            "ensemble have shape (m, 1)"
+        ) from error
+    shape = full[0].shape or (1,)
+    start, first, second, rate, decay = (x.reshape(-1, shape[-1]) for x in full)
+    unit = _unit(first, second)
+    rate_here, keep = rate * unit ** (power - 2), 1 - rate * decay
+    first, second = first / unit, second / unit
+    with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+        x = rate_here * np.minimum(first, second) ** (power - 2) if power else rate_here / first**2
+        x = np.maximum(x, rate_here / second**2) if power == 0 and not stop_gradient else x
+    if not (x < 1e150).all():
+        raise ValueError(
+            f"the effective learning rate reaches {np.nanmax(x):g}: expected below 1e150, or the first step overflows"
+        )
+    with jax.enable_x64(True):
+        alike = not stop_gradient and np.array_equal(first, second)
+        pair = _Loop(np.cos(start), np.sin(start), first * first, None if alike else second * second)
+        # At pi exactly the pair rests; sin of the nearest float is not zero.
+        pair = pair._replace(sine=np.where(start >= np.pi, 0.0, pair.sine))
+        done = np.zeros(len(start), dtype=bool)
+        limit = -1.0 if repel else float(tolerance)
+        counts = np.zeros(len(start), dtype=np.int64)
+        records: list[tuple[int, _Loop]] = [(0, pair)]
+        begin, chunk = 0, record_every or _CHUNK
+        while True:
+            end = min(begin + chunk, max_steps)
+            out = _advance(
+                pair, done, rate_here / keep, keep * keep, limit, begin, end, power=power, repel=bool(repel),
+                stop=bool(stop_gradient),
+            )
+            pair, now_done, reached = jax.tree.map(np.asarray, out)
+            counts = np.where(done, counts, reached)
+            done, begin = now_done, end
+            if record_every:
+                records.append((int(counts.max()), pair))
+            if done.all() or end >= max_steps:
+                break
+    lead = full[0].shape[:-1]
+
+    def state(pair: _Loop) -> PairState:
+        arrays = (
+            np.arctan2(pair.sine, pair.cosine),
+            np.sqrt(pair.square_i) * unit,
+            np.sqrt(pair.square_i if pair.square_j is None else pair.square_j) * unit,
+        )
+        return PairState(*(x.reshape(full[0].shape) for x in arrays))
+
+    trajectory = None
+    if record_every:
+        trajectory = PairState(*(np.stack(x) for x in zip(*(state(p) for _, p in records), strict=True)))
+    return PairSimulation(
+        counts.reshape(lead)[()],
+        done.reshape(lead)[()],
+        *state(pair),
+        recorded_steps=np.array([k for k, _ in records]) if record_every else None,
+        trajectory=trajectory,
+    )
+
+
+def _unit(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """A power of two near the larger norm, (rows, n): the recursion runs in that unit, exactly, by the scale theorem."""
+    _, exponent = np.frexp(np.maximum(first, second))
+    return np.ldexp(1.0, exponent - 1)
+
+
+def _check_count(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name}: expected an integer >= {least}, got {value!r}")
