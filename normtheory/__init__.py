@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from normtheory.cosine import angle as angle
     from normtheory.cosine import cosine_gradient as cosine_gradient
     from normtheory.cosine import cosine_similarity as cosine_similarity
+    from normtheory.interventions import grad_scale as grad_scale
     from normtheory.pair import FlowApproximationWarning as FlowApproximationWarning
     from normtheory.pair import PairState as PairState
     from normtheory.pair import effective_learning_rate as effective_learning_rate
@@ -37,6 +38,7 @@ _HOME = {
     "cosine_gradient": "cosine",
     "cosine_similarity": "cosine",
     "tangent_projection": "sphere",
+    "grad_scale": "interventions",
     "FlowApproximationWarning": "pair",
     "PairState": "pair",
     "effective_learning_rate": "pair",

@@ -1,0 +1,92 @@
+"""Figures: one picture a file, results in, matplotlib ``Figure`` out. Run from a clone.
+
+A figure NAME is the module ``figures.NAME`` with ``draw(result) -> Figure``. If there is an experiment of the same
+name, its result is what ``draw`` receives; otherwise ``draw()`` needs nothing. A figure that compares numbers also has
+``rows(result)``: published, predicted and simulated values for the closing table. It is found by its file: adding a
+figure is adding one file.
+
+In a notebook: ``figures.figure("norm_effect")``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import matplotlib.pyplot as plt
+import xarray as xr
+from matplotlib.figure import Figure
+
+import simulations
+from simulations import _store
+
+STYLE = Path(__file__).with_name("normtheory.mplstyle")
+BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE, BLACK = (
+    "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7", "#000000",
+)
+COLUMN, PAGE = 3.4, 7.0  # widths in inches: one column, and both
+
+
+class Row(NamedTuple):
+    """One line of the closing table.
+
+    Attributes:
+        quantity: what is compared.
+        published: the paper's number, None where it has none.
+        predicted: by a closed form.
+        simulated: by a recursion or by SGD.
+    """
+
+    quantity: str
+    published: float | None
+    predicted: float | None
+    simulated: float | None
+
+
+def names() -> tuple[str, ...]:
+    """The figures there are."""
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(n for n in found if not n.startswith("_")))
+
+
+def get(name: str) -> ModuleType:
+    """The module of a figure; ValueError with the known names otherwise."""
+    if name not in names():
+        raise ValueError(f"no figure {name!r}; there are: {', '.join(names())}")
+    return importlib.import_module(f"figures.{name}")
+
+
+def result(name: str, *, smoke: bool = False, force: bool = False, settings: Any = None) -> xr.Dataset | None:
+    """The result a figure is drawn from: kept or newly run; None for a figure without an experiment."""
+    if name not in simulations.names():
+        return None
+    if smoke and settings is None:
+        settings = simulations.get(name).SMOKE
+    return _store.result(name, settings, force=force)
+
+
+def figure(name: str, *, smoke: bool = False, force: bool = False, settings: Any = None) -> Figure:
+    """Draw a figure.
+
+    Args:
+        name: of the figure.
+        smoke: draw it from the smallest run of its experiment.
+        force: run the experiment even if a result is kept.
+        settings: other settings of its experiment.
+
+    Returns:
+        The matplotlib figure, in the style of the project.
+
+    Raises:
+        ValueError: there is no such figure.
+    """
+    return draw(get(name), result(name, smoke=smoke, force=force, settings=settings))
+
+
+def draw(module: ModuleType, data: xr.Dataset | None) -> Figure:
+    """Draw the figure of a module from a result, in the style of the project."""
+    with plt.style.context(STYLE):
+        return module.draw() if data is None else module.draw(data)

@@ -1,0 +1,130 @@
+"""``python -m figures [NAME ...]``: draw figures from nothing, as PNG and PDF."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt  # noqa: E402
+from matplotlib.figure import Figure  # noqa: E402
+from tqdm import tqdm  # noqa: E402
+
+import figures  # noqa: E402
+from figures import Row  # noqa: E402
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> Any:
+        self.exit(2, f"figures: {message}\n")
+
+
+def _parser() -> _Parser:
+    parser = _Parser(
+        prog="python -m figures",
+        description="Draw the figures, running their experiments where no current result is kept.",
+        epilog="example: python -m figures norm_effect opposite_halves --output /tmp/figures",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="figures to draw (default: all)")
+    parser.add_argument("--list", action="store_true", help="list the figures and stop")
+    parser.add_argument(
+        "--output", type=Path, default=Path("results/figures"), metavar="DIR",
+        help="where PNG and PDF go (default: results/figures)",
+    )
+    parser.add_argument("--force", action="store_true", help="run the experiments even if results are kept")
+    parser.add_argument("--smoke", action="store_true", help="draw from the smallest runs, to see that all works")
+    return parser
+
+
+def save(picture: Figure, path: Path) -> None:
+    """Write one picture whole or not at all; without a date in the PDF, so that the same picture is the same file."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    os.close(handle)
+    try:
+        metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
+        picture.savefig(temporary, format=path.suffix[1:], metadata=metadata)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def table(rows: list[Row]) -> str:
+    """The closing table: published, predicted, simulated, and how far the published number (or, where there is none,
+    the simulated one) is from the prediction.
+    """  # noqa: D205
+    header = ("", "published", "predicted", "simulated", "deviation")
+
+    def shown(value: float | None) -> str:
+        return "" if value is None else f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
+
+    lines = [header]
+    for row in rows:
+        reference = row.published if row.published is not None else row.simulated
+        deviation = ""
+        if reference is not None and row.predicted:
+            deviation = f"{100 * (reference / row.predicted - 1):+.2f} %"
+        lines.append(
+            (row.quantity, shown(row.published), shown(row.predicted), shown(row.simulated), deviation)
+        )
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    text = [
+        "  ".join(
+            cell.ljust(w) if i == 0 else cell.rjust(w)
+            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    ]
+    text.insert(1, "  ".join("-" * w for w in widths))
+    return "\n".join(text)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit status (0 done, 1 could not finish, 2 bad usage, 130 interrupted)."""
+    options = _parser().parse_args(arguments)
+    if options.list:
+        for name in figures.names():
+            print(f"{name:18} {(figures.get(name).__doc__ or '').splitlines()[0]}")
+        return 0
+    names = options.names or figures.names()
+    rows: list[Row] = []
+    try:
+        modules = [figures.get(name) for name in names]
+        options.output.mkdir(parents=True, exist_ok=True)
+        bar = tqdm(list(zip(names, modules, strict=True)), disable=not sys.stderr.isatty(), unit="figure")
+        for name, module in bar:
+            bar.set_description(name)
+            start = time.perf_counter()
+            data = figures.result(name, smoke=options.smoke, force=options.force)
+            picture = figures.draw(module, data)
+            for suffix in (".png", ".pdf"):
+                save(picture, options.output / f"{name}{suffix}")
+            plt.close(picture)
+            if data is not None and hasattr(module, "rows"):
+                rows += module.rows(data)
+            bar.write(f"{options.output / name}.png, .pdf  ({time.perf_counter() - start:.1f} s)")
+    except ValueError as error:
+        print(f"figures: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"figures: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("figures: interrupted; the figures listed above are whole", file=sys.stderr)
+        return 130
+    if rows:
+        print(f"\n{table(rows)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

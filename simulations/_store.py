@@ -1,0 +1,129 @@
+"""Where results are kept, and when a kept result may stand for a new run.
+
+A result is kept under ``results/`` by a hash of its settings and of everything it was computed from: the source files
+of the library, the experiment and its helpers, the published numbers and the versions of the numerical libraries. A
+changed formula changes the hash, so it can never draw an old figure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import hashlib
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+
+import simulations
+
+ROOT = Path(__file__).resolve().parent.parent
+RESULTS = ROOT / "results"
+_LIBRARIES = ("numpy", "scipy", "jax", "jaxlib", "xarray")
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}
+
+
+def _sources(name: str, root: Path) -> list[Path]:
+    helpers = [p for p in (root / "simulations").glob("_*.py") if p.name != "__main__.py"]
+    own = [root / "simulations" / f"{name}.py", root / "simulations" / "published.json"]
+    return sorted([*(root / "normtheory").rglob("*.py"), *helpers, *own])
+
+
+def fingerprint(name: str, settings: Any, root: Path = ROOT) -> str:
+    """Hash of the settings of an experiment and of all that its result depends on."""
+    digest = hashlib.sha256()
+    digest.update(json.dumps([name, dataclasses.asdict(settings), _versions()], sort_keys=True).encode())
+    for path in _sources(name, root):
+        digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _commit() -> str:
+    """The commit the tree is at, with "-changed" where files differ from it, or "unknown"."""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--dirty=-changed"],
+            capture_output=True, text=True, check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return answer.stdout.strip()
+
+
+def _attributes(name: str, settings: Any, key: str) -> dict[str, str]:
+    import jax
+
+    return {
+        "experiment": name,
+        "settings": json.dumps(dataclasses.asdict(settings)),
+        "rerun": f"python -m simulations {name} "
+        + " ".join(
+            f"--{field.replace('_', '-')} {','.join(map(str, v)) if isinstance(v, tuple) else v}"
+            for field, v in dataclasses.asdict(settings).items()
+        ),
+        "dtype": "float64",
+        "device": jax.devices()[0].device_kind,
+        "versions": json.dumps(_versions()),
+        "commit": _commit(),
+        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "fingerprint": key,
+    }
+
+
+def write(dataset: xr.Dataset, path: Path) -> None:
+    """Write a NetCDF file whole or not at all: temporary name, fsync, rename."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
+    os.close(handle)
+    try:
+        dataset.to_netcdf(temporary, engine="netcdf4")
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+
+
+def result(
+    name: str, settings: Any = None, *, force: bool = False, folder: Path = RESULTS
+) -> xr.Dataset:
+    """The result of an experiment: the kept one if nothing it depends on has changed, else a new run.
+
+    Args:
+        name: of the experiment.
+        settings: an instance of its ``Settings``; None for the full size.
+        force: run it even if a result is kept.
+        folder: where results are kept.
+
+    Returns:
+        Dataset with attributes that say how to rerun it.
+
+    Raises:
+        ValueError: there is no such experiment.
+        OSError: the result can't be written.
+    """
+    module = simulations.get(name)
+    settings = module.Settings() if settings is None else settings
+    key = fingerprint(name, settings)
+    path = folder / f"{name}-{key}.nc"
+    if path.exists() and not force:
+        try:
+            return xr.load_dataset(path, engine="netcdf4")
+        except (OSError, ValueError):
+            pass  # a damaged file is as good as none
+    dataset = module.run(settings)
+    dataset.attrs.update(_attributes(name, settings, key))
+    write(dataset, path)
+    return dataset
