@@ -1,7 +1,7 @@
 """normtheory: the theory and simulation of embedding norms in self-supervised learning.
 
-The names below are loaded when first used, so importing the package is quick, loads neither sympy nor hypothesis, and
-changes no global setting.
+The names below are loaded when first used, so importing the package is quick, loads neither sympy
+nor hypothesis, and changes no global setting.
 """
 
 from __future__ import annotations

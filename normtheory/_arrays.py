@@ -1,10 +1,11 @@
 """The door of every public function: which array library came in, and is the input usable?
 
-The written rule. Accepted are floating-point arrays of numpy, JAX and PyTorch, in float32 or float64,
-all of one library and one dtype where they are vectors. Python numbers count as scalars. Refused with a
-TypeError are integer, complex and half-precision arrays, and lists: cast them first, so that nobody
-computes in a precision they did not choose. Values are inspected wherever they can be; inside ``jax.jit``
-or ``torch.func.vmap`` they cannot, and a row that would have been refused comes back as NaN, in that row alone.
+The written rule. Accepted are floating-point arrays of numpy, JAX and PyTorch, in float32 or
+float64, all of one library and one dtype where they are vectors. Python numbers count as scalars.
+Refused with a TypeError are integer, complex and half-precision arrays, and lists: cast them first,
+so that nobody computes in a precision they did not choose. Values are inspected wherever they can
+be; inside ``jax.jit`` or ``torch.func.vmap`` they cannot, and a row that would have been refused
+comes back as NaN, in that row alone.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def _require_float(name: str, x: Array) -> None:
 
 
 def constant(x: Array) -> Array:
-    """Return ``x`` with its derivative cut: the power-of-two scales below are not differentiated."""
+    """Return ``x`` with its derivative cut; the powers of two below are not differentiated."""
     if compat.is_jax_array(x):
         from jax import lax
 
@@ -56,18 +57,24 @@ def constant(x: Array) -> Array:
 
 
 def concrete(x: Array) -> np.ndarray | None:
-    """Return the values as numpy, or None where they can't be seen (a traced JAX or vmapped PyTorch array)."""
+    """Return the values as numpy, or None where they can't be seen (traced or vmapped arrays)."""
     if compat.is_jax_array(x):
-        import jax
+        from jax.core import Tracer
 
-        return None if isinstance(x, jax.core.Tracer) else np.asarray(x)
+        return None if isinstance(x, Tracer) else np.asarray(x)
     if compat.is_torch_array(x):
-        import torch
-
-        if torch.compiler.is_compiling() or torch._C._functorch.is_functorch_wrapped_tensor(x):
-            return None
-        return x.detach().cpu().numpy()
+        return _concrete_torch(x)
     return np.asarray(x)
+
+
+def _concrete_torch(x: Any) -> np.ndarray | None:
+    import torch
+
+    # The one test for torch.func's wrappers that there is; it has no public name.
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore
+    if torch.compiler.is_compiling() or wrapped(x):
+        return None
+    return x.detach().cpu().numpy()
 
 
 def _row_name(index: tuple[int, ...]) -> str:
@@ -76,12 +83,12 @@ def _row_name(index: tuple[int, ...]) -> str:
     return f" row {index[0]}" if len(index) == 1 else f" row {tuple(int(i) for i in index)}"
 
 
-def _first_row(bad: np.ndarray) -> tuple[int, ...]:
+def _first_row(bad: Any) -> tuple[int, ...]:
     return tuple(int(i) for i in np.argwhere(bad)[0])
 
 
 def check_rows(name: str, x: Array, *, allow_zero: bool = False) -> None:
-    """Raise ValueError naming the first row of ``x`` that is not finite or, unless allowed, zero."""
+    """Raise ValueError naming the first row that is not finite or, unless allowed, zero."""
     values = concrete(x)
     if values is None:
         return
@@ -107,23 +114,27 @@ def vectors(*, allow_zero: tuple[str, ...] = (), **named: Array) -> tuple[Any, l
 
     Raises:
         TypeError: not an array, not float32 or float64, or several libraries or dtypes.
-        ValueError: no axis of components, shapes that don't fit, a zero or non-finite row (which one is said).
+        ValueError: no axis of components, shapes that don't fit, a zero or non-finite row (which
+            one is said).
     """
     for name, x in named.items():
         _require_float(name, x)
         if x.ndim == 0 or x.shape[-1] == 0:
             raise ValueError(
-                f"{name}: expected vectors of shape (..., d) with d >= 1, got shape {tuple(x.shape)}"
+                f"{name}: expected vectors of shape (..., d) with d >= 1, "
+                f"got shape {tuple(x.shape)}"
             )
     (first, x), *others = named.items()
     for name, other in others:
         if _library(other) != _library(x):
             raise TypeError(
-                f"{first} is a {_library(x)} array and {name} a {_library(other)} array: expected one library"
+                f"{first} is a {_library(x)} array and {name} a {_library(other)} array: "
+                "expected one library"
             )
         if other.dtype != x.dtype:
             raise TypeError(
-                f"{first} is {_dtype_name(x)} and {name} is {_dtype_name(other)}: expected one dtype"
+                f"{first} is {_dtype_name(x)} and {name} is {_dtype_name(other)}: "
+                "expected one dtype"
             )
         if other.shape[-1] != x.shape[-1]:
             raise ValueError(
@@ -143,14 +154,15 @@ def vectors(*, allow_zero: tuple[str, ...] = (), **named: Array) -> tuple[Any, l
 def scalars(**named: Array) -> tuple[Any, list[Array]]:
     """Read arguments that are numbers or arrays of numbers (angles, norms, rates).
 
-    Python and numpy scalars take the library and dtype of the arrays that come with them; with none, float64
-    numpy.
+    Python and numpy scalars take the library and dtype of the arrays that come with them; with
+    none, float64 numpy.
 
     Returns:
         The array namespace, and the arguments as arrays that broadcast (not yet broadcast).
 
     Raises:
-        TypeError: an argument that is neither a number nor a float32 or float64 array, or several libraries.
+        TypeError: an argument that is neither a number nor a float32 or float64 array, or several
+            libraries.
     """
     arrays = {}
     for name, x in named.items():
@@ -171,8 +183,14 @@ def scalars(**named: Array) -> tuple[Any, list[Array]]:
     ]
 
 
-def check_values(name: str, x: Array, *, above: float = -math.inf, least: float = -math.inf,
-                 most: float = math.inf) -> None:
+def check_values(
+    name: str,
+    x: Array,
+    *,
+    above: float = -math.inf,
+    least: float = -math.inf,
+    most: float = math.inf,
+) -> None:
     """Raise ValueError unless every value is finite, > ``above``, >= ``least`` and <= ``most``."""
     values = concrete(x)
     if values is None:
@@ -196,8 +214,8 @@ def check_values(name: str, x: Array, *, above: float = -math.inf, least: float 
 def power_of_two(xp: Any, x: Array) -> Array:
     """Return the largest power of two not above ``x`` > 0, exactly; 1 where ``x`` is 0.
 
-    Dividing by it is exact, so a vector of any norm can be brought near 1 without a rounding. ``ldexp`` would
-    need 2**1024 or an inexact ``exp2`` at the ends of the range.
+    Dividing by it is exact, so a vector of any norm can be brought near 1 without a rounding.
+    ``ldexp`` would need 2**1024 or an inexact ``exp2`` at the ends of the range.
     """
     x = xp.where(x == 0, xp.ones_like(x), constant(x))
     mantissa, _ = xp.frexp(x)

@@ -1,8 +1,9 @@
 """One pair of vectors: cosine similarity, angle, and the gradient of the similarity.
 
-All three come from one decomposition of y into a part along z and a part orthogonal to it, which is accurate
-relative to itself down to angles of eps and for norms over the whole range of floating point (see
-:func:`normtheory.sphere.reject`). There is no epsilon in any denominator: it would bias the norm effect under study.
+All three come from one decomposition of y into a part along z and a part orthogonal to it, which is
+accurate relative to itself down to angles of eps and for norms over the whole range of floating
+point (see :func:`normtheory.sphere.reject`). There is no epsilon in any denominator: it would bias
+the norm effect under study.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ def _decompose(z: Array, y: Array) -> tuple[Any, Array, Array, Array, Array]:
     """Write ŷ in the frame of ẑ.
 
     Returns:
-        namespace; ẑ·ŷ (..., 1); P_z ŷ (..., d); and ‖z‖ as a product of a norm near 1 and a power of two,
-        both (..., 1).
+        namespace; ẑ·ŷ (..., 1); P_z ŷ (..., d); and ‖z‖ as a product of a norm near 1 and a power
+        of two, both (..., 1).
     """
     xp, (z, y) = vectors(z=z, y=y)
     z, z_scale = scaled(xp, z)
@@ -39,13 +40,13 @@ def cosine_similarity(z: Array, y: Array) -> Array:
         y: vectors of the same kind and dtype, shape (..., d). Leading axes broadcast.
 
     Returns:
-        Shape (...), same kind and dtype, absolute error of a few eps. Differentiable in JAX and PyTorch, at
-        parallel vectors too.
+        Shape (...), same kind and dtype, absolute error of a few eps. Differentiable in JAX and
+        PyTorch, at parallel vectors too.
 
     Raises:
         TypeError: integers, half precision, lists, or two libraries or dtypes.
-        ValueError: shapes that don't fit, a zero or non-finite row; the row is named. Where values can't be
-            inspected (under ``jax.jit``) such a row gives NaN, and only that row.
+        ValueError: shapes that don't fit, a zero or non-finite row; the row is named. Where values
+            can't be inspected (under ``jax.jit``) such a row gives NaN, and only that row.
 
     Example:
         >>> import numpy as np
@@ -65,15 +66,16 @@ def cosine_similarity(z: Array, y: Array) -> Array:
 def angle(z: Array, y: Array) -> Array:
     """Angle between z and y in radians, from 0 to pi.
 
-    Accurate relative to itself near 0 (down to eps) and to eps near pi, where arccos of a similarity would have
-    lost half of the digits.
+    Accurate relative to itself near 0 (down to eps) and to eps near pi, where arccos of a
+    similarity would have lost half of the digits.
 
     Args:
         z: vectors, shape (..., d), nonzero; numpy, JAX or PyTorch, float32 or float64.
         y: vectors of the same kind and dtype, shape (..., d). Leading axes broadcast.
 
     Returns:
-        Shape (...), radians, same kind and dtype. Not differentiable where the vectors are parallel or
+        Shape (...), radians, same kind and dtype. Not differentiable where the vectors are parallel
+        or
         antiparallel: the angle has a kink there, and automatic differentiation gives NaN.
 
     Raises:
@@ -93,17 +95,17 @@ def angle(z: Array, y: Array) -> Array:
 def cosine_gradient(z: Array, y: Array) -> Array:
     """Gradient of the cosine similarity with respect to z.
 
-    ∇_z cos = P_z ŷ / ‖z‖ = (ŷ - cos φ ẑ)/‖z‖: orthogonal to z, of length sin φ/‖z‖, zero at parallel and at
-    antiparallel vectors. Claim :mod:`normtheory.claims.cosine_gradient`.
+    ∇_z cos = P_z ŷ / ‖z‖ = (ŷ - cos φ ẑ)/‖z‖: orthogonal to z, of length sin φ/‖z‖, zero at
+    parallel and at antiparallel vectors. Claim :mod:`normtheory.claims.cosine_gradient`.
 
     Args:
         z: vectors, shape (..., d), nonzero; numpy, JAX or PyTorch, float32 or float64.
         y: vectors of the same kind and dtype, shape (..., d). Leading axes broadcast.
 
     Returns:
-        The broadcast shape (..., d), same kind and dtype. The scale-free error ‖z‖·‖g - g_exact‖ is a few eps
-        wherever the gradient is representable, and the relative error stays small down to angles of eps.
-        The gradient with respect to y is ``cosine_gradient(y, z)``.
+        The broadcast shape (..., d), same kind and dtype. The scale-free error ‖z‖·‖g - g_exact‖ is
+        a few eps wherever the gradient is representable, and the relative error stays small down to
+        angles of eps. The gradient with respect to y is ``cosine_gradient(y, z)``.
 
     Raises:
         TypeError, ValueError: as :func:`cosine_similarity`.

@@ -33,15 +33,16 @@ _grad_scale.defvjp(_forward, _backward)
 def grad_scale(z: jax.Array, power: float) -> jax.Array:
     """GradScale: the identity, whose gradient is multiplied by each embedding's norm to a power.
 
-    Put it between embeddings and loss. The effective learning rate of a loss of directions becomes γρ^(p-2), so
-    that the steps to converge grow as ρ^(2-p): not at all for p = 2.
+    Put it between embeddings and loss. The effective learning rate of a loss of directions becomes
+    γρ^(p-2), so that the steps to converge grow as ρ^(2-p): not at all for p = 2.
 
     Args:
         z: embeddings, shape (..., d), a JAX array.
         power: p, a number; 0 changes nothing.
 
     Returns:
-        z itself. In reverse mode the gradient arrives multiplied by ‖z‖^p; there is no forward mode.
+        z itself. In reverse mode the gradient arrives multiplied by ‖z‖^p; there is no forward
+        mode.
 
     Raises:
         TypeError: not a JAX array, or a power that isn't a number.
@@ -59,6 +60,8 @@ def grad_scale(z: jax.Array, power: float) -> jax.Array:
     if not isinstance(z, jax.Array):
         raise TypeError(f"z: expected a JAX array, got {type(z).__name__}")
     if z.ndim == 0 or not jnp.issubdtype(z.dtype, jnp.floating):
-        raise TypeError(f"z: expected floating-point embeddings (..., d), got {z.dtype} of shape {z.shape}")
+        raise TypeError(
+            f"z: expected floating-point embeddings (..., d), got {z.dtype} of shape {z.shape}"
+        )
     check_rows("z", z)
     return _grad_scale(z, check_option("power", power))

@@ -1,9 +1,10 @@
-"""One pair in time: the exact step of SGD, the gradient flow, and the steps until a pair has converged.
+"""One pair in time: the exact step of SGD, the gradient flow, the steps to converge.
 
-A pair under a loss of its cosine moves in the plane it spans, whatever the dimension, so it is three numbers:
-the angle and the two norms. ``learning_rate`` is γ, the rate that one pair sees; :func:`pair_rate` finds it from
-an optimizer's rate. Everything here takes Python numbers and numpy, JAX or PyTorch arrays that broadcast. The
-recursion over many steps is in :mod:`normtheory.pair_simulation`.
+A pair under a loss of its cosine moves in the plane it spans, whatever the dimension, so it is
+three numbers: the angle and the two norms. ``learning_rate`` is γ, the rate that one pair sees;
+:func:`pair_rate` finds it from an optimizer's rate. Everything here takes Python numbers and numpy,
+JAX or PyTorch arrays that broadcast. The recursion over many steps is in
+:mod:`normtheory.pair_simulation`.
 """
 
 from __future__ import annotations
@@ -95,14 +96,12 @@ def pair_rate(learning_rate: float, n: int, reduction: str) -> float:
 
 
 def _over_square(xp: Any, x: Array, norm: Array, gradscale: float) -> Array:
-    """x ρ^(p-2), without squaring the norm where p = 0."""
+    """Return x ρ^(p-2), without squaring the norm where p = 0."""
     return x / norm / norm if gradscale == 0 else x * norm ** (gradscale - 2)
 
 
-def effective_learning_rate(
-    learning_rate: Array, norm: Array, *, gradscale: float = 0.0
-) -> Array:
-    """Effective learning rate γρ^(p-2): the angular step of a pair per unit of sin φ, while it is small.
+def effective_learning_rate(learning_rate: Array, norm: Array, *, gradscale: float = 0.0) -> Array:
+    """Effective learning rate γρ^(p-2): the small angular step of a pair per unit of sin φ.
 
     Args:
         learning_rate: γ > 0.
@@ -146,7 +145,8 @@ def pair_step(
     Args:
         state: angle in [0, π] and norms > 0; numbers or arrays that broadcast.
         learning_rate: γ > 0, the rate one pair sees.
-        gradscale: power p of GradScale: the gradient is multiplied by each embedding's norm to the p. A number.
+        gradscale: power p of GradScale: the gradient is multiplied by each embedding's norm to the
+            p. A number.
         weight_decay: λ >= 0 with γλ < 1.
         repel: push the pair apart instead.
         stop_gradient: only the first embedding moves; the second is left untouched by decay too.
@@ -155,7 +155,8 @@ def pair_step(
         The state after the step, of the same array kind.
 
     Raises:
-        TypeError, ValueError: not numbers or float arrays; out of the ranges above; the place is named.
+        TypeError, ValueError: not numbers or float arrays; out of the ranges above; the place is
+            named.
 
     Reference:
         Derived here; the norm part without decay is Draganov et al. 2025, Corollary 3.3.
@@ -166,7 +167,10 @@ def pair_step(
         [0.0, 1.414214, 1.414214]
     """
     xp, (angle, norm_i, norm_j, rate, decay) = scalars(
-        angle=state[0], norm_i=state[1], norm_j=state[2], learning_rate=learning_rate,
+        angle=state[0],
+        norm_i=state[1],
+        norm_j=state[2],
+        learning_rate=learning_rate,
         weight_decay=weight_decay,
     )
     check_pair(angle, norm_i, norm_j)
@@ -203,7 +207,8 @@ def flow_angle(
 ) -> Array:
     """Angle of a pair after following the gradient flow; the norms stay as they are.
 
-    tan(φ(t)/2) = tan(φ₀/2) exp(-κt), κ = ρ_i^(p-2) + ρ_j^(p-2). Claim :mod:`normtheory.claims.norm_effect`.
+    tan(φ(t)/2) = tan(φ₀/2) exp(-κt), κ = ρ_i^(p-2) + ρ_j^(p-2). Claim
+    :mod:`normtheory.claims.norm_effect`.
 
     Args:
         angle: φ₀ in [0, π].
@@ -265,7 +270,8 @@ def _ensemble_time(tangent: np.ndarray, rates: np.ndarray, tolerance: float) -> 
     goal = np.sqrt(tolerance / (2 - tolerance))
     late = max(float((np.log(np.maximum(tangent, goal) / goal) / rates).max()), 1e-300)
     # The upper end solves exactly where all pairs are alike: step past it so that the signs differ.
-    return float(brentq(excess, 0.0, late * (1 + 1e-9), xtol=1e-300, rtol=1e-13))
+    root: Any = brentq(excess, 0.0, late * (1 + 1e-9), xtol=1e-300, rtol=1e-13)  # pyright: ignore
+    return float(root)
 
 
 def steps_to_converge(
@@ -281,11 +287,12 @@ def steps_to_converge(
 ) -> np.ndarray:
     """Steps of SGD until cos φ >= 1 - tolerance, from the closed form of the gradient flow.
 
-    K = ln[tan(φ₀/2)/tan(φ_ε/2)] / (γκ), κ = ρ_i^(p-2) + ρ_j^(p-2); for equal norms K = (ρ²/2γ) ln[…]: the
-    embedding-norm effect, K ∝ ρ². With an ensemble axis the mean cosine over it counts, and one transcendental
-    equation is solved, once where the norms don't vary inside the ensemble. Leading order in the effective rate
-    x = γρ^(p-2): within 0.02 %, 2 % and 6 % of the exact recursion at x = 0.001, 0.1 and 0.3.
-    Claims :mod:`normtheory.claims.norm_effect` and :mod:`normtheory.claims.opposite_halves`.
+    K = ln[tan(φ₀/2)/tan(φ_ε/2)] / (γκ), κ = ρ_i^(p-2) + ρ_j^(p-2); for equal norms K = (ρ²/2γ)
+    ln[…]: the embedding-norm effect, K ∝ ρ². With an ensemble axis the mean cosine over it counts,
+    and one transcendental equation is solved, once where the norms don't vary inside the ensemble.
+    Leading order in the effective rate x = γρ^(p-2): within 0.02 %, 2 % and 6 % of the exact
+    recursion at x = 0.001, 0.1 and 0.3. Claims :mod:`normtheory.claims.norm_effect` and
+    :mod:`normtheory.claims.opposite_halves`.
 
     Args:
         angle: starting angles in [0, π].
@@ -293,23 +300,26 @@ def steps_to_converge(
         norm_j: second norms, > 0.
         learning_rate: γ > 0, the rate one pair sees.
         tolerance: ε in (0, 2), a number.
-        ensemble_axis: None for one answer a pair, or the axis of the broadcast arrays over which the mean
-            cosine is taken.
+        ensemble_axis: None for one answer a pair, or the axis of the broadcast arrays over which
+            the mean cosine is taken.
         gradscale: power p of GradScale, a number.
         stop_gradient: only the first embedding moves.
 
     Returns:
-        Steps, float64 numpy, not rounded; the broadcast shape, without the ensemble axis where one is given.
-        0 where already converged, inf where the pair starts exactly at π.
+        Steps, float64 numpy, not rounded; the broadcast shape, without the ensemble axis where one
+        is given. 0 where already converged, inf where the pair starts exactly at π.
 
     Raises:
-        TypeError, ValueError: as :func:`pair_step`; a tolerance outside (0, 2); an axis that isn't there.
+        TypeError, ValueError: as :func:`pair_step`; a tolerance outside (0, 2); an axis that isn't
+            there.
 
     Warns:
-        FlowApproximationWarning: an effective rate above 0.1; ask :func:`normtheory.simulate_pairs` instead.
+        FlowApproximationWarning: an effective rate above 0.1; ask :func:`normtheory.simulate_pairs`
+            instead.
 
     Reference:
-        Derived here; the embedding-norm and opposite-halves effects are named by Draganov et al. 2025.
+        Derived here; the embedding-norm and opposite-halves effects are named by Draganov et al.
+        2025.
 
     Example:
         >>> round(float(steps_to_converge(1.5, 10.0, 10.0, 0.02)), 1)
@@ -318,7 +328,9 @@ def steps_to_converge(
     _, given = scalars(angle=angle, norm_i=norm_i, norm_j=norm_j, learning_rate=learning_rate)
     values = [concrete(x) for x in given]
     if any(x is None for x in values):
-        raise TypeError("steps_to_converge: expected arrays with values; it can't be traced by JAX or PyTorch")
+        raise TypeError(
+            "steps_to_converge: expected arrays with values, not ones traced by JAX or PyTorch"
+        )
     start, first, second, rate = (np.asarray(x, dtype=np.float64) for x in values)
     check_pair(start, first, second)
     check_values("learning_rate", rate, above=0.0)
@@ -332,8 +344,8 @@ def steps_to_converge(
         kappa = kappa + other
     if (largest > FLOW_LIMIT).any():
         warnings.warn(
-            f"the effective learning rate reaches {largest.max():.3g}: above {FLOW_LIMIT} the flow is a rough "
-            "prediction; simulate_pairs is exact",
+            f"the effective learning rate reaches {largest.max():.3g}: above {FLOW_LIMIT} "
+            "the flow is a rough prediction; simulate_pairs is exact",
             FlowApproximationWarning,
             stacklevel=2,
         )
@@ -350,12 +362,16 @@ def steps_to_converge(
     tangent, kappa = np.moveaxis(tangent, axis, -1), np.moveaxis(kappa, axis, -1)
     if kappa.shape[-1] == 1:  # one rate an ensemble: time scales with it, so solve in its unit
         rows = tangent.reshape(-1, tangent.shape[-1])
-        unit = np.array([_ensemble_time(row, np.ones(()), tolerance) if row.size else 0.0 for row in rows])
+        unit = np.array(
+            [_ensemble_time(row, np.ones(()), tolerance) if row.size else 0.0 for row in rows]
+        )
         return (unit.reshape(tangent.shape[:-1]) / kappa[..., 0])[()]
     tangent, kappa = np.broadcast_arrays(tangent, kappa)
     steps = [
         _ensemble_time(t, k, tolerance)
-        for t, k in zip(tangent.reshape(-1, shape[axis]), kappa.reshape(-1, shape[axis]), strict=True)
+        for t, k in zip(
+            tangent.reshape(-1, shape[axis]), kappa.reshape(-1, shape[axis]), strict=True
+        )
     ]
     return np.array(steps).reshape(tangent.shape[:-1])[()]
 
@@ -364,7 +380,9 @@ def _axis(axis: int, ndim: int) -> int:
     if isinstance(axis, bool) or not isinstance(axis, int):
         raise TypeError(f"ensemble_axis: expected None or an integer, got {type(axis).__name__}")
     if not -ndim <= axis < ndim:
-        raise ValueError(f"ensemble_axis: expected an axis of an array with {ndim} axes, got {axis}")
+        raise ValueError(
+            f"ensemble_axis: expected an axis of an array with {ndim} axes, got {axis}"
+        )
     return axis % ndim
 
 
@@ -375,7 +393,11 @@ def check_tolerance(tolerance: float) -> None:
 
 
 def random_pair_steps(
-    dimension: int, norm: Array, learning_rate: Array, *, tolerance: float = 1e-3,
+    dimension: int,
+    norm: Array,
+    learning_rate: Array,
+    *,
+    tolerance: float = 1e-3,
     gradscale: float = 0.0,
 ) -> np.ndarray:
     """Steps for an ensemble of independent uniform pairs in closed form, without drawing any.
@@ -393,8 +415,8 @@ def random_pair_steps(
         Steps, float64 numpy, broadcast shape.
 
     Raises:
-        ValueError: d <= 3, where the mean of tan²(φ/2) is infinite and this closed form does not exist; other
-            values out of range.
+        ValueError: d <= 3, where the mean of tan²(φ/2) is infinite and this closed form does not
+            exist; other values out of range.
 
     Reference:
         Derived here.
@@ -405,7 +427,8 @@ def random_pair_steps(
     """
     if isinstance(dimension, bool) or not isinstance(dimension, int | np.integer) or dimension <= 3:
         raise ValueError(
-            f"dimension: expected an integer > 3, got {dimension!r}: the mean of tan(angle/2)**2 is infinite there"
+            f"dimension: expected an integer > 3, got {dimension!r}: the mean of tan(angle/2)**2 "
+            "is infinite there"
         )
     check_tolerance(tolerance)
     rate = np.asarray(effective_learning_rate(learning_rate, norm, gradscale=gradscale))
@@ -439,7 +462,7 @@ def equilibrium_norm(
         >>> round(float(equilibrium_norm(0.1, 0.01, 0.95)), 3)
         1.476
     """
-    xp, (rate, decay, square) = scalars(
+    _, (rate, decay, square) = scalars(
         learning_rate=learning_rate, weight_decay=weight_decay, mean_square_sine=mean_square_sine
     )
     check_values("learning_rate", rate, above=0.0)
@@ -448,14 +471,16 @@ def equilibrium_norm(
     check_values("mean_square_sine", square, above=0.0, most=1.0)
     power = check_option("gradscale", gradscale)
     if power >= 2:
-        raise ValueError(f"gradscale: expected a power < 2, got {power:g}: no norm is in equilibrium there")
+        raise ValueError(
+            f"gradscale: expected a power < 2, got {power:g}: no norm is in equilibrium there"
+        )
     return (rate * square / (decay * (2 - rate * decay))) ** (1 / (4 - 2 * power))
 
 
 def equilibrium_angular_step(learning_rate: Array, weight_decay: Array) -> Array:
-    """Angle by which an embedding turns a step once its norm is in equilibrium: arccos(1 - γλ) ≈ √(2γλ).
+    """Angle an embedding turns by in a step once its norm is in equilibrium.
 
-    It does not depend on the loss, the start or the power of GradScale. Claim
+    arccos(1 - γλ) ≈ √(2γλ). It does not depend on the loss, the start or the power of GradScale. Claim
     :mod:`normtheory.claims.weight_decay`.
 
     Args:

@@ -1,9 +1,9 @@
 """The exact recursion of many pairs over many steps, compiled.
 
-Pairs don't interact, except that an ensemble stops together, when its mean cosine is high enough. Inside the loop
-a pair is (cos φ, sin φ, ρ_i², ρ_j²), so that a step needs no trigonometry: e^{iφ'} = e^{iφ}(1 - iq_i)(1 - iq_j)/|…|
-with q = γρ^(p-2) sin φ/(1-γλ) and ρ'² = (1-γλ)²ρ²(1 + q²). Derived here; the same step as
-:func:`normtheory.pair_step`, against which it is tested.
+Pairs don't interact, except that an ensemble stops together, when its mean cosine is high enough.
+Inside the loop a pair is (cos φ, sin φ, ρ_i², ρ_j²), so that a step needs no trigonometry: e^{iφ'}
+= e^{iφ}(1 - iq_i)(1 - iq_j)/|…| with q = γρ^(p-2) sin φ/(1-γλ) and ρ'² = (1-γλ)²ρ²(1 + q²). Derived
+here; the same step as :func:`normtheory.pair_step`, against which it is tested.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ from normtheory._arrays import Array, check_values, concrete, scalars
 from normtheory.pair import PairState, check_decay, check_option, check_pair, check_tolerance
 
 _CHUNK = 1 << 17  # steps in one compiled call: keeps the loop interruptible
-_BATCH = 512  # pairs that share one loop; enough to fill vector registers, few enough to stay in cache
+_BATCH = (
+    512  # pairs that share one loop; enough to fill vector registers, few enough to stay in cache
+)
 
 
 class _Loop(NamedTuple):
@@ -36,15 +38,15 @@ class PairSimulation:
     """What became of ensembles of pairs.
 
     Attributes:
-        steps: updates until the mean cosine, measured before an update, reached 1 - tolerance; or ``max_steps``.
-            int64, the broadcast shape without its last axis.
+        steps: updates until the mean cosine, measured before an update, reached 1 - tolerance; or
+            ``max_steps``. int64, the broadcast shape without its last axis.
         converged: whether it did, same shape.
         angle: final angles in radians, the broadcast shape.
         norm_i: final norms of the first embeddings.
         norm_j: final norms of the second.
         recorded_steps: step numbers of the trajectory, shape (t,), or None.
-        trajectory: states at those steps, each array (t, ...) with the broadcast shape behind, or None. An
-            ensemble that has stopped keeps its last state.
+        trajectory: states at those steps, each array (t, ...) with the broadcast shape behind, or
+            None. An ensemble that has stopped keeps its last state.
     """
 
     steps: np.ndarray
@@ -86,8 +88,17 @@ def _step(pair: _Loop, rate: Array, keep: Array, *, power: float, repel: bool, s
 
 @partial(jax.jit, static_argnames=("power", "repel", "stop"))
 def _advance(
-    pair: _Loop, done: Array, rate: Array, keep: Array, tolerance: Array, begin: Array, end: Array,
-    *, power: float, repel: bool, stop: bool,
+    pair: _Loop,
+    done: Array,
+    rate: Array,
+    keep: Array,
+    tolerance: Array,
+    begin: Array,
+    end: Array,
+    *,
+    power: float,
+    repel: bool,
+    stop: bool,
 ) -> tuple[_Loop, Array, Array]:
     """Take every ensemble from step ``begin`` to ``end``, or until it stops.
 
@@ -146,9 +157,10 @@ def simulate_pairs(
 ) -> PairSimulation:
     """Run ensembles of pairs by the exact step of SGD until they have converged.
 
-    The last axis is the ensemble: it stops together, when its mean cosine, measured before an update, is at least
-    1 - tolerance. The axes before it are separate runs: one start of shape (n,) and norms of shape (13, 1) give 13
-    runs in one call. Another norm, rate, decay or tolerance does not compile anew; another shape does.
+    The last axis is the ensemble: it stops together, when its mean cosine, measured before an
+    update, is at least 1 - tolerance. The axes before it are separate runs: one start of shape (n,)
+    and norms of shape (13, 1) give 13 runs in one call. Another norm, rate, decay or tolerance does
+    not compile anew; another shape does.
 
     Args:
         angle: starting angles in [0, π], shape (..., n); a number is an ensemble of one.
@@ -160,15 +172,16 @@ def simulate_pairs(
         record_every: record the states every so many steps, and the last.
         gradscale: power p of GradScale, a number.
         weight_decay: λ >= 0 with γλ < 1; broadcasting.
-        repel: push the pairs apart; there is no stop then but ``max_steps``, and ``converged`` is False.
+        repel: push the pairs apart; there is no stop then but ``max_steps``, and ``converged`` is
+            False.
         stop_gradient: only the first embedding of a pair moves (and decays).
 
     Returns:
         :class:`PairSimulation`, numpy float64.
 
     Raises:
-        TypeError, ValueError: as :func:`normtheory.pair_step`; shapes that don't broadcast; an effective rate so
-            large that the first step overflows.
+        TypeError, ValueError: as :func:`normtheory.pair_step`; shapes that don't broadcast; an
+            effective rate so large that the first step overflows.
 
     Example:
         >>> import numpy as np
@@ -177,12 +190,17 @@ def simulate_pairs(
         array([110, 443])
     """
     _, given = scalars(
-        angle=angle, norm_i=norm_i, norm_j=norm_j, learning_rate=learning_rate,
+        angle=angle,
+        norm_i=norm_i,
+        norm_j=norm_j,
+        learning_rate=learning_rate,
         weight_decay=weight_decay,
     )
     values = [concrete(x) for x in given]
     if any(x is None for x in values):
-        raise TypeError("simulate_pairs: expected arrays with values; it can't be traced by JAX or PyTorch")
+        raise TypeError(
+            "simulate_pairs: expected arrays with values, not ones traced by JAX or PyTorch"
+        )
     start, first, second, rate, decay = (np.asarray(x, dtype=np.float64) for x in values)
     check_pair(start, first, second)
     check_values("learning_rate", rate, above=0.0)
@@ -199,12 +217,13 @@ def simulate_pairs(
             f"{name} {x.shape}"
             for name, x in zip(
                 ("angle", "norm_i", "norm_j", "learning_rate", "weight_decay"),
-                (start, first, second, rate, decay), strict=True,
+                (start, first, second, rate, decay),
+                strict=True,
             )
         )
         raise ValueError(
-            f"the arrays do not broadcast: {shapes}; the last axis is the ensemble, so several norms for one "
-            "ensemble have shape (m, 1)"
+            f"the arrays do not broadcast: {shapes}; the last axis is the ensemble, so several "
+            "norms for one ensemble have shape (m, 1)"
         ) from error
     shape = full[0].shape or (1,)
     start, first, second, rate, decay = (x.reshape(-1, shape[-1]) for x in full)
@@ -216,11 +235,14 @@ def simulate_pairs(
         x = np.maximum(x, rate_here / second**2) if power == 0 and not stop_gradient else x
     if not (x < 1e150).all():
         raise ValueError(
-            f"the effective learning rate reaches {np.nanmax(x):g}: expected below 1e150, or the first step overflows"
+            f"the effective learning rate reaches {np.nanmax(x):g}: expected below 1e150, "
+            "or the first step overflows"
         )
     with jax.enable_x64(True):
         alike = not stop_gradient and np.array_equal(first, second)
-        pair = _Loop(np.cos(start), np.sin(start), first * first, None if alike else second * second)
+        pair = _Loop(
+            np.cos(start), np.sin(start), first * first, None if alike else second * second
+        )
         # At pi exactly the pair rests; sin of the nearest float is not zero.
         pair = pair._replace(sine=np.where(start >= np.pi, 0.0, pair.sine))
         done = np.zeros(len(start), dtype=bool)
@@ -231,7 +253,15 @@ def simulate_pairs(
         while True:
             end = min(begin + chunk, max_steps)
             out = _advance(
-                pair, done, rate_here / keep, keep * keep, limit, begin, end, power=power, repel=bool(repel),
+                pair,
+                done,
+                rate_here / keep,
+                keep * keep,
+                limit,
+                begin,
+                end,
+                power=power,
+                repel=bool(repel),
                 stop=bool(stop_gradient),
             )
             pair, now_done, reached = jax.tree.map(np.asarray, out)
@@ -253,7 +283,9 @@ def simulate_pairs(
 
     trajectory = None
     if record_every:
-        trajectory = PairState(*(np.stack(x) for x in zip(*(state(p) for _, p in records), strict=True)))
+        trajectory = PairState(
+            *(np.stack(x) for x in zip(*(state(p) for _, p in records), strict=True))
+        )
     return PairSimulation(
         counts.reshape(lead)[()],
         done.reshape(lead)[()],
@@ -264,7 +296,10 @@ def simulate_pairs(
 
 
 def _unit(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """A power of two near the larger norm, (rows, n): the recursion runs in that unit, exactly, by the scale theorem."""
+    """A power of two near the larger norm, (rows, n).
+
+    By the scale theorem the recursion runs the same in that unit, to the last bit.
+    """
     _, exponent = np.frexp(np.maximum(first, second))
     return np.ldexp(1.0, exponent - 1)
 

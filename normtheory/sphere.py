@@ -15,7 +15,8 @@ from normtheory._arrays import Array, power_of_two, vectors
 def scaled(xp: Any, x: Array) -> tuple[Array, Array]:
     """Split vectors (..., d) into entries within (-2, 2) and a power of two (..., 1), exactly.
 
-    Squares of the entries neither overflow nor, where it matters, underflow: norms of 1e±300 work in float64.
+    Squares of the entries neither overflow nor, where it matters, underflow: norms of 1e±300 work
+    in float64.
     """
     scale = power_of_two(xp, xp.max(xp.abs(x), axis=-1, keepdims=True))
     return x / scale, scale
@@ -29,8 +30,8 @@ def dot(xp: Any, x: Array, y: Array) -> Array:
 def _split(xp: Any, x: Array, bits: int) -> tuple[Array, Array]:
     """Write x, |x| < 2, as head + tail, exactly, where the head has ``bits`` fractional bits.
 
-    Rounding to a fixed point needs no product to be rounded, unlike Dekker's (1971) splitting, so a compiler
-    that contracts a product and a sum into one operation can't break it.
+    Rounding to a fixed point needs no product to be rounded, unlike Dekker's (1971) splitting, so a
+    compiler that contracts a product and a sum into one operation can't break it.
     """
     head = xp.round(x * 2.0**bits) / 2.0**bits
     return head, x - head
@@ -39,10 +40,10 @@ def _split(xp: Any, x: Array, bits: int) -> tuple[Array, Array]:
 def reject(xp: Any, v: Array, z: Array) -> Array:
     """The part of v orthogonal to z, for vectors (..., d) that went through :func:`scaled`.
 
-    Two ideas make it accurate relative to itself, however parallel the two are. v - k z is formed with products
-    of half-length factors, which are exact, so that only the last subtraction rounds. And k carries an error of
-    its own, so the little that is left along z is projected out a second time: twice is enough (Parlett 1998,
-    section 6.9, who credits Kahan).
+    Two ideas make it accurate relative to itself, however parallel the two are. v - k z is formed
+    with products of half-length factors, which are exact, so that only the last subtraction rounds.
+    And k carries an error of its own, so the little that is left along z is projected out a second
+    time: twice is enough (Parlett 1998, section 6.9, who credits Kahan).
     """
     half = 25 if xp.finfo(v.dtype).bits == 64 else 11
     square = dot(xp, z, z)
@@ -55,22 +56,23 @@ def reject(xp: Any, v: Array, z: Array) -> Array:
 
 
 def tangent_projection(z: Array, v: Array) -> Array:
-    """Project onto the tangent space of the sphere at the direction of ``z``: v minus its part along z.
+    """Project v onto the tangent space of the sphere at the direction of z.
 
-    P_z v = v - (ẑ·v) ẑ with ẑ = z/‖z‖.
+    v minus its part along z: P_z v = v - (ẑ·v) ẑ with ẑ = z/‖z‖.
 
     Args:
         z: points, shape (..., d), nonzero; numpy, JAX or PyTorch, float32 or float64.
         v: vectors of the same kind and dtype, shape (..., d); may be zero. Leading axes broadcast.
 
     Returns:
-        P_z v, the broadcast shape (..., d), same kind and dtype. Accurate to a few eps relative to its own
-        length while the angle between z and v is above eps.
+        P_z v, the broadcast shape (..., d), same kind and dtype. Accurate to a few eps relative to
+        its own length while the angle between z and v is above eps.
 
     Raises:
         TypeError: integers, half precision, lists, or two libraries or dtypes.
-        ValueError: shapes that don't fit, a zero row of z, a non-finite row; the row is named. Where values can't
-            be inspected (under ``jax.jit``) such a row gives NaN, and only that row.
+        ValueError: shapes that don't fit, a zero row of z, a non-finite row; the row is named.
+            Where values can't be inspected (under ``jax.jit``) such a row gives NaN, and only that
+            row.
 
     Example:
         >>> import numpy as np
@@ -134,7 +136,8 @@ def von_mises_fisher(
     from scipy.stats import vonmises_fisher  # here: scipy.stats takes half a second to import
 
     unit = mean / np.linalg.norm(mean)
-    return np.atleast_2d(vonmises_fisher(unit, concentration).rvs(n, random_state=rng))
+    law: Any = vonmises_fisher(unit, concentration)  # pyright: ignore
+    return np.atleast_2d(law.rvs(n, random_state=rng))
 
 
 def pairs_at_angle(
