@@ -36,13 +36,11 @@ def _dtype_name(x: Array) -> str:
     return str(x.dtype).removeprefix("torch.")
 
 
-def _require_float(name: str, x: Array) -> None:
+def _require_float(name: str, x: Array, wanted: str = "a numpy, JAX or PyTorch array") -> None:
     """Raise TypeError unless ``x`` is an array of float32 or float64."""
     if _library(x) is None:
         hint = "; wrap it in numpy.asarray(..., dtype=float)" if isinstance(x, list | tuple) else ""
-        raise TypeError(
-            f"{name}: expected a numpy, JAX or PyTorch array, got {type(x).__name__}{hint}"
-        )
+        raise TypeError(f"{name}: expected {wanted}, got {type(x).__name__}{hint}")
     if _dtype_name(x) not in _FLOATS:
         raise TypeError(f"{name}: expected float32 or float64, got {_dtype_name(x)}; cast it first")
 
@@ -163,14 +161,20 @@ def scalars(**named: Array) -> tuple[Any, list[Array]]:
     Raises:
         TypeError: an argument that is neither a number nor a float32 or float64 array, or several
             libraries.
+        ValueError: shapes that don't broadcast.
     """
     arrays = {}
     for name, x in named.items():
         if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):
-            _require_float(name, x)
+            _require_float(name, x, "a number, or a numpy, JAX or PyTorch array")
             arrays[name] = x
         elif isinstance(x, np.complexfloating):
             raise TypeError(f"{name}: expected a real number, got {x!r}")
+    try:
+        np.broadcast_shapes(*(tuple(x.shape) for x in arrays.values()))
+    except ValueError as error:
+        shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in arrays.items())
+        raise ValueError(f"the arrays do not broadcast: {shapes}") from error
     libraries = {_library(x) for x in arrays.values()}
     if len(libraries) > 1:
         kinds = ", ".join(f"{name} {_library(x)}" for name, x in arrays.items())

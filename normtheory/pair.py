@@ -480,8 +480,8 @@ def equilibrium_norm(
 def equilibrium_angular_step(learning_rate: Array, weight_decay: Array) -> Array:
     """Angle an embedding turns by in a step once its norm is in equilibrium.
 
-    arccos(1 - γλ) ≈ √(2γλ). It does not depend on the loss, the start or the power of GradScale. Claim
-    :mod:`normtheory.claims.weight_decay`.
+    arccos(1 - γλ) ≈ √(2γλ). It does not depend on the loss, the start or the power of GradScale.
+    Claim :mod:`normtheory.claims.weight_decay`.
 
     Args:
         learning_rate: γ > 0, the rate one pair sees.

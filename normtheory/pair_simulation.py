@@ -187,7 +187,7 @@ def simulate_pairs(
         >>> import numpy as np
         >>> start = np.array([0.5, 1.5, 2.5])
         >>> simulate_pairs(start, np.array([[1.0], [2.0]]), np.array([[1.0], [2.0]]), 0.02).steps
-        array([110, 443])
+        array([111, 441])
     """
     _, given = scalars(
         angle=angle,
@@ -210,21 +210,7 @@ def simulate_pairs(
     _check_count("max_steps", max_steps, 0)
     if record_every is not None:
         _check_count("record_every", record_every, 1)
-    try:
-        full = np.broadcast_arrays(start, first, second, rate, decay)
-    except ValueError as error:
-        shapes = ", ".join(
-            f"{name} {x.shape}"
-            for name, x in zip(
-                ("angle", "norm_i", "norm_j", "learning_rate", "weight_decay"),
-                (start, first, second, rate, decay),
-                strict=True,
-            )
-        )
-        raise ValueError(
-            f"the arrays do not broadcast: {shapes}; the last axis is the ensemble, so several "
-            "norms for one ensemble have shape (m, 1)"
-        ) from error
+    full = np.broadcast_arrays(start, first, second, rate, decay)
     shape = full[0].shape or (1,)
     start, first, second, rate, decay = (x.reshape(-1, shape[-1]) for x in full)
     unit = _unit(first, second)
