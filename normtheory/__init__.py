@@ -13,7 +13,9 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from normtheory import claims as claims
+    from normtheory import losses as losses
     from normtheory import sphere as sphere
+    from normtheory import testing as testing
     from normtheory import verify as verify
     from normtheory.cosine import angle as angle
     from normtheory.cosine import cosine_gradient as cosine_gradient
@@ -52,7 +54,7 @@ _HOME = {
     "PairSimulation": "pair_simulation",
     "simulate_pairs": "pair_simulation",
 }
-_MODULES = ("claims", "sphere", "verify")
+_MODULES = ("claims", "losses", "sphere", "testing", "verify")
 
 __all__ = sorted([*_HOME, *_MODULES, "__version__"])
 

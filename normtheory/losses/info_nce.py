@@ -1,0 +1,149 @@
+"""InfoNCE and its two-sided form, CLIP: every anchor picks its key among all keys of the batch.
+
+A row of W = ∂ℓ/∂S is (p - onehot)/(nτ): the probabilities of the wrong keys, and minus their sum at
+the right one. It is a claim that the anchor's gradient is (1 - p_aa) times the decoupled one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from normtheory.losses import _core
+from normtheory.losses._core import Array, Slope, of_similarities, product
+from normtheory.losses._registry import Loss, clouds
+from normtheory.losses._softmax import cross_entropy
+
+
+def _diagonal_cross_entropy(logits: Array) -> tuple[Array, Array]:
+    """Mean cross-entropy of the diagonal of a square matrix, and its derivative."""
+    n = logits.shape[0]
+    diagonal = jnp.eye(n, dtype=bool)
+    loss, off, missing = cross_entropy(logits, jnp.diagonal(logits), ~diagonal)
+    return jnp.mean(loss), (off - jnp.diag(missing)) / n
+
+
+def _slope(u: Array, v: Array, *, temperature: Array, rows: Array, columns: Array) -> Slope:
+    """``rows`` times the loss of u picking v, plus ``columns`` times that of v picking u."""
+    similarity = product(u, v.T)
+    of_rows, row_weights = _diagonal_cross_entropy(similarity / temperature)
+    of_columns, column_weights = _diagonal_cross_entropy(similarity.T / temperature)
+    weights = (rows * row_weights + columns * column_weights.T) / temperature
+    return of_similarities(
+        rows * of_rows + columns * of_columns,
+        weights,
+        u,
+        v,
+        temperature=-jnp.sum(weights * similarity) / temperature,
+    )
+
+
+def _arguments(z_1: Array, z_2: Array, temperature: Any) -> dict[str, Array]:
+    _core.check_paired(2, z_1=z_1, z_2=z_2)
+    _core.check_temperature(temperature)
+    return {"z_1": z_1, "z_2": z_2}
+
+
+def info_nce(z_1: Array, z_2: Array, *, temperature: Any = 0.1, symmetric: bool = False) -> Array:
+    """InfoNCE: mean over anchors of -log softmax_b(ẑ_1a·ẑ_2b/τ) at b = a.
+
+    Args:
+        z_1: anchors, shape (n, d), n >= 2, nonzero rows.
+        z_2: keys, shape (n, d); the a-th is the positive of the a-th anchor.
+        temperature: τ > 0; differentiable.
+        symmetric: add the same loss with the roles exchanged.
+
+    Returns:
+        The loss, a scalar of the dtype of the clouds.
+
+    Raises:
+        TypeError, ValueError: clouds that don't fit, zero or non-finite rows (named), temperature
+            <= 0.
+
+    Reference:
+        van den Oord et al. 2018, equation 4, with cosine similarities.
+    """
+    return _core.value(
+        _slope,
+        _arguments(z_1, z_2, temperature),
+        temperature=temperature,
+        rows=1.0,
+        columns=float(symmetric),
+    )
+
+
+def info_nce_gradient(
+    z_1: Array, z_2: Array, *, temperature: Any = 0.1, symmetric: bool = False
+) -> tuple[Array, Array]:
+    """Closed-form gradient of :func:`info_nce` with respect to anchors and keys, each (n, d)."""
+    g_1, g_2 = _core.gradient(
+        _slope,
+        _arguments(z_1, z_2, temperature),
+        temperature=temperature,
+        rows=1.0,
+        columns=float(symmetric),
+    )
+    return g_1, g_2
+
+
+def clip(z_1: Array, z_2: Array, *, temperature: Any = 0.07) -> Array:
+    """CLIP's loss: the mean of InfoNCE in both roles.
+
+    Args:
+        z_1: embeddings of one modality, shape (n, d), n >= 2, nonzero rows.
+        z_2: their partners in the other, shape (n, d).
+        temperature: τ > 0; differentiable, as CLIP trains it.
+
+    Returns:
+        The loss, a scalar.
+
+    Raises:
+        TypeError, ValueError: as :func:`info_nce`.
+
+    Reference:
+        Radford et al. 2021, figure 3.
+    """
+    return _core.value(
+        _slope, _arguments(z_1, z_2, temperature), temperature=temperature, rows=0.5, columns=0.5
+    )
+
+
+def clip_gradient(z_1: Array, z_2: Array, *, temperature: Any = 0.07) -> tuple[Array, Array]:
+    """Closed-form gradient of :func:`clip` with respect to both clouds, each (n, d)."""
+    g_1, g_2 = _core.gradient(
+        _slope, _arguments(z_1, z_2, temperature), temperature=temperature, rows=0.5, columns=0.5
+    )
+    return g_1, g_2
+
+
+def clip_temperature_gradient(z_1: Array, z_2: Array, *, temperature: Any = 0.07) -> Array:
+    """Closed-form derivative of :func:`clip` with respect to the temperature: -Σ W∘S/τ."""
+    return _core.parameter_gradient(
+        _slope,
+        _arguments(z_1, z_2, temperature),
+        "temperature",
+        temperature=temperature,
+        rows=0.5,
+        columns=0.5,
+    )
+
+
+LOSSES = (
+    Loss(
+        "info_nce",
+        info_nce,
+        info_nce_gradient,
+        "van den Oord et al. 2018, eq. 4",
+        (0, 1),
+        clouds(2, temperature=0.2),
+    ),
+    Loss(
+        "clip",
+        clip,
+        clip_gradient,
+        "Radford et al. 2021, fig. 3",
+        (0, 1),
+        clouds(2, temperature=0.2),
+    ),
+)

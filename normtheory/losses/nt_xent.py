@@ -1,0 +1,72 @@
+"""NT-Xent: 2n views, every one picks its partner among all the others."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+
+from normtheory.losses import _core
+from normtheory.losses._core import Array, Slope, product
+from normtheory.losses._registry import Loss, clouds
+from normtheory.losses._softmax import cross_entropy
+
+
+def _slope(u: Array, v: Array, *, temperature: Array) -> Slope:
+    n = u.shape[0]
+    views = jnp.concatenate([u, v])
+    similarity = product(views, views.T)
+    partner = jnp.roll(jnp.arange(2 * n), n)
+    is_partner = partner[:, None] == jnp.arange(2 * n)[None, :]
+    logits = similarity / temperature
+    positive = jnp.sum(jnp.where(is_partner, logits, 0), axis=-1)
+    loss, off, missing = cross_entropy(logits, positive, ~(is_partner | jnp.eye(2 * n, dtype=bool)))
+    weights = (off - jnp.where(is_partner, missing[:, None], 0)) / (2 * n * temperature)
+    slope = product(weights + weights.T, views)
+    of_temperature = -jnp.sum(weights * similarity) / temperature
+    return Slope(jnp.mean(loss), (slope[:n], slope[n:]), {"temperature": of_temperature})
+
+
+def _arguments(z_1: Array, z_2: Array, temperature: Any) -> dict[str, Array]:
+    _core.check_paired(2, z_1=z_1, z_2=z_2)
+    _core.check_temperature(temperature)
+    return {"z_1": z_1, "z_2": z_2}
+
+
+def nt_xent(z_1: Array, z_2: Array, *, temperature: Any = 0.5) -> Array:
+    """NT-Xent, the loss of SimCLR: mean over 2n views of -log softmax_{k≠i}(ẑ_i·ẑ_k/τ) at the partner.
+
+    Args:
+        z_1: first views, shape (n, d), n >= 2, nonzero rows.
+        z_2: second views, shape (n, d); the a-th rows are partners.
+        temperature: τ > 0; differentiable.
+
+    Returns:
+        The loss, a scalar.
+
+    Raises:
+        TypeError, ValueError: clouds that don't fit, zero or non-finite rows (named), temperature
+            <= 0.
+
+    Reference:
+        Chen et al. 2020, equation 1 and algorithm 1.
+    """
+    return _core.value(_slope, _arguments(z_1, z_2, temperature), temperature=temperature)
+
+
+def nt_xent_gradient(z_1: Array, z_2: Array, *, temperature: Any = 0.5) -> tuple[Array, Array]:
+    """Closed-form gradient of :func:`nt_xent` with respect to both views, each (n, d)."""
+    g_1, g_2 = _core.gradient(_slope, _arguments(z_1, z_2, temperature), temperature=temperature)
+    return g_1, g_2
+
+
+LOSSES = (
+    Loss(
+        "nt_xent",
+        nt_xent,
+        nt_xent_gradient,
+        "Chen et al. 2020, eq. 1",
+        (0, 1),
+        clouds(2, temperature=0.2),
+    ),
+)

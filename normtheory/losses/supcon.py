@@ -1,0 +1,89 @@
+"""Supervised contrastive loss: every point of the same class is a positive."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from normtheory._arrays import concrete
+from normtheory.losses import _core
+from normtheory.losses._core import Array, Slope, of_own_similarities, product
+from normtheory.losses._registry import Loss, labelled
+from normtheory.losses._softmax import log_sum_exp
+
+
+def _slope(u: Array, *, labels: Array, temperature: Array) -> Slope:
+    n = u.shape[0]
+    other = ~jnp.eye(n, dtype=bool)
+    positive = (labels[:, None] == labels[None, :]) & other
+    similarity = product(u, u.T)
+    logits = similarity / temperature
+    # -log p of every positive is taken relative to its own logit, so that a solved class keeps its
+    # digits: log(Σ_k exp(x_k)) with x_k = l_ik - l_ij, averaged over the positives j.
+    count = jnp.sum(positive, axis=-1)
+    anchors = count > 0
+    share_of_positive = jnp.where(positive, 1 / jnp.maximum(count, 1)[:, None], 0)
+    mean_positive = jnp.sum(jnp.where(positive, logits * share_of_positive, 0), axis=-1)
+    total, share = log_sum_exp(logits - mean_positive[:, None], other)
+    anchor_count = jnp.maximum(jnp.sum(anchors), 1)
+    value = jnp.sum(jnp.where(anchors, total, 0)) / anchor_count
+    weights = jnp.where(anchors[:, None], share - share_of_positive, 0)
+    weights = weights / (anchor_count * temperature)
+    return of_own_similarities(
+        value, weights, u, temperature=-jnp.sum(weights * similarity) / temperature
+    )
+
+
+def _arguments(z: Array, labels: Any, temperature: Any) -> dict[str, Array]:
+    _core.check_paired(2, z=z)
+    _core.check_labels(labels, z)
+    seen = concrete(jnp.asarray(labels))
+    if seen is not None and np.unique(seen, return_counts=True)[1].max() < 2:
+        raise ValueError("labels: expected at least one class with two points")
+    _core.check_temperature(temperature)
+    return {"z": z}
+
+
+def supcon(z: Array, labels: Array, *, temperature: Any = 0.1) -> Array:
+    """SupCon: mean over anchors and over their positives of -log softmax_{k≠i}(ẑ_i·ẑ_k/τ).
+
+    Args:
+        z: shape (n, d), n >= 2, nonzero rows.
+        labels: integers (n,). A point that is alone in its class is no anchor, but a negative.
+        temperature: τ > 0; differentiable.
+
+    Returns:
+        The loss (the form with the sum over positives outside of the logarithm), a scalar.
+
+    Raises:
+        TypeError, ValueError: a cloud that doesn't fit, zero or non-finite rows (named), labels
+            that don't fit or share no class, temperature <= 0.
+
+    Reference:
+        Khosla et al. 2020, equation 2.
+    """
+    return _core.value(
+        _slope, _arguments(z, labels, temperature), labels=labels, temperature=temperature
+    )
+
+
+def supcon_gradient(z: Array, labels: Array, *, temperature: Any = 0.1) -> tuple[Array]:
+    """Closed-form gradient of :func:`supcon`, a tuple of one array (n, d)."""
+    (g,) = _core.gradient(
+        _slope, _arguments(z, labels, temperature), labels=labels, temperature=temperature
+    )
+    return (g,)
+
+
+LOSSES = (
+    Loss(
+        "supcon",
+        supcon,
+        supcon_gradient,
+        "Khosla et al. 2020, eq. 2",
+        (0,),
+        labelled(3, prototypes=False, temperature=0.2),
+    ),
+)
