@@ -154,7 +154,8 @@ def check_clouds(**clouds: Array) -> tuple[Array, ...]:
             raise TypeError(f"{first} is {z.dtype} and {name} is {other.dtype}: expected one dtype")
         if other.shape[1] != z.shape[1]:
             raise ValueError(
-                f"{first} has shape {z.shape} and {name} has shape {other.shape}: expected the same d"
+                f"{first} has shape {z.shape} and {name} has shape {other.shape}: "
+                "expected the same d"
             )
     return tuple(arrays.values())
 

@@ -1,4 +1,4 @@
-"""What a loss is to the rest of the library: its value, its gradient, its source, and an example."""
+"""What a loss is to the rest of the library: value, gradient, source, an example."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def clouds(count: int, **options: Any) -> Callable[[np.random.Generator, int, in
 def labelled(
     classes: int, *, prototypes: bool, **options: Any
 ) -> Callable[[np.random.Generator, int, int], Arguments]:
-    """An example of a cloud with class labels, every class present, with class prototypes if asked."""
+    """An example of a labelled cloud, every class present, with class prototypes if asked."""
 
     def example(rng: np.random.Generator, n: int, dimension: int) -> Arguments:
         labels = rng.permutation(np.arange(n) % classes)

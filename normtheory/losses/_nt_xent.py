@@ -34,7 +34,9 @@ def _arguments(z_1: Array, z_2: Array, temperature: Any) -> dict[str, Array]:
 
 
 def nt_xent(z_1: Array, z_2: Array, *, temperature: Any = 0.5) -> Array:
-    """NT-Xent, the loss of SimCLR: mean over 2n views of -log softmax_{k≠i}(ẑ_i·ẑ_k/τ) at the partner.
+    """NT-Xent, the loss of SimCLR, over 2n views.
+
+    Mean over i of -log softmax_{k≠i}(ẑ_i·ẑ_k/τ) at the partner of i.
 
     Args:
         z_1: first views, shape (n, d), n >= 2, nonzero rows.

@@ -22,7 +22,7 @@ def _slope(a: Array, p: Array, q: Array, *, margin: Array) -> Slope:
 
 def _arguments(anchor: Array, positive: Array, negative: Array, margin: Any) -> dict[str, Array]:
     arguments = {"anchor": anchor, "positive": positive, "negative": negative}
-    _core.check_paired(**arguments)
+    _core.check_paired(1, **arguments)
     check_values("margin", jnp.asarray(margin))
     return arguments
 

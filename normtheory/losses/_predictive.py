@@ -17,7 +17,7 @@ def _slope(p_1: Array, p_2: Array, z_1: Array, z_2: Array, *, scale: Array, shif
 
 def _arguments(p_1: Array, p_2: Array, z_1: Array, z_2: Array) -> dict[str, Array]:
     arguments = {"p_1": p_1, "p_2": p_2, "z_1": z_1, "z_2": z_2}
-    _core.check_paired(**arguments)
+    _core.check_paired(1, **arguments)
     return arguments
 
 

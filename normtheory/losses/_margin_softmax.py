@@ -27,7 +27,7 @@ def _additive_cosine(u: Array, w: Array, cosine: Array, margin: Array) -> tuple[
 
 
 def _additive_angle(u: Array, w: Array, cosine: Array, margin: Array) -> tuple[Array, Array]:
-    """Turn c into cos(φ + m) = c cos m - s sin m, with derivative cos m + c sin m/s; cos m at s = 0."""
+    """Turn c into cos(φ + m) = c cos m - s sin m; its derivative is cos m + c sin m/s."""
     # sin φ from the chords: 1 - c² would lose half of the digits near φ = 0
     square = jnp.sum((u - w) ** 2, axis=-1) * jnp.sum((u + w) ** 2, axis=-1) / 4
     regular = square > 0
