@@ -22,123 +22,66 @@ from normtheory.losses import (
     _triplet,
 )
 from normtheory.losses._alignment import (
-    alignment as alignment,
-)
-from normtheory.losses._alignment import (
-    alignment_gradient as alignment_gradient,
-)
-from normtheory.losses._alignment import (
-    attraction as attraction,
-)
-from normtheory.losses._alignment import (
-    attraction_gradient as attraction_gradient,
-)
-from normtheory.losses._alignment import (
-    repulsion as repulsion,
-)
-from normtheory.losses._alignment import (
-    repulsion_gradient as repulsion_gradient,
-)
-from normtheory.losses._alignment import (
-    uniformity as uniformity,
-)
-from normtheory.losses._alignment import (
-    uniformity_gradient as uniformity_gradient,
+    alignment,
+    alignment_gradient,
+    attraction,
+    attraction_gradient,
+    repulsion,
+    repulsion_gradient,
+    uniformity,
+    uniformity_gradient,
 )
 from normtheory.losses._decoupled import (
-    decoupled as decoupled,
-)
-from normtheory.losses._decoupled import (
-    decoupled_gradient as decoupled_gradient,
+    decoupled,
+    decoupled_gradient,
 )
 from normtheory.losses._info_nce import (
-    clip as clip,
-)
-from normtheory.losses._info_nce import (
-    clip_gradient as clip_gradient,
-)
-from normtheory.losses._info_nce import (
-    clip_temperature_gradient as clip_temperature_gradient,
-)
-from normtheory.losses._info_nce import (
-    info_nce as info_nce,
-)
-from normtheory.losses._info_nce import (
-    info_nce_gradient as info_nce_gradient,
+    clip,
+    clip_gradient,
+    clip_temperature_gradient,
+    info_nce,
+    info_nce_gradient,
 )
 from normtheory.losses._margin_softmax import (
-    arcface as arcface,
-)
-from normtheory.losses._margin_softmax import (
-    arcface_gradient as arcface_gradient,
-)
-from normtheory.losses._margin_softmax import (
-    cosface as cosface,
-)
-from normtheory.losses._margin_softmax import (
-    cosface_gradient as cosface_gradient,
-)
-from normtheory.losses._margin_softmax import (
-    normface as normface,
-)
-from normtheory.losses._margin_softmax import (
-    normface_gradient as normface_gradient,
+    arcface,
+    arcface_gradient,
+    cosface,
+    cosface_gradient,
+    normface,
+    normface_gradient,
 )
 from normtheory.losses._moco import (
-    moco as moco,
-)
-from normtheory.losses._moco import (
-    moco_gradient as moco_gradient,
+    moco,
+    moco_gradient,
 )
 from normtheory.losses._nt_xent import (
-    nt_xent as nt_xent,
-)
-from normtheory.losses._nt_xent import (
-    nt_xent_gradient as nt_xent_gradient,
+    nt_xent,
+    nt_xent_gradient,
 )
 from normtheory.losses._predictive import (
-    byol as byol,
-)
-from normtheory.losses._predictive import (
-    byol_gradient as byol_gradient,
-)
-from normtheory.losses._predictive import (
-    simsiam as simsiam,
-)
-from normtheory.losses._predictive import (
-    simsiam_gradient as simsiam_gradient,
+    byol,
+    byol_gradient,
+    simsiam,
+    simsiam_gradient,
 )
 from normtheory.losses._prototypes import (
-    dino as dino,
+    dino,
+    dino_gradient,
+    swav,
+    swav_gradient,
 )
-from normtheory.losses._prototypes import (
-    dino_gradient as dino_gradient,
-)
-from normtheory.losses._prototypes import (
-    swav as swav,
-)
-from normtheory.losses._prototypes import (
-    swav_gradient as swav_gradient,
-)
-from normtheory.losses._registry import Loss as Loss
-from normtheory.losses._registry import by_name
+from normtheory.losses._registry import Loss, by_name
 from normtheory.losses._siglip import (
-    siglip as siglip,
-)
-from normtheory.losses._siglip import (
-    siglip_gradient as siglip_gradient,
+    siglip,
+    siglip_gradient,
 )
 from normtheory.losses._supcon import (
-    supcon as supcon,
-)
-from normtheory.losses._supcon import (
-    supcon_gradient as supcon_gradient,
+    supcon,
+    supcon_gradient,
 )
 from normtheory.losses._triplet import (
-    triplet as triplet,
-)
-from normtheory.losses._triplet import (
-    triplet_gradient as triplet_gradient,
+    triplet,
+    triplet_gradient,
 )
 
 LOSSES = by_name(
@@ -156,3 +99,47 @@ LOSSES = by_name(
         *_prototypes.LOSSES,
     )
 )
+
+__all__ = [
+    "LOSSES",
+    "Loss",
+    "alignment",
+    "alignment_gradient",
+    "arcface",
+    "arcface_gradient",
+    "attraction",
+    "attraction_gradient",
+    "byol",
+    "byol_gradient",
+    "clip",
+    "clip_gradient",
+    "clip_temperature_gradient",
+    "cosface",
+    "cosface_gradient",
+    "decoupled",
+    "decoupled_gradient",
+    "dino",
+    "dino_gradient",
+    "info_nce",
+    "info_nce_gradient",
+    "moco",
+    "moco_gradient",
+    "normface",
+    "normface_gradient",
+    "nt_xent",
+    "nt_xent_gradient",
+    "repulsion",
+    "repulsion_gradient",
+    "siglip",
+    "siglip_gradient",
+    "simsiam",
+    "simsiam_gradient",
+    "supcon",
+    "supcon_gradient",
+    "swav",
+    "swav_gradient",
+    "triplet",
+    "triplet_gradient",
+    "uniformity",
+    "uniformity_gradient",
+]
