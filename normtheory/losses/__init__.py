@@ -4,6 +4,15 @@
 with respect to what it sees in a file of this folder (most see similarities: a dozen lines) and
 list it below. Projection, division by the norm and differentiation come from ``_core``, and the
 tests run over ``LOSSES``.
+
+``DISOBEDIENT`` holds losses that are *not* of directions, as negative controls, and
+:func:`norm_exponent` measures what sets them apart.
+
+Rows and options are checked wherever their values can be seen, under ``jax.grad`` too. Inside
+``jax.jit`` and ``jax.vmap`` they can't: a zero or non-finite row makes the value NaN, and the
+gradient of that row and of every row whose gradient depends on it. For losses of pairs and triplets
+those are the row and its partners; for a loss with a softmax over the batch, all rows that share a
+softmax with it. A temperature or another option is not checked then.
 """
 
 from __future__ import annotations
@@ -35,6 +44,8 @@ from normtheory.losses._decoupled import (
     decoupled,
     decoupled_gradient,
 )
+from normtheory.losses._disobedient import DISOBEDIENT, Disobedient
+from normtheory.losses._exponent import gradient_norms, norm_exponent
 from normtheory.losses._info_nce import (
     clip,
     clip_gradient,
@@ -101,7 +112,9 @@ LOSSES = by_name(
 )
 
 __all__ = [
+    "DISOBEDIENT",
     "LOSSES",
+    "Disobedient",
     "Loss",
     "alignment",
     "alignment_gradient",
@@ -120,10 +133,12 @@ __all__ = [
     "decoupled_gradient",
     "dino",
     "dino_gradient",
+    "gradient_norms",
     "info_nce",
     "info_nce_gradient",
     "moco",
     "moco_gradient",
+    "norm_exponent",
     "normface",
     "normface_gradient",
     "nt_xent",

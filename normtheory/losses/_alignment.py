@@ -65,11 +65,14 @@ def _alignment(u: Array, v: Array, *, power: Array) -> Slope:
     chord = u - v
     square = jnp.sum(chord * chord, axis=-1)
     # Where the two coincide the subgradient is 0; for powers above 1 it is the gradient.
-    apart = square > 0
+    apart = square != 0  # so that a NaN counts as apart, and stays NaN
     safe = jnp.where(apart, square, 1)
-    value = jnp.sum(jnp.where(apart, safe ** (power / 2), 0)) / n
-    slope = jnp.where(apart, power * safe ** (power / 2 - 1), 0)[:, None] * chord / n
-    return Slope(value, (slope, -slope), {})
+    powers = jnp.where(apart, safe ** (power / 2), 0)
+    # At α = 2 the factor stays 2 there, so that the Hessian is right too.
+    meeting = jnp.where(power == 2, jnp.asarray(2, u.dtype), 0)
+    slope = jnp.where(apart, power * safe ** (power / 2 - 1), meeting)[:, None] * chord / n
+    by_power = jnp.sum(powers * jnp.log(safe)) / (2 * n)
+    return Slope(jnp.sum(powers) / n, (slope, -slope), {"power": by_power})
 
 
 def _alignment_arguments(z_1: Array, z_2: Array, power: Any) -> dict[str, Array]:
@@ -83,8 +86,8 @@ def alignment(z_1: Array, z_2: Array, *, power: Any = 2.0) -> Array:
     Args:
         z_1: shape (n, d), nonzero rows.
         z_2: their positives, shape (n, d).
-        power: α > 0. At α = 2 this is 2 + 2·attraction. Where the two coincide the subgradient 0 is
-            taken, which matters for α <= 1 only.
+        power: α > 0; differentiable. At α = 2 this is 2 + 2·attraction. Where the two coincide the
+            subgradient 0 is taken, which matters for α <= 1 only.
 
     Returns:
         The loss, a scalar.
@@ -107,11 +110,13 @@ def alignment_gradient(z_1: Array, z_2: Array, *, power: Any = 2.0) -> tuple[Arr
 def _uniformity(u: Array, *, sharpness: Array) -> Slope:
     n = u.shape[0]
     # ‖û_i - û_j‖² = 2 - 2 û_i·û_j; the diagonal is left out.
-    exponent = 2 * sharpness * (product(u, u.T) - 1)
+    below = 2 * (product(u, u.T) - 1)
     off = ~jnp.eye(n, dtype=bool).reshape(1, -1)
-    total, share = log_sum_exp(exponent.reshape(1, -1), off)
-    weights = 2 * sharpness * share.reshape(n, n)
-    return of_own_similarities(total[0] - jnp.log(n * (n - 1.0)), weights, u)
+    total, share = log_sum_exp(sharpness * below.reshape(1, -1), off)
+    share = share.reshape(n, n)
+    value = total[0] - jnp.log(jnp.asarray(n * (n - 1), u.dtype))
+    by_sharpness = jnp.sum(share * below)
+    return of_own_similarities(value, 2 * sharpness * share, u, sharpness=by_sharpness)
 
 
 def _uniformity_arguments(z: Array, sharpness: Any) -> dict[str, Array]:
@@ -125,7 +130,7 @@ def uniformity(z: Array, *, sharpness: Any = 2.0) -> Array:
 
     Args:
         z: shape (n, d), n >= 2, nonzero rows.
-        sharpness: t > 0.
+        sharpness: t > 0; differentiable.
 
     Returns:
         The loss, a scalar <= 0.

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from normtheory._arrays import check_rows, check_values
 from normtheory.sphere import dot, reject, scaled
@@ -88,7 +89,7 @@ def _value_jvp(slope: SlopeFunction, primals: Any, tangents: Any) -> tuple[Array
     frames = [_unit(z) for z in clouds]
     out = slope(*(frame[0] for frame in frames), **parameters)
     trained = [t for t, s in zip(cloud_tangents, out.slopes, strict=True) if s is not None]
-    change = sum(jnp.vdot(g, t) for g, t in zip(_gradients(out, frames), trained, strict=True))
+    change = sum(jnp.sum(g * t) for g, t in zip(_gradients(out, frames), trained, strict=True))
     for name, derivative in out.parameters.items():
         change = change + derivative * parameter_tangents[name]
     return out.value, jnp.asarray(change, out.value.dtype)
@@ -123,7 +124,7 @@ def _cast(parameters: dict[str, Any], dtype: Any) -> dict[str, Any]:
     """Give real parameters the dtype of the embeddings; leave labels as they are."""
 
     def one(x: Any) -> Any:
-        x = jnp.asarray(x) if hasattr(x, "dtype") else x
+        x = x if isinstance(x, float | int) else jnp.asarray(x)
         floating = isinstance(x, float | int) or jnp.issubdtype(x.dtype, jnp.floating)
         return jnp.asarray(x, dtype) if floating else x
 
@@ -146,7 +147,8 @@ def check_clouds(**clouds: Array) -> tuple[Array, ...]:
             raise TypeError(f"{name}: expected float32 or float64, got {z.dtype}; cast it first")
         if z.ndim != 2 or 0 in z.shape:
             raise ValueError(f"{name}: expected a cloud of shape (n, d), got shape {z.shape}")
-        check_rows(name, z)
+        # Under jax.grad the values are there, behind the tracer.
+        check_rows(name, jax.lax.stop_gradient(z))
         arrays[name] = z
     (first, z), *others = arrays.items()
     for name, other in others:
@@ -162,7 +164,7 @@ def check_clouds(**clouds: Array) -> tuple[Array, ...]:
 
 def check_paired(least: int = 1, **clouds: Array) -> None:
     """Raise ValueError unless all clouds have the same number of rows, at least ``least``."""
-    shapes = {name: tuple(jnp.shape(z)) for name, z in clouds.items()}
+    shapes = {name: tuple(np.shape(z)) for name, z in clouds.items()}
     rows = {shape[0] for shape in shapes.values() if shape}
     if len(rows) > 1:
         shown = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
@@ -176,8 +178,8 @@ def check_labels(labels: Any, z: Array, classes: int | None = None) -> None:
     labels = jnp.asarray(labels)
     if not jnp.issubdtype(labels.dtype, jnp.integer):
         raise TypeError(f"labels: expected integers, got {labels.dtype}")
-    if labels.shape != jnp.shape(z)[:1]:
-        raise ValueError(f"labels: expected shape {jnp.shape(z)[:1]}, got {labels.shape}")
+    if labels.shape != np.shape(z)[:1]:
+        raise ValueError(f"labels: expected shape {np.shape(z)[:1]}, got {labels.shape}")
     if classes is not None:
         check_values("labels", labels, least=0, most=classes - 1)
 

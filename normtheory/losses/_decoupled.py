@@ -6,6 +6,7 @@ is also the form that the paper's public code trains with.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -20,21 +21,23 @@ def _one_side(logits: Array) -> tuple[Array, Array]:
     n = logits.shape[0]
     diagonal = jnp.eye(n, dtype=bool)
     total, share = log_sum_exp(logits - jnp.diagonal(logits)[:, None], ~diagonal)
-    return jnp.mean(total), (share - diagonal) / n
+    return jnp.mean(total), (share - diagonal.astype(share.dtype)) / n
 
 
-def _slope(u: Array, v: Array, *, temperature: Array, columns: Array) -> Slope:
+def _slope(u: Array, v: Array, *, temperature: Array, symmetric: bool) -> Slope:
     similarity = product(u, v.T)
-    of_rows, row_weights = _one_side(similarity / temperature)
-    of_columns, column_weights = _one_side(similarity.T / temperature)
-    weights = (row_weights + columns * column_weights.T) / temperature
+    loss, weights = _one_side(similarity / temperature)
+    if symmetric:
+        of_columns, column_weights = _one_side(similarity.T / temperature)
+        loss, weights = loss + of_columns, weights + column_weights.T
+    weights = weights / temperature
     return of_similarities(
-        of_rows + columns * of_columns,
-        weights,
-        u,
-        v,
-        temperature=-jnp.sum(weights * similarity) / temperature,
+        loss, weights, u, v, temperature=-jnp.sum(weights * similarity) / temperature
     )
+
+
+_ONE_SIDED = partial(_slope, symmetric=False)
+_TWO_SIDED = partial(_slope, symmetric=True)
 
 
 def _arguments(z_1: Array, z_2: Array, temperature: Any) -> dict[str, Array]:
@@ -62,24 +65,16 @@ def decoupled(z_1: Array, z_2: Array, *, temperature: Any = 0.1, symmetric: bool
     Reference:
         Yeh et al. 2022, equation 6, over the keys of the other view.
     """
-    return _core.value(
-        _slope,
-        _arguments(z_1, z_2, temperature),
-        temperature=temperature,
-        columns=float(symmetric),
-    )
+    slope = _TWO_SIDED if symmetric else _ONE_SIDED
+    return _core.value(slope, _arguments(z_1, z_2, temperature), temperature=temperature)
 
 
 def decoupled_gradient(
     z_1: Array, z_2: Array, *, temperature: Any = 0.1, symmetric: bool = False
 ) -> tuple[Array, Array]:
     """Closed-form gradient of :func:`decoupled` with respect to anchors and keys, each (n, d)."""
-    g_1, g_2 = _core.gradient(
-        _slope,
-        _arguments(z_1, z_2, temperature),
-        temperature=temperature,
-        columns=float(symmetric),
-    )
+    slope = _TWO_SIDED if symmetric else _ONE_SIDED
+    g_1, g_2 = _core.gradient(slope, _arguments(z_1, z_2, temperature), temperature=temperature)
     return g_1, g_2
 
 

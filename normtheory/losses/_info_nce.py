@@ -6,6 +6,7 @@ the right one. It is a claim that the anchor's gradient is (1 - p_aa) times the 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
@@ -24,19 +25,23 @@ def _diagonal_cross_entropy(logits: Array) -> tuple[Array, Array]:
     return jnp.mean(loss), (off - jnp.diag(missing)) / n
 
 
-def _slope(u: Array, v: Array, *, temperature: Array, rows: Array, columns: Array) -> Slope:
+def _slope(u: Array, v: Array, *, temperature: Array, rows: float, columns: float) -> Slope:
     """``rows`` times the loss of u picking v, plus ``columns`` times that of v picking u."""
     similarity = product(u, v.T)
-    of_rows, row_weights = _diagonal_cross_entropy(similarity / temperature)
-    of_columns, column_weights = _diagonal_cross_entropy(similarity.T / temperature)
-    weights = (rows * row_weights + columns * column_weights.T) / temperature
+    loss, weights = _diagonal_cross_entropy(similarity / temperature)
+    loss, weights = rows * loss, rows * weights
+    if columns:  # left out, not multiplied by 0: a NaN in the columns must not reach the rows
+        of_columns, column_weights = _diagonal_cross_entropy(similarity.T / temperature)
+        loss, weights = loss + columns * of_columns, weights + columns * column_weights.T
+    weights = weights / temperature
     return of_similarities(
-        rows * of_rows + columns * of_columns,
-        weights,
-        u,
-        v,
-        temperature=-jnp.sum(weights * similarity) / temperature,
+        loss, weights, u, v, temperature=-jnp.sum(weights * similarity) / temperature
     )
+
+
+_ONE_SIDED = partial(_slope, rows=1.0, columns=0.0)
+_SUM = partial(_slope, rows=1.0, columns=1.0)
+_MEAN = partial(_slope, rows=0.5, columns=0.5)
 
 
 def _arguments(z_1: Array, z_2: Array, temperature: Any) -> dict[str, Array]:
@@ -64,26 +69,16 @@ def info_nce(z_1: Array, z_2: Array, *, temperature: Any = 0.1, symmetric: bool 
     Reference:
         van den Oord et al. 2018, equation 4, with cosine similarities.
     """
-    return _core.value(
-        _slope,
-        _arguments(z_1, z_2, temperature),
-        temperature=temperature,
-        rows=1.0,
-        columns=float(symmetric),
-    )
+    slope = _SUM if symmetric else _ONE_SIDED
+    return _core.value(slope, _arguments(z_1, z_2, temperature), temperature=temperature)
 
 
 def info_nce_gradient(
     z_1: Array, z_2: Array, *, temperature: Any = 0.1, symmetric: bool = False
 ) -> tuple[Array, Array]:
     """Closed-form gradient of :func:`info_nce` with respect to anchors and keys, each (n, d)."""
-    g_1, g_2 = _core.gradient(
-        _slope,
-        _arguments(z_1, z_2, temperature),
-        temperature=temperature,
-        rows=1.0,
-        columns=float(symmetric),
-    )
+    slope = _SUM if symmetric else _ONE_SIDED
+    g_1, g_2 = _core.gradient(slope, _arguments(z_1, z_2, temperature), temperature=temperature)
     return g_1, g_2
 
 
@@ -104,28 +99,19 @@ def clip(z_1: Array, z_2: Array, *, temperature: Any = 0.07) -> Array:
     Reference:
         Radford et al. 2021, figure 3.
     """
-    return _core.value(
-        _slope, _arguments(z_1, z_2, temperature), temperature=temperature, rows=0.5, columns=0.5
-    )
+    return _core.value(_MEAN, _arguments(z_1, z_2, temperature), temperature=temperature)
 
 
 def clip_gradient(z_1: Array, z_2: Array, *, temperature: Any = 0.07) -> tuple[Array, Array]:
     """Closed-form gradient of :func:`clip` with respect to both clouds, each (n, d)."""
-    g_1, g_2 = _core.gradient(
-        _slope, _arguments(z_1, z_2, temperature), temperature=temperature, rows=0.5, columns=0.5
-    )
+    g_1, g_2 = _core.gradient(_MEAN, _arguments(z_1, z_2, temperature), temperature=temperature)
     return g_1, g_2
 
 
 def clip_temperature_gradient(z_1: Array, z_2: Array, *, temperature: Any = 0.07) -> Array:
     """Closed-form derivative of :func:`clip` with respect to the temperature: -Σ W∘S/τ."""
     return _core.parameter_gradient(
-        _slope,
-        _arguments(z_1, z_2, temperature),
-        "temperature",
-        temperature=temperature,
-        rows=0.5,
-        columns=0.5,
+        _MEAN, _arguments(z_1, z_2, temperature), "temperature", temperature=temperature
     )
 
 

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 
 from normtheory._arrays import check_values
 from normtheory.losses import _core
@@ -18,35 +19,45 @@ from normtheory.losses._core import Array, Slope, of_similarities, product
 from normtheory.losses._registry import Loss, labelled
 from normtheory.losses._softmax import cross_entropy
 
-# (u, w of the right class, cosine, margin) -> what the cosine becomes, and its derivative
-Margin = Callable[[Array, Array, Array, Array], tuple[Array, Array]]
+# (u, w of the right class, cosine, margin) -> what the cosine becomes, and its derivatives with
+# respect to the cosine and to the margin
+Margin = Callable[[Array, Array, Array, Array], tuple[Array, Array, Array]]
 
 
-def _additive_cosine(u: Array, w: Array, cosine: Array, margin: Array) -> tuple[Array, Array]:
-    return cosine - margin, jnp.ones_like(cosine)
+def _additive_cosine(
+    u: Array, w: Array, cosine: Array, margin: Array
+) -> tuple[Array, Array, Array]:
+    return cosine - margin, jnp.ones_like(cosine), -jnp.ones_like(cosine)
 
 
-def _additive_angle(u: Array, w: Array, cosine: Array, margin: Array) -> tuple[Array, Array]:
+def _additive_angle(u: Array, w: Array, cosine: Array, margin: Array) -> tuple[Array, Array, Array]:
     """Turn c into cos(φ + m) = c cos m - s sin m; its derivative is cos m + c sin m/s."""
     # sin φ from the chords: 1 - c² would lose half of the digits near φ = 0
     square = jnp.sum((u - w) ** 2, axis=-1) * jnp.sum((u + w) ** 2, axis=-1) / 4
     regular = square > 0
     sine = jnp.sqrt(jnp.where(regular, square, 1))
-    derivative = jnp.cos(margin) + jnp.where(regular, cosine * jnp.sin(margin) / sine, 0)
-    return cosine * jnp.cos(margin) - jnp.where(regular, sine, 0) * jnp.sin(margin), derivative
+    by_cosine = jnp.cos(margin) + jnp.where(regular, cosine * jnp.sin(margin) / sine, 0)
+    sine = jnp.where(regular, sine, 0)
+    turned = cosine * jnp.cos(margin) - sine * jnp.sin(margin)
+    return turned, by_cosine, -(sine * jnp.cos(margin) + cosine * jnp.sin(margin))
 
 
 def _slope(
     u: Array, w: Array, *, labels: Array, scale: Array, margin: Array, form: Margin
 ) -> Slope:
     n, classes = u.shape[0], w.shape[0]
-    right = labels[:, None] == jnp.arange(classes)[None, :]
+    labels = labels.astype(jnp.int32)
+    right = labels[:, None] == jnp.arange(classes, dtype=jnp.int32)[None, :]
     cosine = product(u, w.T)
-    own, by_own = form(u, w[labels], jnp.sum(jnp.where(right, cosine, 0), axis=-1), margin)
+    # A label outside the classes is refused at the door; under jit it gives NaN, not a wrong class.
+    cosine_of_own = jnp.sum(jnp.where(right, cosine, 0), axis=-1)
+    cosine_of_own = jnp.where(jnp.any(right, axis=-1), cosine_of_own, jnp.nan)
+    own, by_own, own_by_margin = form(u, w[labels], cosine_of_own, margin)
     loss, off, missing = cross_entropy(scale * cosine, scale * own, ~right)
     weights = (off - jnp.where(right, (missing * by_own)[:, None], 0)) * scale / n
     by_scale = (jnp.sum(off * cosine) - jnp.sum(missing * own)) / n
-    return of_similarities(jnp.mean(loss), weights, u, w, scale=by_scale)
+    by_margin = -scale * jnp.sum(missing * own_by_margin) / n
+    return of_similarities(jnp.mean(loss), weights, u, w, scale=by_scale, margin=by_margin)
 
 
 _COSINE = partial(_slope, form=_additive_cosine)
@@ -57,9 +68,9 @@ def _arguments(
     z: Array, weights: Array, labels: Any, scale: Any, margin: Any, most: float
 ) -> dict[str, Array]:
     clouds = {"z": z, "weights": weights}
-    _core.check_labels(labels, z, classes=jnp.shape(weights)[0])
-    if jnp.shape(weights)[0] < 2:
-        raise ValueError(f"weights: expected at least 2 classes, got {jnp.shape(weights)[0]}")
+    _core.check_labels(labels, z, classes=np.shape(weights)[0])
+    if np.shape(weights)[0] < 2:
+        raise ValueError(f"weights: expected at least 2 classes, got {np.shape(weights)[0]}")
     check_values("scale", jnp.asarray(scale), above=0.0)
     check_values("margin", jnp.asarray(margin), least=0.0, most=most)
     return clouds
@@ -102,7 +113,7 @@ def cosface(
 ) -> Array:
     """CosFace: NormFace with the cosine of the right class lowered by a margin m in [0, 2].
 
-    Arguments, result and errors are those of :func:`normface`.
+    Arguments, result and errors are those of :func:`normface`; the margin is differentiable too.
 
     Reference:
         Wang et al. 2018, equation 4.
@@ -125,9 +136,10 @@ def arcface(
 ) -> Array:
     """ArcFace: NormFace with the angle φ to the right class widened by a margin m in [0, π].
 
-    Arguments, result and errors are those of :func:`normface`. The loss is cos(φ + m) throughout,
-    without the source's switch beyond φ = π - m. At φ = 0 and π it has a kink; the subgradient
-    taken there is 0, since the tangent part of the slope vanishes.
+    Arguments, result and errors are those of :func:`normface`; the margin is differentiable too.
+    The right class counts with cos(φ + m) throughout, without the source's switch beyond φ = π - m.
+    At φ = 0 and π it has a kink; the subgradient taken there is 0, since the tangent part of the
+    slope vanishes.
 
     Reference:
         Deng et al. 2019, equation 3.

@@ -25,9 +25,9 @@ def _swav(u: Array, c: Array, *, codes: Array, temperature: Array) -> Slope:
 
 def _swav_arguments(z: Array, prototypes: Array, codes: Any, temperature: Any) -> dict[str, Array]:
     _core.check_temperature(temperature)
-    shape = (jnp.shape(z)[0], jnp.shape(prototypes)[0])
-    if jnp.shape(codes) != shape:
-        raise ValueError(f"codes: expected shape {shape}, got {jnp.shape(codes)}")
+    shape = (np.shape(z)[0], np.shape(prototypes)[0])
+    if np.shape(codes) != shape:
+        raise ValueError(f"codes: expected shape {shape}, got {np.shape(codes)}")
     check_values("codes", jnp.asarray(codes), least=0.0)
     seen = concrete(jnp.asarray(codes))
     if seen is not None and not np.allclose(seen.sum(axis=-1), 1, atol=1e-5):
@@ -78,7 +78,8 @@ def _dino(
     temperature: Array,
     target_temperature: Array,
 ) -> Slope:
-    targets = jax.nn.softmax((product(t, c_t.T) - centre) / target_temperature, axis=-1)
+    teacher = (product(t, c_t.T) - jnp.reshape(centre, (1, -1))) / target_temperature
+    targets = jax.nn.softmax(teacher, axis=-1)
     out = _swav(u, c, codes=jax.lax.stop_gradient(targets), temperature=temperature)
     by_student, by_prototypes = out.slopes
     return Slope(out.value, (by_student, None, by_prototypes, None), out.parameters)
@@ -97,10 +98,9 @@ def _dino_arguments(
     for temperature, name in zip(temperatures, ("temperature", "target_temperature"), strict=True):
         _core.check_temperature(temperature, name)
     check_values("centre", jnp.asarray(centre))
-    if jnp.shape(centre) not in ((), (jnp.shape(prototypes)[0],)):
-        raise ValueError(
-            f"centre: expected a number or shape ({jnp.shape(prototypes)[0]},), got {jnp.shape(centre)}"
-        )
+    shape = np.shape(prototypes)[:1]
+    if np.shape(centre) not in ((), shape):
+        raise ValueError(f"centre: expected a number or shape {shape}, got {np.shape(centre)}")
     return {
         "z": z,
         "target": target,

@@ -2,8 +2,7 @@
 
 With x_b = (negative logit b) - (positive logit), the loss is log(1 + Σ exp x_b). Written so, a
 batch that is already solved keeps the digits of its tiny loss and gradient, and nothing overflows
-however
-small the temperature: the probability of the positive is never subtracted from 1.
+however small the temperature: the probability of the positive is never subtracted from 1.
 """
 
 from __future__ import annotations
@@ -19,14 +18,16 @@ def log_sum_exp(x: Array, mask: Array) -> tuple[Array, Array]:
 
     Args:
         x: shape (n, m).
-        mask: booleans (n, m), at least one True in every row.
+        mask: booleans (n, m).
 
     Returns:
-        Shapes (n,) and (n, m); the derivative is 0 outside the mask.
+        Shapes (n,) and (n, m); the derivative is 0 outside the mask. A row without any True gives
+        minus infinity and zeros.
     """
+    some = jnp.any(mask, axis=-1, keepdims=True)
     top = jax.lax.stop_gradient(jnp.max(jnp.where(mask, x, -jnp.inf), axis=-1, keepdims=True))
     powers = jnp.where(mask, jnp.exp(jnp.where(mask, x - top, 0)), 0)
-    total = jnp.sum(powers, axis=-1, keepdims=True)
+    total = jnp.where(some, jnp.sum(powers, axis=-1, keepdims=True), 1)
     return (top + jnp.log(total))[:, 0], powers / total
 
 
@@ -68,5 +69,7 @@ def soft_cross_entropy(logits: Array, targets: Array) -> tuple[Array, Array]:
     rest = jnp.sum(powers, axis=-1, keepdims=True)
     loss = jnp.log1p(rest)[:, 0] - jnp.sum(targets * below, axis=-1)
     missing = rest / (1 + rest)
-    derivative = jnp.where(is_top, (1 - targets) - missing, powers / (1 + rest) - targets)
+    # What the targets put elsewhere; 1 - target would round it away.
+    elsewhere = jnp.sum(jnp.where(is_top, 0, targets), axis=-1, keepdims=True)
+    derivative = jnp.where(is_top, elsewhere - missing, powers / (1 + rest) - targets)
     return loss, derivative

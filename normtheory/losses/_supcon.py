@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -20,17 +21,21 @@ def _slope(u: Array, *, labels: Array, temperature: Array) -> Slope:
     positive = (labels[:, None] == labels[None, :]) & other
     similarity = product(u, u.T)
     logits = similarity / temperature
-    # -log p of every positive is taken relative to its own logit, so that a solved class keeps its
-    # digits: log(Σ_k exp(x_k)) with x_k = l_ik - l_ij, averaged over the positives j.
-    count = jnp.sum(positive, axis=-1)
+    # The positives P(i) and the negatives are summed apart: log Σ_P exp - mean_P of the logits, and
+    # what the negatives add to it, log(1 + Σ_N exp/Σ_P exp). So a solved class keeps its digits.
+    count = jnp.sum(positive, axis=-1).astype(u.dtype)
     anchors = count > 0
-    share_of_positive = jnp.where(positive, 1 / jnp.maximum(count, 1)[:, None], 0)
-    mean_positive = jnp.sum(jnp.where(positive, logits * share_of_positive, 0), axis=-1)
-    total, share = log_sum_exp(logits - mean_positive[:, None], other)
-    anchor_count = jnp.maximum(jnp.sum(anchors), 1)
-    value = jnp.sum(jnp.where(anchors, total, 0)) / anchor_count
-    weights = jnp.where(anchors[:, None], share - share_of_positive, 0)
-    weights = weights / (anchor_count * temperature)
+    mean_share = jnp.where(positive, 1 / jnp.maximum(count, 1)[:, None], 0)
+    mean = jnp.sum(logits * mean_share, axis=-1)
+    of_positives, among_positives = log_sum_exp(
+        logits - mean[:, None], positive | ~anchors[:, None]
+    )
+    gap, among_negatives = log_sum_exp(logits - (mean + of_positives)[:, None], other & ~positive)
+    missing = jax.nn.sigmoid(gap)[:, None]  # probability of the negatives
+    anchor_count = jnp.maximum(jnp.sum(anchors), 1).astype(u.dtype)
+    value = jnp.sum(jnp.where(anchors, of_positives + jnp.logaddexp(gap, 0), 0)) / anchor_count
+    by_logit = (among_positives - mean_share) - missing * (among_positives - among_negatives)
+    weights = jnp.where(anchors[:, None], by_logit, 0) / (anchor_count * temperature)
     return of_own_similarities(
         value, weights, u, temperature=-jnp.sum(weights * similarity) / temperature
     )

@@ -1,0 +1,201 @@
+"""Value and gradient of somebody's loss, whatever library it is written in, as float64 numpy."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import array_api_compat as compat
+import numpy as np
+
+LossFunction = Callable[[Any], Any]
+
+
+class Slope(NamedTuple):
+    """What a loss does at one cloud.
+
+    Attributes:
+        value: the loss.
+        gradient: shape (n, d).
+        error: how far each component of the gradient may be off for being a finite difference,
+            shape (n, d); zero where the gradient is automatic.
+    """
+
+    value: float
+    gradient: np.ndarray
+    error: np.ndarray
+
+
+class Evaluator(Protocol):
+    """A loss together with the way to differentiate it."""
+
+    backend: str
+    dtype: str
+
+    def value(self, z: np.ndarray) -> float:
+        """The loss at z (n, d)."""
+        ...
+
+    def slope(self, z: np.ndarray) -> Slope:
+        """Value and gradient at z (n, d)."""
+        ...
+
+
+def as_number(out: Any, wanted: str) -> float:
+    """Return the scalar that a loss returned as a float, or say what is wrong with it.
+
+    Args:
+        out: what came back.
+        wanted: dtype of the cloud that went in.
+    """
+    shape = tuple(getattr(out, "shape", ()))
+    if isinstance(out, list | tuple | dict | str) or out is None:
+        raise TypeError(f"loss: expected to get a scalar back, got {type(out).__name__}")
+    if shape:
+        raise ValueError(f"loss: expected to get a scalar back, got shape {shape}; take its mean")
+    dtype = str(getattr(out, "dtype", type(out).__name__)).removeprefix("torch.")
+    if not dtype.startswith(("float", "bfloat")):
+        raise TypeError(f"loss: expected to get a floating-point scalar back, got {dtype}")
+    if wanted == "float64" and dtype not in ("float", "float64"):
+        raise ValueError(
+            f"loss: returned {dtype} for a float64 cloud, so it computes in less; a JAX or PyTorch "
+            'loss can be tested in dtype="float32"'
+        )
+    return float(out)
+
+
+class NumpyEvaluator:
+    """A numpy loss, by central differences with Richardson's (1911) extrapolation."""
+
+    backend = "numpy"
+    dtype = "float64"
+
+    def __init__(self, loss: LossFunction) -> None:
+        """Keep the loss."""
+        self._loss = loss
+
+    def value(self, z: np.ndarray) -> float:
+        """The loss at z (n, d)."""
+        # An overflow at an extreme norm is a finding, not a warning.
+        with np.errstate(all="ignore"):
+            return as_number(self._loss(z.copy()), self.dtype)
+
+    def slope(self, z: np.ndarray) -> Slope:
+        """Value and gradient at z (n, d), with an estimate of the error of the gradient.
+
+        The step is a fixed fraction of the norm of the row, so that the error of ‖z‖ times the
+        gradient is the same at every norm. The error is judged by what halving the step changes, in
+        the first difference and in the second, which a kink within the step upsets, and by
+        rounding. For smooth losses that is pessimistic by far.
+        """
+        middle = self.value(z)
+        gradient, error = np.zeros_like(z), np.zeros_like(z)
+        for i, row in enumerate(z):
+            # A power of two: then adding it to a component rounds as little as can be.
+            step = 2.0 ** (np.round(np.log2(np.linalg.norm(row))) - 14)
+            for j in range(z.shape[1]):
+                near = self._neighbours(z, i, j, step)
+                far = self._neighbours(z, i, j, 2 * step)
+                fine, coarse = (near[1] - near[0]) / (2 * step), (far[1] - far[0]) / (4 * step)
+                bend = (near[0] + near[1] - 2 * middle) / step
+                far_bend = (far[0] + far[1] - 2 * middle) / (2 * step)
+                size = np.abs([middle, *near, *far]).max()
+                gradient[i, j] = fine + (fine - coarse) / 3
+                error[i, j] = (
+                    4 * abs(fine - coarse)
+                    + 4 * abs(2 * bend - far_bend)
+                    + 16 * np.finfo(float).eps * size / step
+                )
+        return Slope(middle, gradient, error)
+
+    def _neighbours(self, z: np.ndarray, i: int, j: int, step: float) -> tuple[float, float]:
+        """The loss a step down and a step up in one component."""
+        down, up = z.copy(), z.copy()
+        down[i, j] -= step
+        up[i, j] += step
+        return self.value(down), self.value(up)
+
+
+class JaxEvaluator:
+    """A JAX loss, by ``jax.grad``; compiled where it can be."""
+
+    backend = "jax"
+
+    def __init__(self, loss: LossFunction, dtype: str) -> None:
+        """Keep the loss."""
+        import jax
+
+        self.dtype = dtype
+        self._jax = jax
+        self._loss = loss
+        self._slope: Callable[[Any], Any] | None = None
+
+    def _context(self) -> Any:
+        if self.dtype == "float64":
+            return self._jax.enable_x64(True)
+        return contextlib.nullcontext()
+
+    def value(self, z: np.ndarray) -> float:
+        """The loss at z (n, d)."""
+        if self._slope is not None:
+            return self.slope(z).value
+        with self._context():
+            return as_number(self._loss(self._jax.numpy.asarray(z, self.dtype)), self.dtype)
+
+    def slope(self, z: np.ndarray) -> Slope:
+        """Value and gradient at z (n, d)."""
+        with self._context():
+            array = self._jax.numpy.asarray(z, self.dtype)
+            if self._slope is None:
+                self._slope = self._choose(array)
+            value, gradient = self._slope(array)
+            gradient = np.asarray(gradient, dtype=np.float64)
+            return Slope(as_number(value, self.dtype), gradient, np.zeros_like(gradient))
+
+    def _choose(self, array: Any) -> Callable[[Any], Any]:
+        """Compile, unless the loss does what can't be compiled (looks at values, say)."""
+        plain = self._jax.value_and_grad(self._loss)
+        compiled = self._jax.jit(plain)
+        try:
+            compiled(array)
+        except Exception:  # noqa: BLE001 (a stranger's loss may raise anything)
+            return plain
+        return compiled
+
+
+class TorchEvaluator:
+    """A PyTorch loss, by autograd, on the CPU."""
+
+    backend = "torch"
+
+    def __init__(self, loss: LossFunction, dtype: str) -> None:
+        """Keep the loss."""
+        import torch
+
+        self.dtype = dtype
+        self._torch = torch
+        self._loss = loss
+
+    def _call(self, z: np.ndarray, *, grad: bool) -> tuple[Any, Any]:
+        # torch.set_default_dtype is the user's; so the dtype is explicit.
+        array = self._torch.tensor(
+            z, dtype=getattr(self._torch, self.dtype), device="cpu", requires_grad=grad
+        )
+        return array, self._loss(array)
+
+    def value(self, z: np.ndarray) -> float:
+        """The loss at z (n, d)."""
+        _, out = self._call(z, grad=False)
+        return as_number(out.detach() if compat.is_torch_array(out) else out, self.dtype)
+
+    def slope(self, z: np.ndarray) -> Slope:
+        """Value and gradient at z (n, d)."""
+        with self._torch.enable_grad():
+            array, out = self._call(z, grad=True)
+            value = as_number(out.detach() if compat.is_torch_array(out) else out, self.dtype)
+            if not getattr(out, "requires_grad", False):
+                raise ValueError("PyTorch finds no path from the embeddings to the result")
+            (gradient,) = self._torch.autograd.grad(out, array, allow_unused=True)
+        found = np.zeros_like(z) if gradient is None else gradient.double().numpy()
+        return Slope(value, found, np.zeros_like(found))

@@ -1,0 +1,1 @@
+"""Tests of the losses: closed forms, laws, kinks, stability, errors, negative controls."""

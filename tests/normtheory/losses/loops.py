@@ -1,0 +1,199 @@
+"""Slow loops, from each source's definition, in mpmath: the last word on values and gradients.
+
+No arrays, no softmax routine, no closed form. Rows are lists of mpmath numbers; the derivative is a
+central difference at a precision where its error can't be seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import mpmath as mp
+import numpy as np
+
+Rows = Sequence[Sequence[Any]]
+DIGITS = 100
+"""Precision of a loop. The step of a difference takes 30 digits, a tiny loss takes its own."""
+
+
+def cosine(x: Sequence[Any], y: Sequence[Any]) -> Any:
+    dot = mp.fsum(a * b for a, b in zip(x, y, strict=True))
+    return dot / mp.sqrt(mp.fsum(a * a for a in x) * mp.fsum(b * b for b in y))
+
+
+def _minus_log_share(own: Any, exponents: Sequence[Any]) -> Any:
+    return mp.log(mp.fsum(mp.exp(x - own) for x in exponents))
+
+
+def info_nce(z_1: Rows, z_2: Rows, *, temperature: Any) -> Any:
+    """Van den Oord et al. 2018, equation 4."""
+    total = mp.mpf(0)
+    for a in range(len(z_1)):
+        exponents = [cosine(z_1[a], z_2[b]) / temperature for b in range(len(z_2))]
+        total += _minus_log_share(exponents[a], exponents)
+    return total / len(z_1)
+
+
+def clip(z_1: Rows, z_2: Rows, *, temperature: Any) -> Any:
+    """Radford et al. 2021, figure 3: rows are images, columns are texts."""
+    return (
+        info_nce(z_1, z_2, temperature=temperature) + info_nce(z_2, z_1, temperature=temperature)
+    ) / 2
+
+
+def nt_xent(z_1: Rows, z_2: Rows, *, temperature: Any) -> Any:
+    """Chen et al. 2020, equation 1 and algorithm 1: l(2k-1, 2k) + l(2k, 2k-1) over 2N views."""
+    views = [row for pair in zip(z_1, z_2, strict=True) for row in pair]
+    total = mp.mpf(0)
+    for i in range(len(views)):
+        j = i + 1 if i % 2 == 0 else i - 1
+        exponents = []
+        for k in range(len(views)):
+            if k != i:
+                exponents.append(cosine(views[i], views[k]) / temperature)
+        total += _minus_log_share(cosine(views[i], views[j]) / temperature, exponents)
+    return total / len(views)
+
+
+def decoupled(z_1: Rows, z_2: Rows, *, temperature: Any) -> Any:
+    """Yeh et al. 2022, equation 6."""
+    total = mp.mpf(0)
+    for a in range(len(z_1)):
+        exponents = [cosine(z_1[a], z_2[b]) / temperature for b in range(len(z_2)) if b != a]
+        total += _minus_log_share(cosine(z_1[a], z_2[a]) / temperature, exponents)
+    return total / len(z_1)
+
+
+def supcon(z: Rows, labels: Sequence[int], *, temperature: Any) -> Any:
+    """Khosla et al. 2020, equation 2, over the anchors with |P(i)| > 0."""
+    total, anchors = mp.mpf(0), 0
+    for i in range(len(z)):
+        others = [a for a in range(len(z)) if a != i]
+        positives = [p for p in others if labels[p] == labels[i]]
+        if not positives:
+            continue
+        anchors += 1
+        exponents = [cosine(z[i], z[a]) / temperature for a in others]
+        inner = mp.mpf(0)
+        for p in positives:
+            inner += _minus_log_share(cosine(z[i], z[p]) / temperature, exponents)
+        total += inner / len(positives)
+    return total / anchors
+
+
+def siglip(z_1: Rows, z_2: Rows, *, temperature: Any, bias: Any) -> Any:
+    """Zhai et al. 2023, algorithm 1."""
+    total = mp.mpf(0)
+    for i in range(len(z_1)):
+        for j in range(len(z_2)):
+            sign = 1 if i == j else -1
+            total += mp.log(1 + mp.exp(-sign * (cosine(z_1[i], z_2[j]) / temperature + bias)))
+    return total / len(z_1)
+
+
+def moco(queries: Rows, keys: Rows, queue: Rows, *, temperature: Any) -> Any:
+    """He et al. 2020, equation 1."""
+    total = mp.mpf(0)
+    for q, k in zip(queries, keys, strict=True):
+        exponents = [cosine(q, other) / temperature for other in [k, *queue]]
+        total += _minus_log_share(exponents[0], exponents)
+    return total / len(queries)
+
+
+def normface(z: Rows, weights: Rows, labels: Sequence[int], *, scale: Any) -> Any:
+    """Wang et al. 2017, equation 6."""
+    total = mp.mpf(0)
+    for row, label in zip(z, labels, strict=True):
+        exponents = [scale * cosine(row, w) for w in weights]
+        total += _minus_log_share(exponents[int(label)], exponents)
+    return total / len(z)
+
+
+def arcface(z: Rows, weights: Rows, labels: Sequence[int], *, scale: Any, margin: Any) -> Any:
+    """Deng et al. 2019, equation 3."""
+    total = mp.mpf(0)
+    for row, label in zip(z, labels, strict=True):
+        exponents = [scale * cosine(row, w) for w in weights]
+        angle = mp.acos(cosine(row, weights[int(label)]))
+        exponents[int(label)] = scale * mp.cos(angle + margin)
+        total += _minus_log_share(exponents[int(label)], exponents)
+    return total / len(z)
+
+
+def swav(z: Rows, prototypes: Rows, codes: Rows, *, temperature: Any) -> Any:
+    """Caron et al. 2020, equation 2."""
+    total = mp.mpf(0)
+    for row, code in zip(z, codes, strict=True):
+        exponents = [cosine(row, c) / temperature for c in prototypes]
+        for q, own in zip(code, exponents, strict=True):
+            total += q * _minus_log_share(own, exponents)
+    return total / len(z)
+
+
+def uniformity(z: Rows, *, sharpness: Any) -> Any:
+    """Wang and Isola 2020, section 4.1.2, over ordered pairs of different points."""
+    total, n = mp.mpf(0), len(z)
+    for i in range(n):
+        for j in range(n):
+            if i != j:
+                total += mp.exp(-2 * sharpness * (1 - cosine(z[i], z[j])))
+    return mp.log(total / (n * (n - 1)))
+
+
+LOOPS: dict[str, Callable[..., Any]] = {
+    function.__name__: function
+    for function in (
+        info_nce,
+        clip,
+        nt_xent,
+        decoupled,
+        supcon,
+        siglip,
+        moco,
+        normface,
+        arcface,
+        swav,
+        uniformity,
+    )
+}
+
+
+def _rows(cloud: np.ndarray) -> list[list[Any]]:
+    return [[mp.mpf(float(x)) for x in row] for row in cloud]
+
+
+def exact(
+    name: str,
+    clouds: tuple[np.ndarray, ...],
+    options: dict[str, Any],
+    *,
+    entries: Sequence[tuple[int, int, int]] = (),
+    digits: int = DIGITS,
+) -> tuple[Any, list[Any]]:
+    """Value of a loop, and its derivatives by (cloud, row, component), as mpmath numbers.
+
+    A float is taken for exactly what it is, so float32 clouds have a reference too.
+    """
+    with mp.workdps(digits):
+        rows = [_rows(cloud) for cloud in clouds]
+        read = {
+            key: (value.tolist() if key == "labels" else _rows(value))
+            if isinstance(value, np.ndarray)
+            else mp.mpf(value)
+            for key, value in options.items()
+        }
+        loop = LOOPS[name]
+        value = loop(*rows, **read)
+        derivatives = []
+        for cloud, row, component in entries:
+            line = rows[cloud][row]
+            start = line[component]
+            step = mp.sqrt(mp.fsum(x * x for x in line)) * mp.mpf(10) ** -30
+            ends = []
+            for sign in (1, -1):
+                line[component] = start + sign * step
+                ends.append(loop(*rows, **read))
+            line[component] = start
+            derivatives.append((ends[0] - ends[1]) / (2 * step))
+        return value, derivatives

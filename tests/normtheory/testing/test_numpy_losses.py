@@ -1,0 +1,128 @@
+"""Losses written in numpy, differentiated by finite differences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import normtheory as nt
+from normtheory.testing._evaluate import NumpyEvaluator
+
+from . import plain
+
+ASSERTIONS = (
+    nt.testing.assert_inverse_norm_gradient,
+    nt.testing.assert_orthogonal_gradient,
+    nt.testing.assert_scale_invariant,
+    nt.testing.assert_norm_never_shrinks,
+)
+ANY = pytest.mark.parametrize("check", ASSERTIONS, ids=lambda check: check.__name__)
+
+
+@pytest.mark.parametrize("name", plain.TRUE)
+def test_true_losses_pass(name: str) -> None:
+    nt.testing.assert_loss_of_directions(plain.TRUE[name], max_examples=12)
+
+
+@pytest.mark.parametrize("name", ["attraction", "info_nce"])
+def test_true_losses_pass_at_extreme_norms(name: str) -> None:
+    nt.testing.assert_loss_of_directions(plain.TRUE[name], norms=(1e-100, 1e100), max_examples=12)
+
+
+@pytest.mark.parametrize("temperature", [0.05, 1.0, 100.0])
+def test_true_losses_pass_at_any_temperature(temperature: float) -> None:
+    def loss(z: np.ndarray) -> float:
+        return plain.cross_entropy(plain.unit(z) @ plain.unit(plain.KEYS).T, temperature)
+
+    nt.testing.assert_loss_of_directions(loss, max_examples=12)
+
+
+@pytest.mark.parametrize("name", plain.FALSE)
+def test_false_losses_are_rejected_with_their_cause(name: str) -> None:
+    loss, cause = plain.FALSE[name]
+    if name == "logarithm":  # its gradient is ∝ 1/norm: it fails by being radial
+        nt.testing.assert_inverse_norm_gradient(loss)
+        check = nt.testing.assert_orthogonal_gradient
+    else:
+        check = nt.testing.assert_inverse_norm_gradient
+    with pytest.raises(AssertionError, match=f"likely cause: .*{cause}"):
+        check(loss)
+
+
+@ANY
+@pytest.mark.parametrize("name", ["offset", "centred", "epsilon_on_norm"])
+def test_every_assertion_rejects(check: Callable[..., None], name: str) -> None:
+    loss, cause = plain.FALSE[name]
+    with pytest.raises(AssertionError, match=cause):
+        check(loss)
+
+
+@pytest.mark.parametrize("name", ["logarithm", "dot_product", "euclidean_triplet", "barlow_twins"])
+def test_values_of_false_losses_change_with_the_norm(name: str) -> None:
+    with pytest.raises(AssertionError, match="not scale-invariant"):
+        nt.testing.assert_scale_invariant(plain.FALSE[name][0])
+
+
+def test_a_reward_for_norm_never_shrinks_it_and_is_no_loss_of_directions() -> None:
+    def loss(z: np.ndarray) -> float:
+        return plain.info_nce(z) - 1e-3 * float(np.linalg.norm(z, axis=1).sum())
+
+    nt.testing.assert_norm_never_shrinks(loss)
+    with pytest.raises(AssertionError, match="not orthogonal"):
+        nt.testing.assert_orthogonal_gradient(loss)
+
+
+def test_an_epsilon_outside_of_the_norms_tried_does_no_harm() -> None:
+    nt.testing.assert_inverse_norm_gradient(plain.clamped_norm, norms=(0.02, 1e3))
+    with pytest.raises(AssertionError, match="epsilon of about 1e-2"):
+        nt.testing.assert_inverse_norm_gradient(plain.clamped_norm, norms=(0.001, 0.5))
+
+
+def _offset_by(size: float) -> Callable[[np.ndarray], float]:
+    return lambda z: plain.info_nce(z) + size * float(np.linalg.norm(z, axis=1).sum())
+
+
+def test_the_tolerance_is_what_decides() -> None:
+    nt.testing.assert_orthogonal_gradient(_offset_by(1e-6), norms=(0.5, 2.0), tolerance=1e-4)
+    with pytest.raises(AssertionError, match="tolerance 1e-07"):
+        nt.testing.assert_orthogonal_gradient(_offset_by(1e-6), norms=(0.5, 2.0), tolerance=1e-7)
+
+
+def _exact_gradient(z: np.ndarray) -> np.ndarray:
+    norm = np.linalg.norm(z, axis=1, keepdims=True)
+    u, y = z / norm, plain.unit(plain.KEYS)
+    along = np.sum(u * y, axis=1, keepdims=True)
+    return -(y - along * u) / norm / len(z)
+
+
+@pytest.mark.parametrize("norm", [1e-100, 1e-9, 1.0, 1e9, 1e100])
+def test_finite_differences_know_their_error(norm: float) -> None:
+    z = norm * np.random.default_rng(1).standard_normal((6, 4))
+    slope = NumpyEvaluator(plain.attraction).slope(z)
+    off = np.abs(slope.gradient - _exact_gradient(z))
+    assert (off <= slope.error).all()
+    assert (norm * slope.error).max() < 1e-7
+
+
+def test_finite_differences_admit_a_kink() -> None:
+    for distance in np.linspace(-3, 3, 61) * 2.0**-14:
+
+        def kink(z: np.ndarray, distance: float = distance) -> float:
+            return float(np.abs(z[0, 0] - 1.0 - distance))
+
+        slope = NumpyEvaluator(kink).slope(np.array([[1.0, 0.0]]))
+        exact = np.array([[-np.sign(distance), 0.0]])
+        assert (np.abs(slope.gradient - exact) <= slope.error).all()
+        assert slope.error[0, 1] < 1e-9
+
+
+def test_no_call_changes_the_loss_or_sees_another_loss_changed() -> None:
+    def greedy(z: np.ndarray) -> Any:
+        value = plain.info_nce(z)
+        z[:] = 0.0  # a rude loss, which works on its argument
+        return value
+
+    nt.testing.assert_inverse_norm_gradient(greedy, max_examples=5)

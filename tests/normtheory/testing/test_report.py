@@ -1,0 +1,108 @@
+"""What a failure says: smallest counterexample, exponent, the same again from the same seed."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+import normtheory as nt
+
+from . import plain
+
+
+def _failure(check: Callable[..., None], loss: plain.Loss, **options: object) -> str:
+    with pytest.raises(AssertionError) as caught:
+        check(loss, **options)
+    return str(caught.value)
+
+
+def _exponents(report: str) -> tuple[float, float]:
+    whole, single = re.findall(r"(-?\d+\.\d+) for (?:the whole|one row)", report)
+    return float(whole), float(single)
+
+
+def _clouds(report: str) -> list[np.ndarray]:
+    found = re.findall(r"(?:z =|compared with) (\[\[.*\]\])", report)
+    return [np.array(ast.literal_eval(text)) for text in found]
+
+
+def test_the_exponent_of_a_dot_product_is_zero() -> None:
+    def loss(z: np.ndarray) -> float:
+        return float(np.sum(z * plain.KEYS[: len(z)]))
+
+    report = _failure(nt.testing.assert_inverse_norm_gradient, loss)
+    assert _exponents(report) == pytest.approx((0.0, 0.0), abs=0.002)
+
+
+def test_the_exponent_of_a_squared_norm_is_one() -> None:
+    report = _failure(nt.testing.assert_inverse_norm_gradient, lambda z: float(np.sum(z * z)))
+    assert _exponents(report) == pytest.approx((1.0, 1.0), abs=0.002)
+
+
+def test_centring_has_the_right_exponent_for_the_whole_cloud_only() -> None:
+    whole, single = _exponents(_failure(nt.testing.assert_inverse_norm_gradient, plain.centred))
+    assert whole == pytest.approx(-1, abs=0.002)
+    assert single > -0.9
+
+
+def test_the_counterexample_is_one_and_is_small() -> None:
+    def loss(z: np.ndarray) -> float:
+        return float(np.sum(z[:, 0] / np.linalg.norm(z, axis=1)) + 1e-3 * np.sum(z * z))
+
+    report = _failure(nt.testing.assert_inverse_norm_gradient, loss, n=8, dimension=5)
+    cloud, base = _clouds(report)
+    assert cloud.shape == base.shape == (1, 2)
+
+    def scale_free(z: np.ndarray) -> np.ndarray:
+        norm = np.linalg.norm(z)
+        u = z / norm
+        return np.array([1.0, 0.0]) - u[0, 0] * u + norm * 2e-3 * z
+
+    assert plain.unit(cloud) == pytest.approx(plain.unit(base))
+    assert np.abs(scale_free(cloud) - scale_free(base)).max() > 1e-5
+    assert set(np.abs(base).ravel()) <= {0.0, 1.0}
+
+
+def test_two_rows_are_the_smallest_that_centring_can_spoil() -> None:
+    # One row has no direction from the mean of itself.
+    def loss(z: np.ndarray) -> float:
+        return float(np.mean(plain.unit(z - z.mean(axis=0))[:, 0] ** 3))
+
+    cloud, base = _clouds(_failure(nt.testing.assert_inverse_norm_gradient, loss))
+    assert len(cloud) in (2, 3)
+    assert (cloud != base).any(axis=1).sum() == 1
+
+
+def test_a_loss_that_needs_its_rows_keeps_them() -> None:
+    def loss(z: np.ndarray) -> float:
+        if len(z) != 6:
+            raise ValueError("six rows, please")
+        return plain.offset(z)
+
+    report = _failure(nt.testing.assert_scale_invariant, loss)
+    assert [len(z) for z in _clouds(report)] == [6, 6]
+
+
+def test_an_overflow_is_reported_with_its_norm() -> None:
+    def loss(z: np.ndarray) -> float:
+        return float(np.log(np.sum(np.exp(z @ plain.KEYS.T))))
+
+    report = _failure(nt.testing.assert_scale_invariant, loss, norms=(1e-2, 1e4))
+    assert "likely cause: the loss is inf at norm 10000: it overflows" in report
+
+
+def test_the_same_seed_says_the_same() -> None:
+    check = nt.testing.assert_inverse_norm_gradient
+    assert _failure(check, plain.offset, seed=3) == _failure(check, plain.offset, seed=3)
+    assert "seed 3" in _failure(check, plain.offset, seed=3)
+
+
+def test_numpys_global_random_state_is_left_alone() -> None:
+    # The legacy generator is what is looked after here.
+    before = repr(np.random.get_state())  # noqa: NPY002
+    _failure(nt.testing.assert_inverse_norm_gradient, plain.offset)
+    assert repr(np.random.get_state()) == before  # noqa: NPY002

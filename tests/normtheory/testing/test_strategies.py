@@ -1,0 +1,111 @@
+"""The hypothesis strategies keep their promises, and reach what they promise."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import find, given, settings
+from hypothesis import strategies as st
+
+import normtheory as nt
+from normtheory import testing
+
+FEW = settings(max_examples=30, deadline=None, derandomize=True, database=None)
+
+
+@FEW
+@given(testing.norms(1e-5, 1e2))
+def test_norms_stay_within_their_bounds(norm: float) -> None:
+    assert 1e-5 <= norm <= 1e2
+
+
+@pytest.mark.parametrize(
+    ("bounds", "simplest"), [((1e-3, 1e3), 1.0), ((5.0, 9.0), 5.0), ((0.1, 0.2), 0.2)]
+)
+def test_norms_shrink_towards_one(bounds: tuple[float, float], simplest: float) -> None:
+    assert find(testing.norms(*bounds), lambda norm: True) == simplest
+
+
+@pytest.mark.parametrize("wanted", [lambda x: x < 1e-2, lambda x: x > 1e2])
+def test_norms_reach_both_ends(wanted: Any) -> None:
+    assert wanted(find(testing.norms(1e-3, 1e3), wanted))
+
+
+@pytest.mark.parametrize("angle", [0.0, 1e-6, 1.0, np.pi / 2, np.pi])
+@pytest.mark.parametrize("dimension", [2, 7])
+def test_pairs_are_at_their_angle(angle: float, dimension: int) -> None:
+    @FEW
+    @given(testing.pairs(dimension, angle=angle))
+    def check(pair: tuple[np.ndarray, np.ndarray]) -> None:
+        z, y = pair
+        assert z.shape == y.shape == (dimension,)
+        assert float(nt.angle(z, y)) == pytest.approx(angle, abs=1e-14)
+
+    check()
+
+
+def test_pairs_without_an_angle_meet_parallel_and_antiparallel_ones() -> None:
+    for wanted in (0.0, np.pi):
+        z, y = find(testing.pairs(4), lambda pair, w=wanted: abs(float(nt.angle(*pair)) - w) < 1e-7)
+        assert np.abs(z / np.linalg.norm(z) - np.cos(wanted) * y / np.linalg.norm(y)).max() < 1e-6
+
+
+@FEW
+@given(
+    testing.point_clouds(
+        n=st.integers(4, 9),
+        dimension=st.integers(2, 5),
+        norm_spread=100.0,
+        classes=3,
+        positives=0.3,
+    )
+)
+def test_clouds_keep_their_promises(cloud: testing.PointCloud) -> None:
+    z, labels, positives = cloud
+    norms = np.linalg.norm(z, axis=1)
+    assert 4 <= len(z) <= 9
+    assert 2 <= z.shape[1] <= 5
+    assert norms.min() >= 0.1 * (1 - 1e-12)
+    assert norms.max() <= 10 * (1 + 1e-12)
+    assert set(labels) == {0, 1, 2}
+    assert positives is not None
+    assert np.asarray(nt.angle(z, positives)) == pytest.approx(0.3, abs=1e-13)
+
+
+def test_a_spread_of_one_is_the_unit_sphere() -> None:
+    cloud = find(testing.point_clouds(5, 3, norm_spread=1.0), lambda cloud: True)
+    assert np.linalg.norm(cloud.embeddings, axis=1) == pytest.approx(1.0, abs=1e-15)
+    assert cloud.positives is None
+
+
+def test_classes_lie_together() -> None:
+    @FEW
+    @given(testing.point_clouds(n=20, dimension=8, classes=2, concentration=1e4, norm_spread=1.0))
+    def check(cloud: testing.PointCloud) -> None:
+        u, labels, _ = cloud
+        same = labels[:, None] == labels[None, :]
+        assert (u @ u.T)[same].min() > 0.98
+
+    check()
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: testing.norms(0.0, 1.0), "norms: expected 0 < low <= high < inf, got low 0"),
+        (lambda: testing.pairs(1), "dimension: expected an integer >= 2, got 1"),
+        (lambda: testing.pairs(3, angle=4.0), r"angle: expected an angle in \[0, pi\] radians"),
+        (lambda: testing.point_clouds(2, classes=3), "n: expected an integer >= 3, got 2 for 3 cl"),
+        (lambda: testing.point_clouds(0), "n: expected an integer >= 1, got 0"),
+        (lambda: testing.point_clouds(dimension=1), "dimension: expected an integer >= 2"),
+        (lambda: testing.point_clouds(norm_spread=0.5), "norm_spread: expected a finite number"),
+        (lambda: testing.point_clouds(classes=0), "classes: expected an integer >= 1, got 0"),
+        (lambda: testing.point_clouds(concentration=0.0), "concentration: expected a finite"),
+        (lambda: testing.point_clouds(positives=-1.0), r"positives: expected an angle in \[0, pi"),
+    ],
+)
+def test_bad_options_are_named_at_once(make: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        make()
