@@ -166,6 +166,8 @@ def pair_step(
         >>> [round(float(x), 6) for x in step]
         [0.0, 1.414214, 1.414214]
     """
+    if not isinstance(state, tuple) or len(state) != 3:
+        raise TypeError(f"state: expected a PairState, got {type(state).__name__}")
     xp, (angle, norm_i, norm_j, rate, decay) = scalars(
         angle=state[0],
         norm_i=state[1],
@@ -177,7 +179,8 @@ def pair_step(
     check_values("learning_rate", rate, above=0.0)
     check_decay(rate, decay)
     power = check_option("gradscale", gradscale)
-    pull = rate * xp.sin(angle)
+    # At pi exactly the gradient is zero; sin of the nearest float is not.
+    pull = rate * xp.where(angle >= np.pi, xp.zeros_like(angle), xp.sin(angle))
 
     def turn(norm: Array) -> tuple[Array, Array]:
         across = pull / norm if power == 0 else pull * norm ** (power - 1)
@@ -258,6 +261,7 @@ def _ensemble_time(tangent: np.ndarray, rates: np.ndarray, tolerance: float) -> 
         square = (tangent * np.exp(-rates * time)) ** 2
         return float((2 * square / (1 + square)).mean()) - tolerance
 
+    rates = np.broadcast_to(rates, tangent.shape)
     if not np.isfinite(tangent).all():
         stuck = ~np.isfinite(tangent)
         if 2 * stuck.mean() >= tolerance:
@@ -268,9 +272,14 @@ def _ensemble_time(tangent: np.ndarray, rates: np.ndarray, tolerance: float) -> 
         return 0.0
     # From here on all pairs are within the tolerance.
     goal = np.sqrt(tolerance / (2 - tolerance))
-    late = max(float((np.log(np.maximum(tangent, goal) / goal) / rates).max()), 1e-300)
+    with np.errstate(divide="ignore", over="ignore"):
+        late = float((np.log(np.maximum(tangent, goal) / goal) / rates).max())
     # The upper end solves exactly where all pairs are alike: step past it so that the signs differ.
-    root: Any = brentq(excess, 0.0, late * (1 + 1e-9), xtol=1e-300, rtol=1e-13)  # pyright: ignore
+    late = min(max(late, 1e-300), 1e300) * (1 + 1e-9)
+    if excess(late) > 0:  # later than floats can say
+        return np.inf
+    # Rates far apart take many bisections: hence so many iterations.
+    root: Any = brentq(excess, 0.0, late, xtol=1e-300, rtol=1e-13, maxiter=5000)  # pyright: ignore
     return float(root)
 
 
@@ -357,14 +366,14 @@ def steps_to_converge(
             return np.where(log_ratio > 0, log_ratio / kappa, 0.0)[()]
     shape = np.broadcast_shapes(start.shape, kappa.shape)
     axis = _axis(ensemble_axis, len(shape))
+    if shape[axis] == 0:
+        raise ValueError(f"expected at least one pair in an ensemble, got shape {shape}")
     tangent = tangent.reshape((1,) * (len(shape) - tangent.ndim) + tangent.shape)
     kappa = kappa.reshape((1,) * (len(shape) - kappa.ndim) + kappa.shape)
     tangent, kappa = np.moveaxis(tangent, axis, -1), np.moveaxis(kappa, axis, -1)
     if kappa.shape[-1] == 1:  # one rate an ensemble: time scales with it, so solve in its unit
         rows = tangent.reshape(-1, tangent.shape[-1])
-        unit = np.array(
-            [_ensemble_time(row, np.ones(()), tolerance) if row.size else 0.0 for row in rows]
-        )
+        unit = np.array([_ensemble_time(row, np.ones(()), tolerance) for row in rows])
         return (unit.reshape(tangent.shape[:-1]) / kappa[..., 0])[()]
     tangent, kappa = np.broadcast_arrays(tangent, kappa)
     steps = [

@@ -85,9 +85,11 @@ def tangent_projection(z: Array, v: Array) -> Array:
     return reject(xp, v, z) * v_scale
 
 
-def _check_draw(n: int, dimension: int, least: int) -> None:
+def _check_draw(rng: np.random.Generator, n: int, dimension: int, least: int) -> None:
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng: expected a numpy.random.Generator, got {type(rng).__name__}")
     for name, value, low in (("n", n, 1), ("dimension", dimension, least)):
-        if not isinstance(value, int | np.integer) or value < low:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
             raise ValueError(f"{name}: expected an integer >= {low}, got {value!r}")
 
 
@@ -105,7 +107,7 @@ def uniform(rng: np.random.Generator, n: int, dimension: int) -> np.ndarray:
     Raises:
         ValueError: n or dimension below 1 or not an integer.
     """
-    _check_draw(n, dimension, 1)
+    _check_draw(rng, n, dimension, 1)
     z = rng.standard_normal((n, dimension))
     return z / np.linalg.norm(z, axis=-1, keepdims=True)
 
@@ -129,13 +131,15 @@ def von_mises_fisher(
     """
     mean = np.asarray(mean, dtype=np.float64)
     if mean.ndim != 1 or not np.isfinite(mean).all() or not mean.any():
-        raise ValueError(f"mean: expected a finite nonzero vector of shape (d,), got {mean!r}")
-    _check_draw(n, mean.shape[0], 2)
+        got = "zero or not finite" if mean.ndim == 1 else f"shape {mean.shape}"
+        raise ValueError(f"mean: expected a finite nonzero vector of shape (d,), got {got}")
+    _check_draw(rng, n, mean.shape[0], 2)
     if not (np.isfinite(concentration) and concentration > 0):
         raise ValueError(f"concentration: expected a finite number > 0, got {concentration!r}")
     from scipy.stats import vonmises_fisher  # here: scipy.stats takes half a second to import
 
-    unit = mean / np.linalg.norm(mean)
+    unit = mean / np.abs(mean).max()  # so that squares neither over- nor underflow
+    unit /= np.linalg.norm(unit)
     law: Any = vonmises_fisher(unit, concentration)  # pyright: ignore
     return np.atleast_2d(law.rvs(n, random_state=rng))
 
@@ -158,12 +162,13 @@ def pairs_at_angle(
         ValueError: an angle outside [0, pi], a bad n or dimension.
     """
     angle = np.asarray(angle, dtype=np.float64)
-    if not ((angle >= 0) & (angle <= np.pi)).all():
-        raise ValueError(f"angle: expected radians in [0, pi], got {angle!r}")
+    bad = angle[~((angle >= 0) & (angle <= np.pi))]
+    if bad.size:
+        raise ValueError(f"angle: expected radians in [0, pi], got {bad[0]}")
     if angle.ndim == 0 and n is None:
         raise ValueError("n: expected the number of pairs, since angle is a single number")
     n = len(angle) if n is None else n
-    _check_draw(n, dimension, 2)
+    _check_draw(rng, n, dimension, 2)
     if angle.ndim and angle.shape != (n,):
         raise ValueError(f"angle: expected a number or shape ({n},), got shape {angle.shape}")
     z = uniform(rng, n, dimension)
@@ -190,7 +195,7 @@ def log_uniform_norms(
     Raises:
         ValueError: bad bounds or n.
     """
-    _check_draw(n, 1, 1)
+    _check_draw(rng, n, 1, 1)
     if not (0 < low <= high < np.inf):
         raise ValueError(f"expected 0 < low <= high < inf, got low {low!r} and high {high!r}")
     return np.exp(rng.uniform(np.log(low), np.log(high), n))
