@@ -103,4 +103,6 @@ def figure(name: str, *, smoke: bool = False, force: bool = False, settings: Any
 def draw(module: ModuleType, data: xr.Dataset | None) -> Figure:
     """Draw the figure of a module from a result, in the style of the project."""
     with plt.style.context(STYLE):
-        return module.draw() if data is None else module.draw(data)
+        picture = module.draw() if data is None else module.draw(data)
+    plt.close(picture)  # or a notebook would show it twice; it can still be saved
+    return picture

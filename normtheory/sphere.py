@@ -13,7 +13,7 @@ from normtheory._arrays import Array, power_of_two, vectors
 
 
 def scaled(xp: Any, x: Array) -> tuple[Array, Array]:
-    """Split vectors (..., d) into entries within (-2, 2) and a power of two (..., 1), exactly.
+    """Split vectors (..., d) into entries within (-4, 4) and a power of two (..., 1), exactly.
 
     Squares of the entries neither overflow nor, where it matters, underflow: norms of 1e±300 work
     in float64.
@@ -28,7 +28,7 @@ def dot(xp: Any, x: Array, y: Array) -> Array:
 
 
 def _split(xp: Any, x: Array, bits: int) -> tuple[Array, Array]:
-    """Write x, |x| < 2, as head + tail, exactly, where the head has ``bits`` fractional bits.
+    """Write x, |x| < 4, as head + tail, exactly, where the head has ``bits`` fractional bits.
 
     Rounding to a fixed point needs no product to be rounded, unlike Dekker's (1971) splitting, so a
     compiler that contracts a product and a sum into one operation can't break it.
@@ -45,7 +45,7 @@ def reject(xp: Any, v: Array, z: Array) -> Array:
     And k carries an error of its own, so the little that is left along z is projected out a second
     time: twice is enough (Parlett 1998, section 6.9, who credits Kahan).
     """
-    half = 25 if xp.finfo(v.dtype).bits == 64 else 11
+    half = 24 if xp.finfo(v.dtype).bits == 64 else 10  # two halves fit into 53 or 24 bits
     square = dot(xp, z, z)
     k = dot(xp, z, v) / square
     k_scale = power_of_two(xp, xp.abs(k))
