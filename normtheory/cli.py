@@ -13,7 +13,6 @@ import typer
 
 app = typer.Typer(
     help="Theory and simulation of embedding norms in self-supervised learning.",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -76,12 +75,15 @@ def main(arguments: list[str] | None = None) -> None:
         # Out of standalone mode errors come back here, to be told in one line.
         status = command.main(arguments, prog_name="normtheory", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
-        typer.echo("normtheory: interrupted", err=True)
         status = INTERRUPTED
     except Exception as error:
+        # Usage errors, told by their method: their class moves between versions of typer.
         message = getattr(error, "format_message", None)
         if message is None:
             raise
         typer.echo(f"normtheory: {message()}", err=True)
         status = BAD_USAGE
+    if status == INTERRUPTED:
+        # Some versions of typer hand this status back and say nothing.
+        typer.echo("normtheory: interrupted", err=True)
     sys.exit(status or 0)

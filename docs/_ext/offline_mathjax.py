@@ -36,7 +36,8 @@ def mathjax() -> Path:
 def known(macro: str) -> bool:
     """Whether MathJax has an entry for this macro."""
     tables = (mathjax() / "tex-chtml.js").read_text(encoding="utf-8")
-    return re.search(rf"""[{{,]["']?{macro}["']?:""", tables) is not None
+    # Delimiters are kept with their backslash, escaped.
+    return re.search(rf"""[{{,]["']?(?:\\\\)?{macro}["']?:""", tables) is not None
 
 
 def check_macros(app: Sphinx, doctree: nodes.document) -> None:

@@ -1,4 +1,4 @@
-"""First and second derivatives, by jax.grad, jax.hessian and jvp of jax.grad."""
+"""First and second derivatives, by jax.grad, jax.hessian and linearised jax.grad."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ def _along(function: Any, z: jax.Array, v: jax.Array) -> jax.Array:
     return jax.jvp(function, (z,), (v,))[1]
 
 
-def _second(loss: Any, z: jax.Array, v: jax.Array) -> jax.Array:
+def _hessian(loss: Any, z: jax.Array) -> Any:
+    """The Hessian at z as a linear function."""
     if z.shape[0] <= FULL_HESSIAN:
-        return jax.hessian(loss)(z) @ v
-    return _along(jax.grad(loss), z, v)
+        return functools.partial(jnp.matmul, jax.hessian(loss)(z))
+    return jax.linearize(jax.grad(loss), z)[1]
 
 
 @jax.jit
@@ -35,16 +36,18 @@ def _direction_loss(z: Any, v: Any, alpha: Any, keys: Any, weights: Any) -> dict
     inner = functools.partial(definitions.smooth, keys=keys, weights=weights)
     direction = z / definitions.norm(z)
     gradient = jax.grad(loss)(z)
+    hessian = _hessian(loss, z)
+    curvature = jax.linearize(jax.grad(inner), direction)[1]
     return {
         "slope": jax.grad(inner)(direction),
-        "curved_v": _along(jax.grad(inner), direction, v),
-        "curved_direction": _along(jax.grad(inner), direction, direction),
+        "curved_v": curvature(v),
+        "curved_direction": curvature(direction),
         "gradient": gradient,
         "radial_part": jnp.sum(z * gradient, keepdims=True),
         "gradient_at_alpha_z": jax.grad(loss)(alpha * z),
-        "hessian_vector": _second(loss, z, v),
-        "hessian_point": _second(loss, z, z),
-        "hessian_vector_at_alpha_z": _second(loss, alpha * z, v),
+        "hessian_vector": hessian(v),
+        "hessian_point": hessian(z),
+        "hessian_vector_at_alpha_z": _along(jax.grad(loss), alpha * z, v),
     }
 
 
@@ -75,9 +78,7 @@ def _flow(z: Any, y: Any) -> dict[str, Any]:
     return {
         "angle_velocity": jax.jvp(definitions.angle, (z, y), velocity)[1][None],
         "norm_velocity": _along(definitions.norm, z, velocity[0])[None],
-        "one_sided_angle_velocity": _along(
-            lambda w: definitions.angle(w, y), z, velocity[0]
-        )[None],
+        "one_sided_angle_velocity": _along(lambda w: definitions.angle(w, y), z, velocity[0])[None],
     }
 
 

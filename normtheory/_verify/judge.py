@@ -90,9 +90,7 @@ def deviations(check: Check, formula: Formula, sample: Sample) -> np.ndarray:
     return np.where(np.isnan(error), np.inf, error / size)
 
 
-def judge(
-    check: Check, samples: Sequence[Sample], *, has_planted: bool = True
-) -> CheckResult:
+def judge(check: Check, samples: Sequence[Sample], *, has_planted: bool = True) -> CheckResult:
     """Run one check over the samples of all dimensions."""
     worst, cloud, planted = -1.0, "", 0.0
     for sample in samples:
@@ -103,7 +101,13 @@ def judge(
         if has_planted:
             planted = max(planted, float(deviations(check, check.planted, sample).max()))
     result = CheckResult(
-        check.name, worst, check.unit, check.tolerance, cloud, planted if has_planted else None, False
+        check.name,
+        worst,
+        check.unit,
+        check.tolerance,
+        cloud,
+        planted if has_planted else None,
+        False,
     )
     passed = worst <= check.tolerance and result.planted_rejected
     return CheckResult(**{**result.__dict__, "passed": passed})

@@ -10,7 +10,9 @@ import numpy as np
 import normtheory as nt
 from normtheory.claims._claim import Check
 
-_STEP_OF_A_PAIR = "rounding of the angle, which a step at rates x_i, x_j magnifies 1 + x_i + x_j times"
+_STEP_OF_A_PAIR = (
+    "rounding of the angle, which a step at rates x_i, x_j magnifies 1 + x_i + x_j times"
+)
 
 
 def _library(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -32,15 +33,15 @@ def _loss(parameters: Any, x: Any, targets: Any) -> Any:
 
 @jax.jit
 @functools.partial(jax.vmap, in_axes=(0, 0, 0, None, None, None))
-def _train(
-    parameters: Any, x: Any, targets: Any, rate: Any, decay: Any, momentum: Any
-) -> Any:
+def _train(parameters: Any, x: Any, targets: Any, rate: Any, decay: Any, momentum: Any) -> Any:
     """Weights after a few heavy-ball steps with decay; biases stay fixed."""
 
     def step(state: Any, _: Any) -> Any:
         now, speed = state
         gradient = jax.grad(_loss)(now, x, targets)
-        speed = jax.tree.map(lambda v, g, w: momentum * v - rate * (g + decay * w), speed, gradient, now)
+        speed = jax.tree.map(
+            lambda v, g, w: momentum * v - rate * (g + decay * w), speed, gradient, now
+        )
         speed = [(v, jnp.zeros_like(b)) for v, b in speed]
         return (jax.tree.map(jnp.add, now, speed), speed), None
 
@@ -62,9 +63,7 @@ def _cut(parameters: Any, c: Any, by_layer: bool) -> list[tuple[Any, Any]]:
     ]
 
 
-def cut_network(
-    d: int, points: int, rng: np.random.Generator, *, biases: bool = False
-) -> Sample:
+def cut_network(d: int, points: int, rng: np.random.Generator, *, biases: bool = False) -> Sample:
     """Random networks and their copies with weights divided by c = 3, 9 or 2.5.
 
     Args:
@@ -79,7 +78,7 @@ def cut_network(
             rng.standard_normal((n, a, b)) / np.sqrt(a / 2),
             biases * 0.3 * rng.standard_normal((n, 1, b)),
         )
-        for a, b in zip(sizes, sizes[1:], strict=False)
+        for a, b in pairwise(sizes)
     ]
     x = rng.standard_normal((n, _BATCH, sizes[0]))
     targets = clouds.directions(rng, n * _BATCH, d).reshape(n, _BATCH, d)

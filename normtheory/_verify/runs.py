@@ -190,7 +190,7 @@ def random_decay(d: int, points: int, rng: np.random.Generator) -> Sample:
 @functools.partial(jax.jit, static_argnames="steps")
 def pair_run(z: Any, y: Any, setting: dict[str, Any], steps: int) -> Any:
     """Angles before each step (steps, n), norms of i after each (steps, n), and the end."""
-    advance = jax.vmap(sgd_pair)
+    advance: Any = jax.vmap(sgd_pair)
 
     def step(state: Any, _: Any) -> Any:
         new = advance(*state, setting)
@@ -208,7 +208,7 @@ def pair_setting(n: int, **given: Any) -> dict[str, np.ndarray]:
 
 def decay_of_a_fixed_pair(d: int, points: int, rng: np.random.Generator) -> Sample:
     """Does the norm settle? Rows alternate: a fixed attracted pair, or fresh partners."""
-    n, steps, late = 2 * points, 1500, 500
+    n, steps, late = 4 * points, 800, 300
     rate, share = 0.01, 0.02
     u = clouds.directions(rng, n, d)
     y = clouds.at_angle(rng, u, rng.uniform(0.5, 2.5, (n, 1)))
@@ -216,7 +216,8 @@ def decay_of_a_fixed_pair(d: int, points: int, rng: np.random.Generator) -> Samp
     fixed = np.asarray(pair_run(u, y, pair, steps)[1])
     key = jax.random.key(int(rng.integers(2**31)))
     setting = {"learning_rate": rate, "weight_decay": share / rate, "gradscale": 0.0}
-    fresh = np.asarray(_steady(key, u, 1.0, setting, steps)[0])[..., 0]
+    setting = {name: np.full((n, 1), value) for name, value in setting.items()}
+    fresh = np.asarray(_steady(key, u, np.ones((n, 1)), setting, steps)[0])[..., 0]
     is_fixed = np.arange(n) % 2 == 0
     norms = np.where(is_fixed, fixed, fresh)[-late:]
     values = {

@@ -71,7 +71,11 @@ def _pair_step(z: Any, y: Any, setting: dict[str, Any]) -> dict[str, Any]:
 
 def _sample(z: np.ndarray, y: np.ndarray, setting: dict[str, Any], labels: Any) -> Sample:
     n = len(labels)
-    flat = {key: np.broadcast_to(value, (n, 1))[:, 0] for key, value in setting.items()}
+    # One dtype for all, so that no choice of settings compiles again.
+    flat = {
+        key: np.broadcast_to(value, (n, 1))[:, 0].astype(np.float64)
+        for key, value in setting.items()
+    }
     values = {k: column(v) for k, v in _pair_step(z, y, flat).items()}
     measured = clouds.measure_angle(z, y)
     norm_i, norm_j = clouds.norms(z), clouds.norms(y)
@@ -84,7 +88,7 @@ def _sample(z: np.ndarray, y: np.ndarray, setting: dict[str, Any], labels: Any) 
         "x_i": flat["learning_rate"][:, None] * norm_i ** (setting["gradscale"] - 2),
         "x_j": flat["learning_rate"][:, None] * norm_j ** (setting["gradscale"] - 2),
     }
-    inputs |= {key: value[:, None].astype(np.float64) for key, value in flat.items()}
+    inputs |= {key: value[:, None] for key, value in flat.items()}
     # The two that bounds are stated about.
     inputs |= {key: values[key] for key in ("next_cosine", "cosine_change")}
     inputs["x_j"] = np.where(inputs["one_sided"] == 1, 0.0, inputs["x_j"])
@@ -184,9 +188,7 @@ def _best_rate(z: Any, y: Any, one_sided: Any) -> Any:
     return (low + high) / 2
 
 
-def best_rate(
-    d: int, points: int, rng: np.random.Generator, *, one_sided: bool = False
-) -> Sample:
+def best_rate(d: int, points: int, rng: np.random.Generator, *, one_sided: bool = False) -> Sample:
     """The effective rate after which the cosine of a unit-norm pair is largest, by bisection."""
     n = 4 * points
     angle = rng.uniform(0.1, 1.4 if one_sided else 2.7, (n, 1))

@@ -117,7 +117,11 @@ class Claim:
         return f"$\\displaystyle {self.statement}$"
 
     def _repr_markdown_(self) -> str:
-        lines = [f"**{self.title}** (`{self.name}`, {self.source})", "", f"$$\n{self.statement}\n$$"]
+        lines = [
+            f"**{self.title}** (`{self.name}`, {self.source})",
+            "",
+            f"$$\n{self.statement}\n$$",
+        ]
         lines += ["", "Assumes: " + "; ".join(self.assumptions) + "."]
         lines += [
             f"\nOnly where ${c.region}$ ({c.name}); outside: {c.counterexample}."

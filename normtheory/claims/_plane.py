@@ -32,8 +32,8 @@ class PlanePair:
         one_sided: Stop-gradient on j.
     """
 
-    keep: Any = sp.Integer(1)
-    power: Any = sp.Integer(0)
+    keep: Any = sp.S.One
+    power: Any = sp.S.Zero
     sign: int = 1
     one_sided: bool = False
 
@@ -68,7 +68,9 @@ class PlanePair:
             (z, self.norm_i, np.array([self.norm_i, 0 * self.norm_i], dtype=object)),
             (y, self.norm_j, np.array([self.norm_j * self.c, self.norm_j * self.s], dtype=object)),
         )
-        where = {symbol: value for old, _, at in start for symbol, value in zip(old, at, strict=True)}
+        where = {
+            symbol: value for old, _, at in start for symbol, value in zip(old, at, strict=True)
+        }
         moved = []
         for old, norm, at in start:
             slope = np.array([g.subs(where) for g in gradient(loss, old, roots)], dtype=object)

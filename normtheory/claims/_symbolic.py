@@ -58,7 +58,7 @@ def entries(value: Any) -> list[sp.Expr]:
     if isinstance(value, np.ndarray):
         return [e for part in value.ravel() for e in entries(part)]
     if isinstance(value, sp.MatrixBase):
-        return list(value)
+        return list(value.flat())
     if isinstance(value, list | tuple):
         return [e for part in value for e in entries(part)]
     return [sp.sympify(value)]

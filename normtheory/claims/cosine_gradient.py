@@ -50,7 +50,7 @@ def _residuals(formula: Any, squared_length: Any) -> dict[str, Any]:
         # Parallel and antipodal partners: y = ±βz with norm βρ.
         beta = sp.Symbol("beta", positive=True)
         for sign in (1, -1):
-            where = dict(zip(y, sign * beta * z, strict=True)) | {rho_y: beta * rho}
+            where = {a: sign * beta * b for a, b in zip(y, z, strict=True)} | {rho_y: beta * rho}
             at = [e.subs(where) for e in claimed]
             found[f"zero at cosine {sign}, d={d}"] = reduce(at, {rho: square(z)})
     return found

@@ -16,7 +16,7 @@ _AVERAGE = "an average over 256 points and 2000 steps, and terms of higher order
 
 
 def effective_rate(norm: Any, learning_rate: Any, gradscale: Any) -> Any:
-    """x = γρ^(p−2)."""
+    """Effective rate γρ^(p−2)."""
     return learning_rate * norm ** (gradscale - 2)
 
 
@@ -84,7 +84,9 @@ def _residuals(rate_of: Any, count: Any, fixed: Any, law: Any) -> dict[str, Any]
     found: dict[str, Any] = {"angle map": _angle_map(rate_of)}
     scaled = count(start, target, alpha * norm, gamma, power, xp)
     once = count(start, target, norm, gamma, power, xp)
-    found["steps ∝ ρ^(2−p)"] = sp.simplify(sp.expand_power_base(scaled / once) * alpha**power - alpha**2)
+    found["steps ∝ ρ^(2−p)"] = sp.simplify(
+        sp.expand_power_base(scaled / once) * alpha**power - alpha**2
+    )
     found["p = 2: free of the norm"] = sp.simplify(
         sp.diff(count(start, target, norm, gamma, sp.Integer(2), xp), norm)
     )
@@ -92,8 +94,12 @@ def _residuals(rate_of: Any, count: Any, fixed: Any, law: Any) -> dict[str, Any]
         pair = PlanePair(power=p, keep=1 - gamma * decay)
         after = square(pair.stepped[0]).subs({pair.norm_i: fixed(pair.s, gamma, decay, p)})
         before = fixed(pair.s, gamma, decay, p) ** 2
-        relative = sp.powsimp(sp.simplify(after.subs(pair.c**2, 1 - pair.s**2) / before), force=True)
-        found[f"fixed point, p={p}"] = sp.simplify(sp.powdenest(relative, force=True) - 1)
+        relative: Any = sp.powsimp(
+            sp.simplify(after.subs(pair.c**2, 1 - pair.s**2) / before), force=True
+        )
+        found[f"fixed point, p={p}"] = sp.simplify(
+            sp.sympify(sp.powdenest(relative, force=True)) - 1
+        )
     # Growth of ρ^(4−2p) to leading order in h, the growth of the squared norm.
     grown = sp.diff((norm**2 + h) ** (2 - power), h).subs(h, 0)
     square_growth = (gamma * norm ** (power - 1) * s) ** 2

@@ -61,9 +61,7 @@ def mean_cosine(angles: Any, horizon: Any, xp: Any) -> Any:
     return xp.cos(2 * xp.arctan(xp.tan(angles / 2) * xp.exp(-horizon))).mean(-1, keepdims=True)
 
 
-def ensemble_steps(
-    angles: Any, norm: Any, learning_rate: Any, tolerance: Any, xp: Any
-) -> Any:
+def ensemble_steps(angles: Any, norm: Any, learning_rate: Any, tolerance: Any, xp: Any) -> Any:
     """K = Tρ²/(2γ) with the one T at which the mean cosine is 1 − ε, found by bisection."""
     low, high = 0 * norm, 0 * norm + 40
     for _ in range(60):
@@ -117,9 +115,7 @@ def _residuals(speed: Any, one_sided: Any, angle: Any, count: Any, random: Any) 
     solution = angle(start, norm_i, norm_j, time, xp)
     speed_there = velocity(sp.sin(solution).expand(trig=True), norm_i, norm_j)
     found["solution of the flow"] = sp.simplify(sp.diff(solution, time) - speed_there)
-    found["start of the flow"] = sp.simplify(
-        sp.tan(solution.subs(time, 0) / 2) - sp.tan(start / 2)
-    )
+    found["start of the flow"] = sp.simplify(sp.tan(solution.subs(time, 0) / 2) - sp.tan(start / 2))
     count_now = count(start, target, norm_i, gamma, xp)
     arrived = flow_angle(start, norm_i, norm_i, gamma * count_now, xp)
     found["steps reach the target"] = sp.simplify(sp.tan(arrived / 2) - sp.tan(target / 2))
@@ -146,7 +142,9 @@ def _random_pairs(random: Any) -> dict[str, Any]:
         weight = sp.cancel((1 - c) / (1 + c) * (1 - c**2) ** ((k - 3) // 2))
         total = sp.integrate((1 - c**2) ** ((k - 3) // 2), (c, -1, 1))
         exact = sp.integrate(weight, (c, -1, 1)) / total
-        found[f"E tan²(φ₀/2), d={k}"] = sp.simplify(exact - mean.subs(k_half, sp.Rational(k - 3, 2)))
+        found[f"E tan²(φ₀/2), d={k}"] = sp.simplify(
+            exact - mean.subs(k_half, sp.Rational(k - 3, 2))
+        )
     # 1 − cos(2 arctan q) = 2q² to leading order in q.
     leading = sp.limit((1 - sp.cos(2 * sp.atan(q)).expand(trig=True)) / q**2, q, 0)
     found["1 − cos φ = 2 tan²(φ/2), small angles"] = sp.simplify(leading - 2)

@@ -59,8 +59,9 @@ CLAIM = Claim(
             formula=square_gap,
             planted=square_gap_planted,
             mistake="sign: gaps would widen",
-            scale=lambda next_norm_i, next_norm_j, x_i, x_j: 1
-            / ((1 + x_i + x_j) * (next_norm_i**2 + next_norm_j**2)),
+            scale=lambda next_norm_i, next_norm_j, x_i, x_j: (
+                1 / ((1 + x_i + x_j) * (next_norm_i**2 + next_norm_j**2))
+            ),
             reason=_REASON,
         ),
         Check(
@@ -70,8 +71,9 @@ CLAIM = Claim(
             formula=fourth_gap,
             planted=fourth_gap_planted,
             mistake="square of the factor for squares",
-            scale=lambda next_norm_i, next_norm_j, x_i, x_j: 1
-            / ((1 + x_i + x_j) * (next_norm_i**4 + next_norm_j**4)),
+            scale=lambda next_norm_i, next_norm_j, x_i, x_j: (
+                1 / ((1 + x_i + x_j) * (next_norm_i**4 + next_norm_j**4))
+            ),
             reason=_REASON,
         ),
     ),

@@ -31,9 +31,7 @@ def _residuals(formula: Any) -> dict[str, Any]:
     error = sp.expand(difference * 2 * gamma / norm**2)
     return {
         "difference vanishes at the antipode": sp.limit(error, gap, 0),
-        "logarithmic only": sp.simplify(
-            gap * sp.diff(claimed, gap) + norm**2 / (2 * gamma)
-        ),
+        "logarithmic only": sp.simplify(gap * sp.diff(claimed, gap) + norm**2 / (2 * gamma)),
     }
 
 

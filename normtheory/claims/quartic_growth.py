@@ -11,7 +11,7 @@ from normtheory.claims._plane import PlanePair
 from normtheory.claims._symbolic import square, xp
 
 _AVERAGE = (
-    "an average over 256 points and 2000 steps: standard error about 0.5 % for the rarest class, and "
+    "an average over 256 points and 2000 steps: standard error about 0.5 % for the rarest class; "
     "the excess of order γ² log t and the start count for another percent"
 )
 
@@ -43,7 +43,9 @@ def at_least(norm: Any, learning_rate: Any, sum_sine2: Any, mean_power: Any, xp:
     return xp.maximum(mean_power, norm**4 + 2 * learning_rate**2 * sum_sine2)
 
 
-def at_least_planted(norm: Any, learning_rate: Any, sum_sine2: Any, mean_power: Any, xp: Any) -> Any:
+def at_least_planted(
+    norm: Any, learning_rate: Any, sum_sine2: Any, mean_power: Any, xp: Any
+) -> Any:
     """Planted: a bound 5 % higher."""
     return xp.maximum(mean_power, norm**4 + 2.1 * learning_rate**2 * sum_sine2)
 

@@ -12,11 +12,13 @@ from normtheory.claims._claim import Check, Claim, Condition
 from normtheory.claims._plane import PlanePair
 from normtheory.claims._symbolic import reduce, square
 
-_REASON = "rounding of the cosine, which a step at effective rates x_i, x_j magnifies 1 + x_i + x_j times"
+_REASON = (
+    "rounding of the cosine, which a step at effective rates x_i, x_j magnifies 1 + x_i + x_j times"
+)
 
 
 def change(c: Any, s: Any, x_i: Any) -> Any:
-    """c' − c = 2xs²(1 − xc)/(1 + x²s²) for equal norms."""
+    """Change c' − c = 2xs²(1 − xc)/(1 + x²s²) for equal norms."""
     return 2 * x_i * s**2 * (1 - x_i * c) / (1 + x_i**2 * s**2)
 
 
@@ -26,7 +28,7 @@ def change_planted(c: Any, s: Any, x_i: Any) -> Any:
 
 
 def cosine_numerator(c: Any, s: Any, x_i: Any, x_j: Any) -> Any:
-    """c' times √((1 + x_i²s²)(1 + x_j²s²))."""
+    """The cosine c' times √((1 + x_i²s²)(1 + x_j²s²))."""
     return c * (1 - x_i * x_j * s**2) + (x_i + x_j) * s**2
 
 
@@ -37,7 +39,7 @@ def cosine_numerator_planted(c: Any, s: Any, x_i: Any, x_j: Any) -> Any:
 
 def _change_of(numerator: Any) -> Any:
     def general_change(c: Any, s: Any, x_i: Any, x_j: Any, xp: Any) -> Any:
-        """c' − c for any two norms; x_j = 0 with stop-gradient on j."""
+        """Change c' − c for any two norms; x_j = 0 with stop-gradient on j."""
         length = xp.sqrt((1 + x_i**2 * s**2) * (1 + x_j**2 * s**2))
         return numerator(c, s, x_i, x_j) / length - c
 
@@ -45,7 +47,7 @@ def _change_of(numerator: Any) -> Any:
 
 
 def best_rate(c: Any) -> Any:
-    """x = 1/(1 + c): exact alignment in one step, equal norms, both points updated."""
+    """Rate x = 1/(1 + c): exact alignment in one step, equal norms, both points updated."""
     return 1 / (1 + c)
 
 
@@ -55,7 +57,7 @@ def best_rate_planted(c: Any) -> Any:
 
 
 def best_rate_one_sided(c: Any) -> Any:
-    """x = 1/c: the same with stop-gradient on j, for acute pairs."""
+    """Rate x = 1/c: the same with stop-gradient on j, for acute pairs."""
     return 1 / c
 
 
@@ -70,7 +72,7 @@ def simple_bound(c: Any, s: Any, x_i: Any) -> Any:
 
 
 def change_from_bound(c: Any, s: Any, x_i: Any, next_cosine: Any) -> Any:
-    """c' − c = B − x²s²c'."""
+    """Change c' − c = B − x²s²c'."""
     return simple_bound(c, s, x_i) - x_i**2 * s**2 * next_cosine
 
 
@@ -110,9 +112,7 @@ def _residuals(
     roots = {s: 1 - c**2}
     after = numerator(c, s, x, x) / (1 + x**2 * s**2)
     found["change at equal norms"] = reduce(after - c - equal(c, s, x), roots)
-    found["change from the simple bound"] = reduce(
-        after - c - from_bound(c, s, x, after), roots
-    )
+    found["change from the simple bound"] = reduce(after - c - from_bound(c, s, x, after), roots)
     found["always bounded by 2xs²(1 − xc)"] = reduce(
         (after - c) * (1 + x**2 * s**2) - 2 * x * s**2 * (1 - x * c), roots
     )
@@ -254,7 +254,7 @@ CLAIM = Claim(
             options=_OBTUSE,
             margin=lambda c, s, x_i: cosine_numerator(c, s, x_i, x_i),
             slack=lambda c, s, x_i, cosine_change: simple_bound(c, s, x_i) - cosine_change,
-            counterexample="x = 0.1, c = −0.9: the cosine grows by 0.0413, the expression is 0.0397",
+            counterexample="x = 0.1, c = −0.9: the cosine grows by 0.0413, the bound says 0.0397",
         ),
         Condition(
             name="a step brings the pair closer",

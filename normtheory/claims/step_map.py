@@ -12,7 +12,9 @@ from normtheory.claims._claim import Check, Claim
 from normtheory.claims._plane import PlanePair, cross
 from normtheory.claims._symbolic import square, xp
 
-_REASON = "rounding of the angle, which a step at effective rates x_i, x_j magnifies 1 + x_i + x_j times"
+_REASON = (
+    "rounding of the angle, which a step at effective rates x_i, x_j magnifies 1 + x_i + x_j times"
+)
 _NORM_REASON = "rounding of sin φ, which counts x times in the new norm"
 
 
@@ -48,7 +50,7 @@ def rotated_planted(c: Any, s: Any, a_i: Any, a_j: Any) -> tuple[Any, Any]:
 
 
 def next_cosine(c: Any, s: Any, x_i: Any, x_j: Any, xp: Any) -> Any:
-    """cos φ' from the complex form."""
+    """The cosine of φ' from the complex form."""
     return rotated(c, s, x_i, x_j)[0] / xp.sqrt((1 + x_i**2 * s**2) * (1 + x_j**2 * s**2))
 
 
@@ -165,9 +167,7 @@ def _planted_proof() -> dict[str, Any]:
     wrong = _residuals(rotated_planted, squared_norm_planted, turn_planted)
     # Without decay a decay that isn't squared can't be seen.
     return {
-        key: value
-        for key, value in wrong.items()
-        if not key.startswith("norm") or "decay" in key
+        key: value for key, value in wrong.items() if not key.startswith("norm") or "decay" in key
     }
 
 
