@@ -66,7 +66,7 @@ def concrete(x: Array) -> np.ndarray | None:
 
 
 def _concrete_torch(x: Any) -> np.ndarray | None:
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     # The one test for torch.func's wrappers that there is; it has no public name.
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore

@@ -12,8 +12,8 @@ from typing import Any
 
 import jax
 import numpy as np
-import optax
-import torch
+import optax  # pyright: ignore[reportMissingImports]
+import torch  # pyright: ignore[reportMissingImports]
 
 import normtheory as nt
 from tests.awkward import Batch, batches

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+import torch  # pyright: ignore[reportMissingImports]
 
 import normtheory as nt
 from tests.benchmarks._report import machine, show, table
@@ -99,9 +99,9 @@ def main() -> None:
     threads, loop_time = min(loop.items(), key=lambda item: item[1])
 
     rows = [
-        [f"PyTorch autograd, float32, {k} thread{'s' if k > 1 else ''}, median of 3",
-         _duration(seconds), f"{loop_time / seconds:.2g}"]
-        for k, (seconds, _) in loop.items()
+        [f"PyTorch autograd, float32, {k} thread{'s' if k > 1 else ''}", _duration(seconds),
+         f"{loop_time / seconds:.2g}"]
+        for k, seconds in loop.items()
     ]  # fmt: skip
     rows += [
         ["`simulate_pairs`, float64", _duration(recursion_time),

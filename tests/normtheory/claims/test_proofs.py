@@ -85,7 +85,9 @@ def test_a_claim_says_what_it_needs_to(name):
 
 
 def test_an_unknown_claim_is_told_with_close_matches():
-    with pytest.raises(ValueError, match=r"no claim is called 'norm_grwth'; did you mean norm_grow"):
+    with pytest.raises(
+        ValueError, match=r"no claim is called 'norm_grwth'; did you mean norm_grow"
+    ):
         claims.get("norm_grwth")
     with pytest.raises(ValueError, match=r"known: .*hessian"):
         claims.get("xyzzy")
