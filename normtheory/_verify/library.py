@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 
 import normtheory as nt
+from normtheory._verify import definitions
 from normtheory.claims._claim import Check
 
 _STEP_OF_A_PAIR = (
@@ -81,6 +84,17 @@ def _ensemble(angles: Any, norm: Any, learning_rate: Any, tolerance: Any) -> Any
     return np.asarray(found).reshape(-1, 1)
 
 
+def _grad_scale(z: Any, y: Any, norm: Any) -> Any:
+    """The plain cosine's gradient through grad_scale, with the promised factor ρ^p taken out."""
+    power = 1.5
+
+    def loss(points: Any) -> Any:
+        return jax.vmap(definitions.cosine)(nt.grad_scale(points, power), jnp.asarray(y)).sum()
+
+    with jax.enable_x64(True):
+        return np.asarray(jax.grad(loss)(jnp.asarray(z))) / norm**power
+
+
 _VARIANTS: dict[str, Any] = {
     "options": {"variants": True},
     "reason": _STEP_OF_A_PAIR,
@@ -98,6 +112,15 @@ LIBRARY: dict[str, tuple[Check, ...]] = {
             "cosine_pair",
             "gradient",
             lambda z, y: nt.cosine_gradient(z, y),
+            scale=lambda norm: norm,
+        ),
+    ),
+    "normtheory.grad_scale": (
+        _library(
+            "grad_scale",
+            "cosine_pair",
+            "gradient",
+            _grad_scale,
             scale=lambda norm: norm,
         ),
     ),

@@ -94,17 +94,15 @@ def _residuals(rate_of: Any, count: Any, fixed: Any, law: Any) -> dict[str, Any]
         pair = PlanePair(power=p, keep=1 - gamma * decay)
         after = square(pair.stepped[0]).subs({pair.norm_i: fixed(pair.s, gamma, decay, p)})
         before = fixed(pair.s, gamma, decay, p) ** 2
-        relative: Any = sp.powsimp(
-            sp.simplify(after.subs(pair.c**2, 1 - pair.s**2) / before), force=True
-        )
-        found[f"fixed point, p={p}"] = sp.simplify(
-            sp.sympify(sp.powdenest(relative, force=True)) - 1
-        )
+        relative: Any = sp.simplify(after.subs(pair.c**2, 1 - pair.s**2) / before)
+        combined: Any = sp.powdenest(sp.powsimp(relative, force=True), force=True)
+        found[f"fixed point, p={p}"] = sp.simplify(combined - 1)
     # Growth of ρ^(4−2p) to leading order in h, the growth of the squared norm.
     grown = sp.diff((norm**2 + h) ** (2 - power), h).subs(h, 0)
     square_growth = (gamma * norm ** (power - 1) * s) ** 2
     claimed = law(norm, gamma, 1, s**2, 1, power) - norm ** (4 - 2 * power)
-    found["growth law"] = sp.simplify(sp.powdenest(sp.expand(grown * square_growth - claimed)))
+    difference: Any = sp.powdenest(sp.expand(grown * square_growth - claimed))
+    found["growth law"] = sp.simplify(difference)
     return found
 
 
@@ -185,5 +183,9 @@ CLAIM = Claim(
             reason=_AVERAGE,
         ),
     ),
-    implemented_by=("normtheory.pair_step", "normtheory.steps_to_converge"),
+    implemented_by=(
+        "normtheory.pair_step",
+        "normtheory.steps_to_converge",
+        "normtheory.grad_scale",
+    ),
 )

@@ -107,7 +107,10 @@ CLAIM = Claim(
             formula=next_norm,
             planted=next_norm_planted,
             mistake="rate not squared",
-            scale=lambda next_norm: 1 / next_norm,
+            scale=lambda next_norm, norm, learning_rate: (
+                1 / (next_norm * (1 + learning_rate / norm**2))
+            ),
+            reason="rounding of z·∇L, which counts x = γ/ρ² times in the new norm",
         ),
         Check(
             name="norm after a step of a pair",

@@ -100,7 +100,7 @@ def _residuals(step: Any, fourth: Any, angular: Any, factor: Any) -> dict[str, A
         found[f"step of any loss, d={d}"] = loss.reduce(square(moved) - claimed)
     pair = PlanePair(keep=1 - gamma * decay)
     claimed = step(pair.norm_i**2, pair.s**2, pair.rate, decay)
-    found["step of a pair"] = pair.reduce(square(pair.stepped[0]).subs(gamma, pair.rate) - claimed)
+    found["step of a pair"] = pair.reduce(square(pair.stepped[0]) - claimed)
     # q = ρ² at the fixed point: a root with q² = ρ*⁴.
     roots = {q: fourth(s, gamma, decay)}
     found["fixed point"] = reduce(step(q, s**2, gamma, decay) - q, roots)
