@@ -1,9 +1,9 @@
 """Figures: one picture a file, results in, matplotlib ``Figure`` out. Run from a clone.
 
-A figure NAME is the module ``figures.NAME`` with ``draw(result) -> Figure``. If there is an experiment of the same
-name, its result is what ``draw`` receives; otherwise ``draw()`` needs nothing. A figure that compares numbers also has
-``rows(result)``: published, predicted and simulated values for the closing table. It is found by its file: adding a
-figure is adding one file.
+A figure NAME is the module ``figures.NAME`` with ``draw(result) -> Figure``. If there is an
+experiment of the same name, its result is what ``draw`` receives; otherwise ``draw()`` needs
+nothing. A figure that compares numbers also has ``rows(result)``: published, predicted and
+simulated values for the closing table. It is found by its file: adding a figure is adding one file.
 
 In a notebook: ``figures.figure("norm_effect")``.
 """
@@ -25,7 +25,13 @@ from simulations import _store
 
 STYLE = Path(__file__).with_name("normtheory.mplstyle")
 BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE, BLACK = (
-    "#0072B2", "#D55E00", "#009E73", "#E69F00", "#56B4E9", "#CC79A7", "#000000",
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#E69F00",
+    "#56B4E9",
+    "#CC79A7",
+    "#000000",
 )
 COLUMN, PAGE = 3.4, 7.0  # widths in inches: one column, and both
 
@@ -45,6 +51,12 @@ class Row(NamedTuple):
     predicted: float | None
     simulated: float | None
 
+    @property
+    def deviation(self) -> float | None:
+        """Of the published number (else the simulated one) from the predicted one, relative."""
+        reference = self.simulated if self.published is None else self.published
+        return reference / self.predicted - 1 if reference is not None and self.predicted else None
+
 
 def names() -> tuple[str, ...]:
     """The figures there are."""
@@ -59,8 +71,10 @@ def get(name: str) -> ModuleType:
     return importlib.import_module(f"figures.{name}")
 
 
-def result(name: str, *, smoke: bool = False, force: bool = False, settings: Any = None) -> xr.Dataset | None:
-    """The result a figure is drawn from: kept or newly run; None for a figure without an experiment."""
+def result(
+    name: str, *, smoke: bool = False, force: bool = False, settings: Any = None
+) -> xr.Dataset | None:
+    """The result a figure is drawn from, kept or newly run; None where it needs no experiment."""
     if name not in simulations.names():
         return None
     if smoke and settings is None:
@@ -89,4 +103,6 @@ def figure(name: str, *, smoke: bool = False, force: bool = False, settings: Any
 def draw(module: ModuleType, data: xr.Dataset | None) -> Figure:
     """Draw the figure of a module from a result, in the style of the project."""
     with plt.style.context(STYLE):
-        return module.draw() if data is None else module.draw(data)
+        picture = module.draw() if data is None else module.draw(data)
+    plt.close(picture)  # or a notebook would show it twice; it can still be saved
+    return picture

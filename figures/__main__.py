@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import logging
 import os
 import sys
 import tempfile
@@ -14,12 +16,12 @@ import matplotlib
 
 matplotlib.use("Agg")
 
-import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib.figure import Figure  # noqa: E402
-from tqdm import tqdm  # noqa: E402
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from tqdm import tqdm
 
-import figures  # noqa: E402
-from figures import Row  # noqa: E402
+import figures
+from figures import Row
 
 
 class _Parser(argparse.ArgumentParser):
@@ -36,21 +38,40 @@ def _parser() -> _Parser:
     parser.add_argument("names", nargs="*", metavar="NAME", help="figures to draw (default: all)")
     parser.add_argument("--list", action="store_true", help="list the figures and stop")
     parser.add_argument(
-        "--output", type=Path, default=Path("results/figures"), metavar="DIR",
+        "--output",
+        type=Path,
+        default=Path("results/figures"),
+        metavar="DIR",
         help="where PNG and PDF go (default: results/figures)",
     )
-    parser.add_argument("--force", action="store_true", help="run the experiments even if results are kept")
-    parser.add_argument("--smoke", action="store_true", help="draw from the smallest runs, to see that all works")
+    parser.add_argument(
+        "--force", action="store_true", help="run the experiments even if results are kept"
+    )
+    parser.add_argument(
+        "--smoke", action="store_true", help="draw from the smallest runs, to see that all works"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="print the closing table as JSON, and nothing else"
+    )
     return parser
 
 
 def save(picture: Figure, path: Path) -> None:
-    """Write one picture whole or not at all; without a date in the PDF, so that the same picture is the same file."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    """Write one picture whole or not at all.
+
+    A PDF gets no date, so that the same picture is the same file.
+    """
+    # Embedding a font, fontTools remarks on the date inside the font file: no news to anybody.
+    logging.getLogger("fontTools").setLevel(logging.ERROR)
+    handle, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
+    )
     os.close(handle)
     try:
         metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
-        picture.savefig(temporary, format=path.suffix[1:], metadata=metadata)
+        # In the style again: resolution and the kind of embedded fonts are settled when saving.
+        with plt.style.context(figures.STYLE):
+            picture.savefig(temporary, format=path.suffix[1:], metadata=metadata)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
@@ -59,22 +80,27 @@ def save(picture: Figure, path: Path) -> None:
 
 
 def table(rows: list[Row]) -> str:
-    """The closing table: published, predicted, simulated, and how far the published number (or, where there is none,
-    the simulated one) is from the prediction.
-    """  # noqa: D205
+    """Lay out the closing table.
+
+    The deviation is that of the published number from the predicted one; of the simulated number
+    where none is published.
+    """
     header = ("", "published", "predicted", "simulated", "deviation")
 
     def shown(value: float | None) -> str:
         return "" if value is None else f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
 
-    lines = [header]
+    lines: list[tuple[str, ...]] = [header]
     for row in rows:
-        reference = row.published if row.published is not None else row.simulated
-        deviation = ""
-        if reference is not None and row.predicted:
-            deviation = f"{100 * (reference / row.predicted - 1):+.2f} %"
+        deviation = "" if row.deviation is None else f"{100 * row.deviation:+.2f} %"
         lines.append(
-            (row.quantity, shown(row.published), shown(row.predicted), shown(row.simulated), deviation)
+            (
+                row.quantity,
+                shown(row.published),
+                shown(row.predicted),
+                shown(row.simulated),
+                deviation,
+            )
         )
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
     text = [
@@ -89,7 +115,14 @@ def table(rows: list[Row]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status (0 done, 1 could not finish, 2 bad usage, 130 interrupted)."""
+    """Run the command line.
+
+    Args:
+        arguments: of the command; None for those of the process.
+
+    Returns:
+        The exit status: 0 done, 1 could not finish, 2 bad usage, 130 interrupted.
+    """
     options = _parser().parse_args(arguments)
     if options.list:
         for name in figures.names():
@@ -99,8 +132,14 @@ def main(arguments: list[str] | None = None) -> int:
     rows: list[Row] = []
     try:
         modules = [figures.get(name) for name in names]
+    except ValueError as error:
+        print(f"figures: {error}", file=sys.stderr)
+        return 2
+    try:
         options.output.mkdir(parents=True, exist_ok=True)
-        bar = tqdm(list(zip(names, modules, strict=True)), disable=not sys.stderr.isatty(), unit="figure")
+        bar = tqdm(
+            list(zip(names, modules, strict=True)), disable=not sys.stderr.isatty(), unit="figure"
+        )
         for name, module in bar:
             bar.set_description(name)
             start = time.perf_counter()
@@ -111,17 +150,18 @@ def main(arguments: list[str] | None = None) -> int:
             plt.close(picture)
             if data is not None and hasattr(module, "rows"):
                 rows += module.rows(data)
-            bar.write(f"{options.output / name}.png, .pdf  ({time.perf_counter() - start:.1f} s)")
-    except ValueError as error:
-        print(f"figures: {error}", file=sys.stderr)
-        return 2
+            if not options.json:
+                took = time.perf_counter() - start
+                bar.write(f"{options.output / name}.png, .pdf  ({took:.1f} s)")
     except OSError as error:
         print(f"figures: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("figures: interrupted; the figures listed above are whole", file=sys.stderr)
         return 130
-    if rows:
+    if options.json:
+        print(json.dumps([{**row._asdict(), "deviation": row.deviation} for row in rows]))
+    elif rows:
         print(f"\n{table(rows)}")
     return 0
 

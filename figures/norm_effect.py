@@ -11,7 +11,7 @@ from figures import BLUE, COLUMN, GREEN, ORANGE, VERMILION, Row
 
 
 def draw(result: xr.Dataset) -> Figure:
-    """Published, predicted and simulated steps on logarithmic axes; below, their ratio to the closed form.
+    """Published, predicted and simulated steps; below, their deviation from the closed form.
 
     Args:
         result: of the experiment ``norm_effect``.
@@ -27,20 +27,32 @@ def draw(result: xr.Dataset) -> Figure:
     fine = np.geomspace(float(norm.min()), float(norm.max()), 100)
     unit = float(result.random_pairs[-1] / norm[-1] ** 2)
     above.plot(fine, unit * fine**2, color=BLUE, label="closed form, ∝ ρ²")
-    above.plot(norm, result.recursion.mean("start"), "o", mfc="none", color=VERMILION, label="exact recursion")
+    above.plot(
+        norm,
+        result.recursion.mean("start"),
+        "o",
+        mfc="none",
+        color=VERMILION,
+        label="exact recursion",
+    )
     above.plot(norm, result.sgd.mean("sgd_start"), "+", ms=6, color=GREEN, label="SGD by autodiff")
-    above.plot(norm, result.published, "x", ms=4, color=ORANGE, label="published (Draganov et al. 2025)")
+    above.plot(norm, result.published, "x", ms=4, color=ORANGE, label="Draganov et al. (2025)")
     above.set(xscale="log", yscale="log", ylabel="steps to converge")
     above.legend()
     spread = result.recursion / closed
     below.axhline(0, color=BLUE)
     below.fill_between(
-        norm, 100 * (spread.min("start") - 1), 100 * (spread.max("start") - 1), color=VERMILION, alpha=0.2, lw=0,
+        norm,
+        100 * (spread.min("start") - 1),
+        100 * (spread.max("start") - 1),
+        color=VERMILION,
+        alpha=0.2,
+        lw=0,
         label=f"{result.sizes['start']} random starts",
     )
     below.plot(norm, 100 * (result.sgd.mean("sgd_start") / closed - 1), "+", ms=6, color=GREEN)
     below.plot(norm, 100 * (result.published / closed - 1), "x", color=ORANGE)
-    below.set(xlabel="embedding norm ρ", ylabel="deviation (%)", ylim=(-4, 4))
+    below.set(xlabel="embedding norm ρ", ylabel="deviation (%)", ylim=(-3, 3))
     below.legend(loc="lower right")
     ticks = [t for t in (0.25, 0.5, 1, 2, 4, 10) if float(norm.min()) <= t <= float(norm.max())]
     below.set_xticks(ticks, [f"{t:g}" for t in ticks])

@@ -66,7 +66,7 @@ def concrete(x: Array) -> np.ndarray | None:
 
 
 def _concrete_torch(x: Any) -> np.ndarray | None:
-    import torch
+    import torch  # pyright: ignore[reportMissingImports]
 
     # The one test for torch.func's wrappers that there is; it has no public name.
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore
@@ -218,9 +218,13 @@ def check_values(
 def power_of_two(xp: Any, x: Array) -> Array:
     """Return the largest power of two not above ``x`` > 0, exactly; 1 where ``x`` is 0.
 
+    At the very top of the range it is half of that, so that its reciprocal is a normal number: JAX
+    0.12 divides by a broadcast scale through the reciprocal, and flushes subnormal ones to zero.
+
     Dividing by it is exact, so a vector of any norm can be brought near 1 without a rounding.
     ``ldexp`` would need 2**1024 or an inexact ``exp2`` at the ends of the range.
     """
     x = xp.where(x == 0, xp.ones_like(x), constant(x))
     mantissa, _ = xp.frexp(x)
-    return x / (2 * mantissa)
+    largest = 1 / float(xp.finfo(x.dtype).smallest_normal)
+    return xp.minimum(x / (2 * mantissa), xp.asarray(largest, dtype=x.dtype))

@@ -212,6 +212,8 @@ def simulate_pairs(
         _check_count("record_every", record_every, 1)
     full = np.broadcast_arrays(start, first, second, rate, decay)
     shape = full[0].shape or (1,)
+    if shape[-1] == 0:
+        raise ValueError(f"expected at least one pair in an ensemble, got shape {shape}")
     start, first, second, rate, decay = (x.reshape(-1, shape[-1]) for x in full)
     unit = _unit(first, second)
     rate_here, keep = rate * unit ** (power - 2), 1 - rate * decay
@@ -253,7 +255,7 @@ def simulate_pairs(
             pair, now_done, reached = jax.tree.map(np.asarray, out)
             counts = np.where(done, counts, reached)
             done, begin = now_done, end
-            if record_every:
+            if record_every and counts.max() > records[-1][0]:
                 records.append((int(counts.max()), pair))
             if done.all() or end >= max_steps:
                 break

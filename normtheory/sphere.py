@@ -13,7 +13,7 @@ from normtheory._arrays import Array, power_of_two, vectors
 
 
 def scaled(xp: Any, x: Array) -> tuple[Array, Array]:
-    """Split vectors (..., d) into entries within (-2, 2) and a power of two (..., 1), exactly.
+    """Split vectors (..., d) into entries within (-4, 4) and a power of two (..., 1), exactly.
 
     Squares of the entries neither overflow nor, where it matters, underflow: norms of 1e±300 work
     in float64.
@@ -28,7 +28,7 @@ def dot(xp: Any, x: Array, y: Array) -> Array:
 
 
 def _split(xp: Any, x: Array, bits: int) -> tuple[Array, Array]:
-    """Write x, |x| < 2, as head + tail, exactly, where the head has ``bits`` fractional bits.
+    """Write x, |x| < 4, as head + tail, exactly, where the head has ``bits`` fractional bits.
 
     Rounding to a fixed point needs no product to be rounded, unlike Dekker's (1971) splitting, so a
     compiler that contracts a product and a sum into one operation can't break it.
@@ -45,7 +45,7 @@ def reject(xp: Any, v: Array, z: Array) -> Array:
     And k carries an error of its own, so the little that is left along z is projected out a second
     time: twice is enough (Parlett 1998, section 6.9, who credits Kahan).
     """
-    half = 25 if xp.finfo(v.dtype).bits == 64 else 11
+    half = 24 if xp.finfo(v.dtype).bits == 64 else 10  # two halves fit into 53 or 24 bits
     square = dot(xp, z, z)
     k = dot(xp, z, v) / square
     k_scale = power_of_two(xp, xp.abs(k))
@@ -85,9 +85,11 @@ def tangent_projection(z: Array, v: Array) -> Array:
     return reject(xp, v, z) * v_scale
 
 
-def _check_draw(n: int, dimension: int, least: int) -> None:
+def _check_draw(rng: np.random.Generator, n: int, dimension: int, least: int) -> None:
+    if not isinstance(rng, np.random.Generator):
+        raise TypeError(f"rng: expected a numpy.random.Generator, got {type(rng).__name__}")
     for name, value, low in (("n", n, 1), ("dimension", dimension, least)):
-        if not isinstance(value, int | np.integer) or value < low:
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
             raise ValueError(f"{name}: expected an integer >= {low}, got {value!r}")
 
 
@@ -105,7 +107,7 @@ def uniform(rng: np.random.Generator, n: int, dimension: int) -> np.ndarray:
     Raises:
         ValueError: n or dimension below 1 or not an integer.
     """
-    _check_draw(n, dimension, 1)
+    _check_draw(rng, n, dimension, 1)
     z = rng.standard_normal((n, dimension))
     return z / np.linalg.norm(z, axis=-1, keepdims=True)
 
@@ -129,13 +131,15 @@ def von_mises_fisher(
     """
     mean = np.asarray(mean, dtype=np.float64)
     if mean.ndim != 1 or not np.isfinite(mean).all() or not mean.any():
-        raise ValueError(f"mean: expected a finite nonzero vector of shape (d,), got {mean!r}")
-    _check_draw(n, mean.shape[0], 2)
+        got = "zero or not finite" if mean.ndim == 1 else f"shape {mean.shape}"
+        raise ValueError(f"mean: expected a finite nonzero vector of shape (d,), got {got}")
+    _check_draw(rng, n, mean.shape[0], 2)
     if not (np.isfinite(concentration) and concentration > 0):
         raise ValueError(f"concentration: expected a finite number > 0, got {concentration!r}")
     from scipy.stats import vonmises_fisher  # here: scipy.stats takes half a second to import
 
-    unit = mean / np.linalg.norm(mean)
+    unit = mean / np.abs(mean).max()  # so that squares neither over- nor underflow
+    unit /= np.linalg.norm(unit)
     law: Any = vonmises_fisher(unit, concentration)  # pyright: ignore
     return np.atleast_2d(law.rvs(n, random_state=rng))
 
@@ -158,12 +162,13 @@ def pairs_at_angle(
         ValueError: an angle outside [0, pi], a bad n or dimension.
     """
     angle = np.asarray(angle, dtype=np.float64)
-    if not ((angle >= 0) & (angle <= np.pi)).all():
-        raise ValueError(f"angle: expected radians in [0, pi], got {angle!r}")
+    bad = angle[~((angle >= 0) & (angle <= np.pi))]
+    if bad.size:
+        raise ValueError(f"angle: expected radians in [0, pi], got {bad[0]}")
     if angle.ndim == 0 and n is None:
         raise ValueError("n: expected the number of pairs, since angle is a single number")
     n = len(angle) if n is None else n
-    _check_draw(n, dimension, 2)
+    _check_draw(rng, n, dimension, 2)
     if angle.ndim and angle.shape != (n,):
         raise ValueError(f"angle: expected a number or shape ({n},), got shape {angle.shape}")
     z = uniform(rng, n, dimension)
@@ -190,7 +195,7 @@ def log_uniform_norms(
     Raises:
         ValueError: bad bounds or n.
     """
-    _check_draw(n, 1, 1)
+    _check_draw(rng, n, 1, 1)
     if not (0 < low <= high < np.inf):
         raise ValueError(f"expected 0 < low <= high < inf, got low {low!r} and high {high!r}")
     return np.exp(rng.uniform(np.log(low), np.log(high), n))

@@ -16,7 +16,8 @@ from __future__ import annotations
 import platform
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
 
@@ -146,11 +147,22 @@ def _measurer(seed: int, points: int, dimensions: Sequence[int]) -> Measure:
             for d in chosen or [min(measurement.dimensions)]:
                 # A seed of its own for each measurement: adding a claim changes no other.
                 rng = np.random.default_rng([seed, zlib.crc32(repr(key).encode()), d])
-                with jax.enable_x64(True):
+                with _plain_float64():
                     known[key].append(measurement.function(d, points, rng, **options))
         return known[key]
 
     return measure
+
+
+@contextmanager
+def _plain_float64() -> Iterator[None]:
+    """Float64, and JAX's usual promotion even where the user made it strict (optax needs it)."""
+    with (
+        jax.enable_x64(True),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+    ):
+        yield
 
 
 def _versions() -> dict[str, str]:

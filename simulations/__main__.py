@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -34,14 +35,19 @@ def _reader(default: Any) -> Any:
 def _parser(name: str | None) -> _Parser:
     parser = _Parser(
         prog="python -m simulations",
-        description="Run an experiment. Its result is kept in results/ and reused until something it depends on changes.",
+        description="Run an experiment. Its result is kept in results/ and reused until something "
+        "it depends on changes.",
         epilog="example: python -m simulations norm_effect --norms 1,2,4 --pairs 200",
     )
     parser.add_argument("name", choices=simulations.names(), help="the experiment")
-    parser.add_argument("--smoke", action="store_true", help="the smallest size that says something")
+    parser.add_argument(
+        "--smoke", action="store_true", help="the smallest size that says something"
+    )
     parser.add_argument("--force", action="store_true", help="run it even if its result is kept")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.add_argument("--output", type=Path, metavar="FILE", help="also write the result there (NetCDF)")
+    parser.add_argument(
+        "--output", type=Path, metavar="FILE", help="also write the result there (NetCDF)"
+    )
     if name in simulations.names():
         settings = simulations.get(name).Settings()
         group = parser.add_argument_group(f"settings of {name}")
@@ -49,14 +55,32 @@ def _parser(name: str | None) -> _Parser:
             default = getattr(settings, field.name)
             shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
             group.add_argument(
-                f"--{field.name.replace('_', '-')}", type=_reader(default), metavar="VALUE",
+                f"--{field.name.replace('_', '-')}",
+                type=_reader(default),
+                metavar="VALUE",
                 help=f"default {shown}",
             )
     return parser
 
 
+def _plain(value: Any) -> Any:
+    """The same with None for what JSON can't say: not a number, and infinity."""
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command line; returns the exit status (0 done, 1 could not finish, 2 bad usage, 130 interrupted)."""
+    """Run the command line.
+
+    Args:
+        arguments: of the command; None for those of the process.
+
+    Returns:
+        The exit status: 0 done, 1 could not finish, 2 bad usage, 130 interrupted.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     name = next((a for a in arguments if a in simulations.names()), None)
     options = vars(_parser(name).parse_args(arguments))
@@ -77,7 +101,7 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("simulations: interrupted; nothing was written", file=sys.stderr)
         return 130
-    print(json.dumps(dataset.to_dict()) if options["json"] else dataset)
+    print(json.dumps(_plain(dataset.to_dict())) if options["json"] else dataset)
     return 0
 
 

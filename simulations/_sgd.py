@@ -1,6 +1,7 @@
 """Plain SGD on free embeddings in d dimensions, by automatic differentiation.
 
-The yardstick of the pair theory: nothing of the library's formulas is used here, only the definition of the loss.
+The yardstick of the pair theory: nothing of the library's formulas is used here, only the
+definition of the loss.
 """
 
 from __future__ import annotations
@@ -23,7 +24,13 @@ def mean_cosine(z: jax.Array, y: jax.Array) -> jax.Array:
 
 @partial(jax.jit, static_argnames=("power",))
 def _run(
-    z: jax.Array, y: jax.Array, rate: jax.Array, tolerance: jax.Array, max_steps: jax.Array, *, power: float
+    z: jax.Array,
+    y: jax.Array,
+    rate: jax.Array,
+    tolerance: jax.Array,
+    max_steps: jax.Array,
+    *,
+    power: float,
 ) -> tuple[jax.Array, ...]:
     def loss(points: tuple[jax.Array, jax.Array]) -> jax.Array:
         z, y = points
@@ -38,7 +45,9 @@ def _run(
             k, z, y = carry
             return (k < max_steps) & (mean_cosine(z, y) < 1 - tolerance)
 
-        def step(carry: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+        def step(
+            carry: tuple[jax.Array, jax.Array, jax.Array],
+        ) -> tuple[jax.Array, jax.Array, jax.Array]:
             k, z, y = carry
             gradient_z, gradient_y = jax.grad(loss)((z, y))
             return k + 1, z - rate * gradient_z, y - rate * gradient_y

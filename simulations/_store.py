@@ -1,8 +1,9 @@
 """Where results are kept, and when a kept result may stand for a new run.
 
-A result is kept under ``results/`` by a hash of its settings and of everything it was computed from: the source files
-of the library, the experiment and its helpers, the published numbers and the versions of the numerical libraries. A
-changed formula changes the hash, so it can never draw an old figure.
+A result is kept under ``results/`` by a hash of its settings and of everything it was computed
+from: the source files of the library, the experiment and its helpers, the published numbers and the
+versions of the numerical libraries. A changed formula changes the hash, so it can never draw an old
+figure.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ def _sources(name: str, root: Path) -> list[Path]:
 def fingerprint(name: str, settings: Any, root: Path = ROOT) -> str:
     """Hash of the settings of an experiment and of all that its result depends on."""
     digest = hashlib.sha256()
-    digest.update(json.dumps([name, dataclasses.asdict(settings), _versions()], sort_keys=True).encode())
+    digest.update(
+        json.dumps([name, dataclasses.asdict(settings), _versions()], sort_keys=True).encode()
+    )
     for path in _sources(name, root):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
@@ -53,7 +56,9 @@ def _commit() -> str:
     try:
         answer = subprocess.run(
             ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--dirty=-changed"],
-            capture_output=True, text=True, check=True,
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
@@ -97,15 +102,15 @@ def write(dataset: xr.Dataset, path: Path) -> None:
 
 
 def result(
-    name: str, settings: Any = None, *, force: bool = False, folder: Path = RESULTS
+    name: str, settings: Any = None, *, force: bool = False, folder: Path | None = None
 ) -> xr.Dataset:
-    """The result of an experiment: the kept one if nothing it depends on has changed, else a new run.
+    """The result of an experiment: the kept one, or a new run if anything behind it has changed.
 
     Args:
         name: of the experiment.
         settings: an instance of its ``Settings``; None for the full size.
         force: run it even if a result is kept.
-        folder: where results are kept.
+        folder: where results are kept; None for results/ of the clone.
 
     Returns:
         Dataset with attributes that say how to rerun it.
@@ -117,12 +122,14 @@ def result(
     module = simulations.get(name)
     settings = module.Settings() if settings is None else settings
     key = fingerprint(name, settings)
+    folder = RESULTS if folder is None else folder
     path = folder / f"{name}-{key}.nc"
     if path.exists() and not force:
         try:
             return xr.load_dataset(path, engine="netcdf4")
-        except (OSError, ValueError):
+        except (OSError, ValueError, RuntimeError):
             pass  # a damaged file is as good as none
+    folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     dataset = module.run(settings)
     dataset.attrs.update(_attributes(name, settings, key))
     write(dataset, path)

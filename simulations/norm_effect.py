@@ -1,9 +1,10 @@
 """The embedding-norm effect: steps to converge grow with the square of the norm.
 
-The paper's simulation: independent uniform pairs on the sphere of a given radius, attracted to each other by SGD on
-minus their mean cosine similarity, both points trained, until the mean is within a tolerance of 1. Four answers to how
-many steps that takes: published, closed form, exact recursion, and SGD in d dimensions by automatic differentiation.
-Claim :mod:`normtheory.claims.norm_effect`.
+The paper's simulation: independent uniform pairs on the sphere of a given radius, attracted to each
+other by SGD on minus their mean cosine similarity, both points trained, until the mean is within a
+tolerance of 1. Four answers to how
+many steps that takes: published, closed form, exact recursion, and SGD in d dimensions by automatic
+differentiation. Claim :mod:`normtheory.claims.norm_effect`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import xarray as xr
 import normtheory as nt
 from normtheory import sphere
 from simulations._published import published
+from simulations._settings import check_positive
 from simulations._sgd import steps_of_sgd
 
 _PAPER = published("norm_effect")
@@ -46,6 +48,10 @@ class Settings:
     sgd_starts: int = 2
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse settings that are not positive."""
+        check_positive(self)
+
 
 SMOKE = Settings(norms=(0.5, 1.0, 2.0), pairs=50, learning_rate=1.0, starts=3, sgd_starts=1)
 
@@ -57,8 +63,9 @@ def run(settings: Settings) -> xr.Dataset:
         settings: see :class:`Settings`.
 
     Returns:
-        Dataset over ``norm``, ``start`` and ``sgd_start`` with step counts ``closed_form``, ``recursion`` and ``sgd``,
-        ``random_pairs`` (the closed form that needs no start) and ``published`` (NaN where the paper has none).
+        Dataset over ``norm``, ``start`` and ``sgd_start`` with step counts ``closed_form``,
+        ``recursion`` and ``sgd``, ``random_pairs`` (the closed form that needs no start) and
+        ``published`` (NaN where the paper has none).
     """
     rng = np.random.default_rng(settings.seed)
     draws = settings.starts * settings.pairs
@@ -67,17 +74,28 @@ def run(settings: Settings) -> xr.Dataset:
     angle = nt.angle(z, y).reshape(settings.starts, 1, settings.pairs)
     norms = np.array(settings.norms)
     rate = nt.pair_rate(settings.learning_rate, settings.pairs, "mean")
-    with warnings.catch_warnings():  # norms below 0.5 are beyond the flow; the figure shows how far it goes
+    with (
+        warnings.catch_warnings()
+    ):  # norms below 0.5 are beyond the flow; the figure shows how far it goes
         warnings.simplefilter("ignore", nt.FlowApproximationWarning)
         closed_form = nt.steps_to_converge(
-            angle, norms[:, None], norms[:, None], rate, tolerance=settings.tolerance, ensemble_axis=-1
+            angle,
+            norms[:, None],
+            norms[:, None],
+            rate,
+            tolerance=settings.tolerance,
+            ensemble_axis=-1,
         )
-    recursion = nt.simulate_pairs(angle, norms[:, None], norms[:, None], rate, tolerance=settings.tolerance)
+    recursion = nt.simulate_pairs(
+        angle, norms[:, None], norms[:, None], rate, tolerance=settings.tolerance
+    )
     shape = (settings.starts, settings.pairs, settings.dimension)
     sgd = [
         steps_of_sgd(
-            norms[:, None, None] * z.reshape(shape)[i], norms[:, None, None] * y.reshape(shape)[i],
-            settings.learning_rate, tolerance=settings.tolerance,
+            norms[:, None, None] * z.reshape(shape)[i],
+            norms[:, None, None] * y.reshape(shape)[i],
+            settings.learning_rate,
+            tolerance=settings.tolerance,
         )
         for i in range(settings.sgd_starts)
     ]

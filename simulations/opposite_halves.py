@@ -1,8 +1,8 @@
 """The opposite-halves effect: a start near the antipode costs only logarithmically more steps.
 
-The paper's simulation: the second point of every pair is drawn towards (or away from) minus the first by a mixing
-weight t, and the steps to converge are plotted against the angle of the mean starting similarity. Claim
-:mod:`normtheory.claims.opposite_halves`.
+The paper's simulation: the second point of every pair is drawn towards (or away from) minus the
+first by a mixing weight t, and the steps to converge are plotted against the angle of the mean
+starting similarity. Claim :mod:`normtheory.claims.opposite_halves`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ import xarray as xr
 
 import normtheory as nt
 from normtheory import sphere
+from normtheory.claims.opposite_halves import steps as steps_near_antipode
 from simulations._published import published
+from simulations._settings import check_positive
 from simulations._sgd import steps_of_sgd
 
 _PAPER = published("opposite_halves")
@@ -46,6 +48,10 @@ class Settings:
     starts: int = 20
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse settings that are not positive."""
+        check_positive(self)
+
 
 SMOKE = Settings(weights=7, pairs=50, learning_rate=1.0, starts=2)
 
@@ -57,13 +63,17 @@ def run(settings: Settings) -> xr.Dataset:
         settings: see :class:`Settings`.
 
     Returns:
-        Dataset over ``weight`` and ``start``: ``start_angle`` (arccos of the mean similarity, radians) and step counts
-        ``closed_form``, ``recursion``, and ``sgd`` (first start); over ``angle`` the closed form of a single pair,
-        ``single_pair``, and its logarithm near π, ``near_antipode``.
+        Dataset over ``weight`` and ``start``: ``start_angle`` (arccos of the mean similarity,
+        radians) and step counts ``closed_form``, ``recursion``, and ``sgd`` (first start); over
+        ``angle`` the closed form of a single pair, ``single_pair``, and its logarithm near π,
+        ``near_antipode``; over ``few_angles`` the recursion of one pair, ``single_pair_recursion``.
     """
     rng = np.random.default_rng(settings.seed)
     weight = np.linspace(-settings.largest_weight, settings.largest_weight, settings.weights)
-    draws, shape = settings.starts * settings.pairs, (settings.starts, 1, settings.pairs, settings.dimension)
+    draws, shape = (
+        settings.starts * settings.pairs,
+        (settings.starts, 1, settings.pairs, settings.dimension),
+    )
     z = sphere.uniform(rng, draws, settings.dimension).reshape(shape)
     random = sphere.uniform(rng, draws, settings.dimension).reshape(shape)
     t = weight[:, None, None]
@@ -81,11 +91,15 @@ def run(settings: Settings) -> xr.Dataset:
     )
     grid = np.pi - np.geomspace(np.pi - 0.05, 1e-3, 400)
     goal = np.arccos(1 - settings.tolerance)
+    few = np.pi - np.geomspace(1.5, 1e-3, 12)
+    pairs = nt.simulate_pairs(few[:, None], norm, norm, rate, tolerance=settings.tolerance)
     steps = {"units": "steps"}
     return xr.Dataset(
         {
             "start_angle": (
-                ("start", "weight"), np.arccos(np.cos(angle).mean(axis=-1)), {"units": "radians"},
+                ("start", "weight"),
+                np.arccos(np.cos(angle).mean(axis=-1)),
+                {"units": "radians"},
             ),
             "closed_form": (("start", "weight"), closed_form, steps),
             "recursion": (("start", "weight"), recursion.steps, steps),
@@ -95,15 +109,17 @@ def run(settings: Settings) -> xr.Dataset:
                 nt.steps_to_converge(grid, norm, norm, rate, tolerance=settings.tolerance),
                 steps,
             ),
+            "single_pair_recursion": ("few_angles", pairs.steps, steps),
             "near_antipode": (
                 "angle",
-                norm**2 / (2 * rate) * (np.log(2 / (np.pi - grid)) - np.log(np.tan(goal / 2))),
+                steps_near_antipode(np.pi - grid, goal, norm, rate, np),
                 steps,
             ),
         },
         coords={
             "weight": ("weight", weight, {"units": "1", "long_name": "mixing weight t"}),
             "angle": ("angle", grid, {"units": "radians"}),
+            "few_angles": ("few_angles", few, {"units": "radians"}),
         },
         attrs={"pair_rate": rate},
     )

@@ -1,0 +1,92 @@
+"""Norm growth by update frequency: ρ⁴ grows linearly, so classes end in the ratio (p₁/p₂)^¼."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+
+COLOURS = (BLUE, GREEN, ORANGE, VERMILION)
+
+
+def draw(result: xr.Dataset) -> Figure:
+    """Left the norms of the classes against the step; right the ratio of classes at the end.
+
+    Args:
+        result: of the experiment ``norm_growth``.
+
+    Returns:
+        The figure.
+    """
+    figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.7), width_ratios=(1.5, 1))
+    for i, frequency in enumerate(result.frequency.values):
+        one, color = result.sel(frequency=frequency), COLOURS[i % len(COLOURS)]
+        name = f"frequency {frequency:g}, p = {float(one.probability):.3f}"
+        left.plot(one.step, one.fourth_power**0.25, "o", ms=3, mfc="none", color=color, label=name)
+        left.plot(one.step, one.predicted**0.25, color=color, lw=1.1)
+    step = result.step.values[len(result.step) // 2 :]
+    guide = float(result.predicted[-1].max()) ** 0.25 * 1.35 * (step / step[-1]) ** 0.25
+    left.plot(step, guide, ":", color=BLACK, lw=1)
+    left.text(step[0], guide[0] * 1.25, "slope ¼", ha="center", fontsize=7)
+    left.set(xscale="log", yscale="log", xlabel="step", ylabel=r"norm $(\mathrm{E}\,\rho^4)^{1/4}$")
+    left.legend(
+        title="SGD by autodiff; lines: E ρ⁴ = ρ₀⁴ + 2γ²p E[s²] t",
+        title_fontsize=7,
+        alignment="left",
+    )
+    ratio, norm, error = _class_ratios(result)
+    fine = np.geomspace(ratio.min(), ratio.max(), 100)
+    right.plot(fine, fine**0.25, color=BLUE, label=r"$(p/p_1)^{1/4}$")
+    right.errorbar(
+        ratio, norm, yerr=2 * error, fmt="o", ms=3.5, mfc="none", capsize=2.5, color=VERMILION,
+        label="SGD, ± 2 standard errors",
+    )  # fmt: skip
+    right.set(
+        xscale="log", yscale="log", xlabel="update frequency $p/p_1$", ylabel=r"norm $\rho/\rho_1$"
+    )
+    right.set_xticks(ratio, [f"{r:g}" for r in ratio])
+    ticks = np.array([1.0, 1.2, 1.4, 1.7])
+    right.set_yticks(ticks, [f"{t:g}" for t in ticks])
+    right.minorticks_off()
+    right.legend()
+    return figure
+
+
+def _class_ratios(result: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Frequency and norm of every class against the first at the end, and the standard error."""
+    frequency = result.frequency.values
+    fourth, error = result.fourth_power.values[-1], result.fourth_power_error.values[-1]
+    relative = error / fourth
+    norm = (fourth / fourth[0]) ** 0.25
+    both = np.hypot(relative, relative[0]) / 4
+    both[0] = 0.0  # the first against itself
+    return frequency / frequency[0], norm, norm * both
+
+
+def exponent(result: xr.Dataset) -> tuple[float, float]:
+    """Exponent of the norm in the step over the last decade, with its standard error.
+
+    A finite run stays a little below ¼: ρ₀⁴ and the excess of order γ² log t still count.
+    """
+    late = (result.step >= result.step[-1] / 10).values
+    step, fourth = result.step.values[late], result.fourth_power.values[late]
+    slopes = np.polyfit(np.log(step), np.log(fourth) / 4, 1)[0]
+    return float(slopes.mean()), float(slopes.std(ddof=1) / np.sqrt(len(slopes)))
+
+
+def rows(result: xr.Dataset) -> list[Row]:
+    """Exponent of the growth, ρ⁴ of the rarest class, and the class ratios."""
+    ratio, norm, error = _class_ratios(result)
+    last = result.isel(step=-1, frequency=0)
+    slope, slope_error = exponent(result)
+    lines = [
+        Row(f"exponent of norm growth (± {slope_error:.4f})", None, 0.25, slope),
+        Row("ρ⁴ of the rarest class", None, float(last.predicted), float(last.fourth_power)),
+    ]
+    for r, n, e in zip(ratio[1:], norm[1:], error[1:], strict=True):
+        name = f"norm ratio at frequency {r:g} (± {e:.4f})"
+        lines.append(Row(name, None, float(r) ** 0.25, float(n)))
+    return lines

@@ -1,0 +1,1 @@
+"""The measurements behind :mod:`normtheory.verify`: clouds, plain definitions, autodiff."""

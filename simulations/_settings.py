@@ -1,0 +1,29 @@
+"""What the settings of every experiment must obey."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+
+def check_positive(settings: Any) -> None:
+    """Raise unless every number among the settings is positive and finite; the seed may be 0.
+
+    Args:
+        settings: a dataclass of numbers and tuples of numbers; called from its ``__post_init__``.
+
+    Raises:
+        ValueError: naming the setting, what was expected, and what came.
+    """
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        values = value if isinstance(value, tuple) else (value,)
+        wanted = "an integer >= 0" if field.name == "seed" else "finite numbers > 0"
+        if not values or not all(_usable(v, field.name == "seed") for v in values):
+            shown = ",".join(map(str, values))
+            raise ValueError(f"{field.name}: expected {wanted}, got {shown or 'nothing'}")
+
+
+def _usable(value: float, may_be_zero: bool) -> bool:
+    return math.isfinite(value) and (value > 0 or (may_be_zero and value == 0))

@@ -1,0 +1,1 @@
+"""Tests of normtheory; the tree mirrors the package."""

@@ -1,0 +1,1 @@
+"""Benchmarks: ``python -m tests.benchmarks.NAME`` prints a Markdown table. Not run by pytest."""

@@ -1,0 +1,76 @@
+"""What holds for every test: strict JAX, no screen, the same examples each time, flags kept."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import jax
+import matplotlib
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+"""The clone: tests that read pages or build the package start here."""
+
+REQUIRE_TORCH = os.environ.get("NORMTHEORY_REQUIRE_TORCH") == "1"
+
+matplotlib.use("Agg")
+
+# A shape or dtype that JAX would adapt in silence is a mistake here.
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+# The same examples in every run; a deadline would only measure compilation.
+hypothesis.settings.register_profile(
+    "normtheory", derandomize=True, deadline=None, database=None, print_blob=True
+)
+hypothesis.settings.load_profile("normtheory")
+
+
+@pytest.fixture
+def root() -> Path:
+    """Root of the clone."""
+    return ROOT
+
+
+@pytest.fixture(autouse=True)
+def x64_flag_unchanged() -> Iterator[None]:
+    """Fail a test after which JAX's global float64 flag differs: it belongs to the user."""
+    before = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
+    yield
+    after = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
+    if after != before:
+        jax.config.update("jax_enable_x64", before)
+        pytest.fail(f"the test left jax_enable_x64 at {after}; it was {before}")
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Look for examples in the library, not in the helpers and benchmarks beside the tests."""
+    helper = collection_path.suffix == ".py" and not collection_path.name.startswith("test_")
+    return True if helper and collection_path.is_relative_to(ROOT / "tests") else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to start where PyTorch is demanded and missing."""
+    if REQUIRE_TORCH and importlib.util.find_spec("torch") is None:
+        raise pytest.UsageError("NORMTHEORY_REQUIRE_TORCH=1, but torch is not installed")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs PyTorch where there is none."""
+    if item.get_closest_marker("torch") and importlib.util.find_spec("torch") is None:
+        pytest.skip("needs PyTorch: pip install normtheory[torch]")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    """Turn a skipped PyTorch test into a failed one where PyTorch is demanded."""
+    report = yield
+    demanded = REQUIRE_TORCH and item.get_closest_marker("torch") is not None
+    if demanded and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped although NORMTHEORY_REQUIRE_TORCH=1: {report.longrepr}"
+    return report

@@ -1,0 +1,153 @@
+"""Every figure: drawn from the smallest run, labelled, nothing cut off or on top of each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+import figures
+import simulations
+
+from ..simulations.smoke import smoke
+
+EVERY = pytest.mark.parametrize("name", figures.names())
+
+
+@pytest.fixture
+def picture(name: str) -> Iterator[Figure]:
+    """The figure of that name, laid out."""
+    drawn = figures.draw(figures.get(name), smoke(name) if name in simulations.names() else None)
+    with plt.style.context(figures.STYLE):
+        FigureCanvasAgg(drawn).draw()
+    yield drawn
+    plt.close(drawn)
+
+
+def texts(picture: Figure) -> list[Text]:
+    """All that can be read on a figure."""
+    found = picture.findobj(lambda a: isinstance(a, Text))
+    return [t for t in found if isinstance(t, Text) and t.get_visible() and t.get_text().strip()]
+
+
+def box(artist: Text | Axes) -> Bbox:
+    """Where it lies on the canvas, in pixels."""
+    return artist.get_window_extent()
+
+
+def overlap(a: Bbox, b: Bbox) -> bool:
+    """Whether two boxes share more than their edges (a pixel of tolerance)."""
+    width = min(a.x1, b.x1) - max(a.x0, b.x0)
+    height = min(a.y1, b.y1) - max(a.y0, b.y0)
+    return width > 1 and height > 1
+
+
+def sticks_out(inner: Bbox, outer: Bbox) -> bool:
+    """Whether one box sticks out of the other by more than a pixel."""
+    beyond = (outer.x0 - inner.x0, outer.y0 - inner.y0, inner.x1 - outer.x1, inner.y1 - outer.y1)
+    return max(beyond) > 1
+
+
+def test_the_figures_are_there() -> None:
+    wanted = {
+        "gradient_field",
+        "gradscale",
+        "norm_effect",
+        "norm_growth",
+        "opposite_halves",
+        "step_change",
+        "weight_decay",
+    }
+    assert wanted <= set(figures.names())
+
+
+def test_an_unknown_figure_is_refused_with_the_known_names() -> None:
+    with pytest.raises(ValueError, match=r"no figure 'nope'; there are: gradient_field, .*"):
+        figures.figure("nope")
+
+
+@EVERY
+def test_axes_are_labelled_and_show_data(picture: Figure) -> None:
+    assert picture.axes
+    for axes in picture.axes:
+        below = axes.get_shared_x_axes().get_siblings(axes)
+        assert any(a.get_xlabel() for a in below)
+        assert axes.get_ylabel()
+        assert axes.has_data()
+
+
+@EVERY
+def test_width_is_that_of_one_column_or_two(picture: Figure) -> None:
+    assert picture.get_figwidth() in (figures.COLUMN, figures.PAGE)
+
+
+@EVERY
+def test_everything_can_be_read(picture: Figure) -> None:
+    # Subscripts of mathematics are smaller; the size of a text is that of its letters.
+    assert min(float(t.get_fontsize()) for t in texts(picture)) >= 6.5
+
+
+@EVERY
+def test_nothing_is_cut_off(picture: Figure) -> None:
+    # In inches, of all that is drawn: ticks beyond the limits don't count.
+    drawn, (width, height) = picture.get_tightbbox(), picture.get_size_inches()
+    assert drawn.x0 >= -0.01
+    assert drawn.y0 >= -0.01
+    assert drawn.x1 <= width + 0.01
+    assert drawn.y1 <= height + 0.01
+
+
+@EVERY
+def test_titles_and_legends_keep_to_their_place(picture: Figure) -> None:
+    titles = [a.title for a in picture.axes if a.get_title()]
+    for i, title in enumerate(titles):
+        assert not any(overlap(box(title), box(a)) for a in picture.axes), title.get_text()
+        assert not any(overlap(box(title), box(t)) for t in titles[i + 1 :]), title.get_text()
+    for axes in picture.axes:
+        legend = axes.get_legend()
+        if legend is not None:
+            assert not sticks_out(legend.get_window_extent(), box(axes))
+
+
+@EVERY
+def test_colours_are_those_of_the_palette(picture: Figure) -> None:
+    palette = {figures.BLUE, figures.VERMILION, figures.GREEN, figures.ORANGE}
+    palette |= {figures.SKY, figures.PURPLE, figures.BLACK}
+    for axes in picture.axes:
+        for line in axes.lines:
+            color = line.get_color()
+            grey = str(color).replace(".", "").isdigit()  # guides, such as "0.85"
+            assert color in palette or grey, color
+
+
+@EVERY
+def test_drawing_leaves_the_style_of_others_alone(name: str) -> None:
+    before = dict(plt.rcParams)
+    drawn = figures.draw(figures.get(name), smoke(name) if name in simulations.names() else None)
+    plt.close(drawn)
+    assert dict(plt.rcParams) == before
+
+
+def test_a_notebook_gets_a_figure_in_one_call() -> None:
+    drawn = figures.figure("norm_effect", smoke=True)
+    assert isinstance(drawn, Figure)
+    plt.close(drawn)
+
+
+def test_a_slope_without_an_error_is_unknown() -> None:
+    result = smoke("gradscale")
+    result["recursion_exponent_error"] = ("power", [np.nan, 0.01, 0.01])
+    drawn = figures.draw(figures.get("gradscale"), result)
+    legend = drawn.axes[0].get_legend()
+    assert legend is not None
+    labels = [t.get_text() for t in legend.get_texts()]
+    assert labels[0] == "p = 0: slope unknown"
+    assert labels[1].endswith("± 0.010")
+    plt.close(drawn)

@@ -1,0 +1,158 @@
+"""``python -m figures``: pictures and a table from nothing, one clear line for a mistake."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+
+import figures
+import simulations
+from figures.__main__ import main
+from simulations._store import ROOT
+
+from ..simulations.smoke import smoke
+
+
+@pytest.fixture
+def ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Experiments whose smallest results are there at once."""
+    for name in simulations.names():
+        result = smoke(name)
+        monkeypatch.setattr(simulations.get(name), "run", lambda settings, r=result: r.copy())
+
+
+@pytest.mark.usefixtures("ready")
+def test_all_figures_are_written_and_compared(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--smoke", "--output", str(tmp_path / "new" / "figures")]) == 0
+    said = capsys.readouterr().out
+    written = sorted((tmp_path / "new" / "figures").iterdir())
+    assert [p.name for p in written] == sorted(
+        f"{name}.{kind}" for name in figures.names() for kind in ("pdf", "png")
+    )
+    for path in written:
+        assert path.stat().st_size > 5_000
+        start = {".pdf": b"%PDF", ".png": b"\x89PNG"}[path.suffix]
+        assert path.read_bytes().startswith(start)
+    for name in figures.names():
+        assert f"{name}.png, .pdf" in said
+    for row in (r for n in simulations.names() for r in figures.get(n).rows(smoke(n))):
+        assert row.quantity in said
+    assert "published  predicted  simulated  deviation" in said
+
+
+@pytest.mark.usefixtures("ready")
+def test_a_saved_picture_is_fit_for_print(tmp_path: Path) -> None:
+    main(["gradscale", "--smoke", "--output", str(tmp_path)])
+    pdf = (tmp_path / "gradscale.pdf").read_bytes()
+    assert b"/Type3" not in pdf  # bitmap-like fonts, which journals refuse
+    assert b"CreationDate" not in pdf
+    width = int.from_bytes((tmp_path / "gradscale.png").read_bytes()[16:20], "big")
+    assert width == pytest.approx(300 * figures.COLUMN, abs=2)
+    main(["gradscale", "--smoke", "--output", str(tmp_path / "again")])
+    assert (tmp_path / "again" / "gradscale.pdf").read_bytes() == pdf
+
+
+@pytest.mark.usefixtures("ready")
+def test_json_is_the_closing_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["norm_growth", "--smoke", "--json", "--output", str(tmp_path)]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    expected = figures.get("norm_growth").rows(smoke("norm_growth"))
+    assert [r["simulated"] for r in rows] == [r.simulated for r in expected]
+    assert [r["deviation"] for r in rows] == [r.deviation for r in expected]
+
+
+def test_force_runs_the_experiment_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs, result = [], smoke("gradscale")
+    monkeypatch.setattr(
+        simulations.get("gradscale"),
+        "run",
+        lambda settings: runs.append(settings) or result.copy(),
+    )
+    monkeypatch.setattr("figures.__main__.save", lambda picture, path: None)
+    command = ["gradscale", "--smoke", "--output", str(tmp_path)]
+    main(command)
+    main(command)
+    assert len(runs) == 1
+    main([*command, "--force"])
+    assert len(runs) == 2
+    main(["gradscale", "--output", str(tmp_path)])
+    assert runs[-1] == simulations.get("gradscale").Settings()
+
+
+def test_list_names_every_figure_and_draws_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--list", "--output", str(tmp_path / "none")]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(figures.names())
+    assert all(len(line.split()) > 4 for line in lines)
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nope"], "figures: no figure 'nope'; there are: gradient_field, gradscale,"),
+        (["--nope"], "figures: unrecognized arguments: --nope"),
+        (["--output"], "figures: argument --output: expected one argument"),
+    ],
+)
+def test_a_mistake_gets_one_line_and_status_two(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        status = main(arguments)
+    except SystemExit as stop:
+        status = stop.code
+    said = capsys.readouterr()
+    assert status == 2
+    assert said.err.startswith(message)
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
+def test_a_folder_that_cannot_be_written_is_status_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert main(["step_change", "--output", str(tmp_path / "file" / "figures")]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("figures: ")
+    assert str(tmp_path / "file") in said.err
+    assert said.err.count("\n") == 1
+
+
+@pytest.mark.usefixtures("ready")
+def test_interruption_while_saving_leaves_no_half_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def half(self: Figure, path: str, **options: object) -> None:
+        Path(path).write_bytes(b"\x89PNG half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Figure, "savefig", half)
+    assert main(["step_change", "--output", str(tmp_path)]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_runs_from_a_clone(tmp_path: Path) -> None:
+    answer = subprocess.run(
+        [sys.executable, "-m", "figures", "gradient_field", "--output", str(tmp_path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "gradient_field.png, .pdf" in answer.stdout
+    assert answer.stderr == ""  # no bar where nobody watches
+    assert (tmp_path / "gradient_field.png").exists()

@@ -1,0 +1,108 @@
+"""The closing table says what is in the result, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import figures
+from figures import Row, gradient_field, gradscale, norm_effect, norm_growth, weight_decay
+from figures.__main__ import table
+
+from ..simulations.smoke import smoke
+
+
+def test_norm_effect() -> None:
+    result = smoke("norm_effect")
+    result["published"] = ("norm", [1.0, np.nan, 3.0])
+    rows = norm_effect.rows(result)
+    assert [r.published for r in rows] == [1.0, None, 3.0]
+    assert [r.predicted for r in rows] == result.closed_form.mean("start").values.tolist()
+    assert [r.simulated for r in rows] == result.recursion.mean("start").values.tolist()
+    assert [r.quantity for r in rows] == [f"steps at norm {r}" for r in ("0.5", "1", "2")]
+
+
+def test_opposite_halves() -> None:
+    result = smoke("opposite_halves")
+    middle, end = figures.get("opposite_halves").rows(result)
+    assert middle.simulated == float(result.recursion.isel(weight=3).mean())
+    assert end.simulated == float(result.recursion.isel(weight=6).mean())
+    assert end.predicted == float(result.closed_form.isel(weight=6).mean())
+    assert "1.5" in middle.quantity or "1.6" in middle.quantity
+
+
+def test_gradscale() -> None:
+    result = smoke("gradscale")
+    rows = gradscale.rows(result)
+    assert [r.predicted for r in rows] == [2, 1, 0]
+    assert [r.simulated for r in rows] == result.sgd_exponent.values.tolist()
+    for row, error in zip(rows, result.sgd_exponent_error.values, strict=True):
+        assert f"(± {error:.3f})" in row.quantity
+
+
+def test_norm_growth_of_an_exact_law() -> None:
+    result = smoke("norm_growth")
+    # A law with another exponent and another dependence on the frequency must show as such.
+    result["fourth_power"] = result.step**2.0 * result.frequency**2
+    exponent, fourth, *ratios = norm_growth.rows(result)
+    assert exponent.predicted == 0.25
+    assert exponent.simulated == pytest.approx(0.5)
+    assert fourth.simulated == float(result.step[-1]) ** 2
+    assert fourth.predicted == float(result.predicted[-1, 0])
+    assert [r.predicted for r in ratios] == pytest.approx([2**0.25, 4**0.25, 8**0.25])
+    assert [r.simulated for r in ratios] == pytest.approx([2**0.5, 4**0.5, 8**0.5])
+
+
+def test_norm_growth_errors() -> None:
+    result = smoke("norm_growth")
+    result["fourth_power_error"] = 0.04 * result.fourth_power
+    _, norm, error = norm_growth._class_ratios(result)
+    np.testing.assert_allclose(error[1:] / norm[1:], np.sqrt(2) * 0.01)
+    assert error[0] == 0
+
+
+def test_weight_decay() -> None:
+    result = smoke("weight_decay")
+    norm, turn, time = weight_decay.rows(result)
+    assert norm.predicted == float(result.equilibrium_norm)
+    assert turn.predicted == float(result.equilibrium_turn)
+    assert time.predicted == pytest.approx(50)
+    result["norm"], result["turn"] = 1.5 * result.norm, 2 * result.turn
+    other_norm, other_turn, _ = weight_decay.rows(result)
+    assert other_norm.simulated == pytest.approx(1.5 * (norm.simulated or 0))
+    assert other_turn.simulated == pytest.approx(2 * (turn.simulated or 0))
+
+
+def test_relaxation_time_of_an_exact_law() -> None:
+    result = smoke("weight_decay")
+    settled = result.equilibrium_norm**4
+    far = np.exp(-result.step / 123) * (result.start**4 - settled)
+    result["norm"] = (settled + far) ** 0.25
+    assert weight_decay.relaxation_time(result) == pytest.approx(123)
+
+
+def test_deviation_is_that_of_the_published_number_where_there_is_one() -> None:
+    assert Row("", 110.0, 100.0, 90.0).deviation == pytest.approx(0.1)
+    assert Row("", None, 100.0, 90.0).deviation == pytest.approx(-0.1)
+    assert Row("", None, 0.0, 90.0).deviation is None
+    assert Row("", None, None, 90.0).deviation is None
+    assert Row("", None, 100.0, None).deviation is None
+
+
+def test_table_is_laid_out_in_columns() -> None:
+    text = table([Row("steps", 9662.0, 9641.9, 9642.1), Row("slope", None, 0.25, 0.2491)])
+    header, rule, steps, slope = text.splitlines()
+    assert header.split() == ["published", "predicted", "simulated", "deviation"]
+    assert set(rule) == {"-", " "}
+    assert steps.split() == ["steps", "9662", "9642", "9642", "+0.21", "%"]
+    assert slope.split() == ["slope", "0.25", "0.2491", "-0.36", "%"]
+    assert len(steps) == len(slope) == len(header)
+
+
+def test_trajectory_leaves_its_circle_outward_and_turns_to_the_target() -> None:
+    points = gradient_field.trajectory(gradient_field.START, 0.8, 6)
+    norms = np.linalg.norm(points, axis=-1)
+    assert (np.diff(norms) > 0).all()
+    assert (np.diff(points @ gradient_field.TARGET / norms) > 0).all()
+    steps = np.diff(points, axis=0)
+    np.testing.assert_allclose((steps * points[:-1]).sum(axis=-1), 0, atol=1e-15)

@@ -1,0 +1,147 @@
+"""The sympy half of the claims: every residual is 0, every planted one is not."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from normtheory import claims
+from normtheory.claims._symbolic import (
+    ArbitraryLoss,
+    entries,
+    gradient,
+    reduce,
+    square,
+    vector,
+)
+
+NAMES = claims.list()
+
+EXPECTED = {
+    "inverse_norm_gradient",
+    "hessian",
+    "cosine_gradient",
+    "norm_growth",
+    "norm_growth_momentum",
+    "quartic_growth",
+    "weight_decay",
+    "step_map",
+    "norm_equalising",
+    "step_change",
+    "stability",
+    "norm_effect",
+    "opposite_halves",
+    "scale_theorem",
+    "norm_budget",
+    "gradscale",
+    "cut_init",
+}
+
+
+def test_the_theory_is_covered_in_its_order():
+    assert set(NAMES) >= EXPECTED
+    items = [int(claims.get(name).item) for name in NAMES]
+    assert items == sorted(items)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_residual_is_zero(name):
+    residuals = claims.get(name).proof()
+    assert residuals
+    for key, value in residuals.items():
+        found = entries(value)
+        assert found, f"{key} proves nothing"
+        assert all(e == 0 for e in found), f"{key}: {found}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_planted_residual_differs_from_zero(name):
+    residuals = claims.get(name).planted_proof()
+    assert residuals
+    for key, value in residuals.items():
+        assert any(e != 0 for e in entries(value)), f"{key} was not rejected"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_claim_says_what_it_needs_to(name):
+    claim = claims.get(name)
+    assert claim.statement
+    assert "$" not in claim.statement
+    assert claim.assumptions
+    assert claim.checks
+    assert claim._repr_latex_() == f"$\\displaystyle {claim.statement}$"
+    page = claim._repr_markdown_()
+    assert claim.title in page
+    assert all(assumption in page for assumption in claim.assumptions)
+    for check in claim.checks:
+        assert check.mistake
+        assert check.reason
+        assert check.formula is not check.planted
+
+
+def test_an_unknown_claim_is_told_with_close_matches():
+    with pytest.raises(
+        ValueError, match=r"no claim is called 'norm_grwth'; did you mean norm_grow"
+    ):
+        claims.get("norm_grwth")
+    with pytest.raises(ValueError, match=r"known: .*hessian"):
+        claims.get("xyzzy")
+
+
+def test_claims_load_without_jax():
+    code = (
+        "import sys, json; from normtheory import claims; claims.list(); "
+        "print(json.dumps([m for m in sys.modules if m == 'jax' or m.endswith('.verify')]))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert json.loads(found.stdout) == []
+
+
+def test_a_norm_symbol_knows_its_derivative():
+    z = vector("z", 3)
+    rho = sp.Symbol("rho", positive=True)
+    roots = {rho: square(z)}
+    assert entries(reduce(gradient(rho, z, roots) - z / rho, roots)) == [0, 0, 0]
+    # The same through explicit square roots, which sympy differentiates by itself.
+    explicit = sp.sqrt(square(z))
+    direct = [sp.diff(z[0] / explicit, x) for x in z]
+    ours = [e.subs(rho, explicit) for e in gradient(z[0] / rho, z, roots)]
+    assert [sp.simplify(a - b) for a, b in zip(ours, direct, strict=True)] == [0, 0, 0]
+
+
+def test_reduction_doesn_t_turn_a_wrong_identity_into_zero():
+    z = vector("z", 2)
+    rho = sp.Symbol("rho", positive=True)
+    roots = {rho: square(z)}
+    assert reduce(1 / rho**2 - 1 / square(z), roots) == 0
+    assert reduce(rho - z[0], roots) != 0
+    assert reduce(rho**3 - rho * square(z), roots) == 0
+
+
+def test_an_arbitrary_loss_is_really_arbitrary():
+    """Put a concrete ℓ into the general gradient and compare with plain differentiation."""
+    loss = ArbitraryLoss.create(2)
+    (z,), (u,), (rho,) = loss.points, loss.directions, loss.norms
+    concrete = sp.exp(u[0]) * u[1] ** 3 + u[0]
+    general = loss.gradient()
+    here = [
+        e.subs(loss.value, concrete).doit().subs(loss.definitions).subs(rho, sp.sqrt(square(z)))
+        for e in general
+    ]
+    root = sp.sqrt(square(z))
+    plain = concrete.subs(dict(zip(u, z / root, strict=True)))
+    at = dict(zip(z, (sp.Rational(3, 7), sp.Rational(-5, 4)), strict=True))
+    for ours, x in zip(here, z, strict=True):
+        exact = sp.diff(plain, x).subs(at).evalf(30)
+        assert abs(ours.subs(at).evalf(30) - exact) < 1e-25
+
+
+def test_entries_flattens_everything():
+    x = sp.Symbol("x")
+    nested = {"a": [x, sp.Matrix([[1, x]])], "b": np.array([x, 0], dtype=object)}
+    assert entries(nested) == [x, 1, x, x, 0]

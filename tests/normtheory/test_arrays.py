@@ -1,0 +1,118 @@
+"""The door of the public functions: what is let in, and the exact powers of two behind it."""
+
+from __future__ import annotations
+
+import math
+
+import array_api_compat
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from normtheory import _arrays
+from tests.helpers import DTYPES, PROPERTY, precision
+
+POSITIVE = st.floats(np.finfo(np.float64).tiny, np.finfo(np.float64).max)
+
+
+@PROPERTY
+@given(POSITIVE)
+def test_power_of_two_is_the_largest_not_above(x):
+    power = float(_arrays.power_of_two(array_api_compat.array_namespace(np.ones(1)), np.array(x)))
+    assert math.frexp(power)[0] == 0.5
+    assert power <= x
+    assert x / power < (4 if x >= 2.0**1023 else 2)
+    assert 1 / power >= np.finfo(np.float64).tiny  # a division may go through the reciprocal
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_power_of_two_at_the_ends_of_the_range(dtype):
+    info = np.finfo(dtype)
+    x = np.array([0.0, info.tiny, 1.0, info.max], dtype)
+    # Not 2^(maxexp-1): its reciprocal would be subnormal, and JAX flushes those to zero.
+    expected = np.array([1.0, info.tiny, 1.0, 2.0 ** (info.maxexp - 2)], dtype)
+    np.testing.assert_array_equal(_arrays.power_of_two(np, x), expected)
+    with precision(dtype):
+        found = jax.jit(lambda a: _arrays.power_of_two(jnp, a))(jnp.asarray(x))
+        assert found.dtype == dtype
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_power_of_two_in_torch(dtype):
+    torch = pytest.importorskip("torch")
+    x = torch.tensor(np.array([0.0, 1e-30, 3.0], dtype))
+    found = _arrays.power_of_two(array_api_compat.array_namespace(x), x)
+    np.testing.assert_array_equal(found.numpy(), _arrays.power_of_two(np, x.numpy()))
+
+
+def test_the_scale_is_not_differentiated():
+    assert jax.grad(lambda x: _arrays.power_of_two(jnp, x))(3.0) == 0
+    assert jax.grad(lambda x: x * _arrays.power_of_two(jnp, x))(3.0) == 2
+
+
+def test_values_are_seen_where_they_are_there():
+    np.testing.assert_array_equal(_arrays.concrete(np.ones(2)), np.ones(2))
+    np.testing.assert_array_equal(_arrays.concrete(jnp.ones(2)), np.ones(2))
+    seen = []
+    jax.jit(lambda x: seen.append(_arrays.concrete(x)))(jnp.ones(2))
+    jax.vmap(lambda x: seen.append(_arrays.concrete(x)) or x)(jnp.ones(2))
+    assert seen == [None, None]
+
+
+@pytest.mark.torch
+def test_values_of_torch_are_seen_where_they_are_there():
+    torch = pytest.importorskip("torch")
+    seen = []
+    torch.func.vmap(lambda x: seen.append(_arrays.concrete(x)) or x)(torch.ones(2))
+    assert seen == [None]
+    leaf = torch.ones(2, requires_grad=True)
+    np.testing.assert_array_equal(_arrays.concrete(leaf), np.ones(2))
+
+
+def test_vectors_come_back_with_one_shape():
+    xp, (z, y) = _arrays.vectors(z=np.ones((3, 1, 2)), y=np.ones((4, 2)))
+    assert z.shape == y.shape == (3, 4, 2)
+    assert xp is array_api_compat.array_namespace(z)
+
+
+def test_zero_rows_pass_only_where_they_may():
+    _arrays.vectors(allow_zero=("v",), z=np.ones(2), v=np.zeros(2))
+    with pytest.raises(ValueError, match="z is zero"):
+        _arrays.vectors(allow_zero=("v",), z=np.zeros(2), v=np.ones(2))
+
+
+def test_numbers_take_library_and_dtype_from_the_arrays():
+    xp, (a, b) = _arrays.scalars(a=jnp.ones(3, "float32"), b=2)
+    assert xp is array_api_compat.array_namespace(a)
+    assert isinstance(b, jax.Array)
+    assert b.dtype == jnp.float32
+    _, (a, b, c) = _arrays.scalars(a=1, b=np.float32(2), c=3.5)
+    assert {x.dtype for x in (a, b, c)} == {np.dtype(np.float64)}
+    assert all(isinstance(x, np.ndarray) for x in (a, b, c))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "value", "passes"),
+    [
+        ({"above": 0.0}, 0.0, False),
+        ({"above": 0.0}, 1e-300, True),
+        ({"least": 0.0}, 0.0, True),
+        ({"least": 0.0}, -1e-300, False),
+        ({"most": 1.0}, 1.0, True),
+        ({"most": 1.0}, 1.1, False),
+        ({}, -1e300, True),
+        ({}, np.inf, False),
+        ({}, np.nan, False),
+    ],
+)
+def test_bounds(bounds, value, passes):
+    if passes:
+        _arrays.check_values("x", np.array(value), **bounds)
+    else:
+        with pytest.raises(ValueError, match="x: expected a finite number"):
+            _arrays.check_values("x", np.array(value), **bounds)

@@ -1,0 +1,72 @@
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import normtheory as nt
+from tests.helpers import PROPERTY
+
+
+def attraction(z, y):
+    return -jnp.sum(z * y) / jnp.sqrt(jnp.sum(z * z)) / jnp.sqrt(jnp.sum(y * y))
+
+
+@PROPERTY
+@given(st.floats(-2.0, 3.0), st.floats(1e-3, 1e3), st.integers(0, 2**31))
+def test_the_value_is_untouched_and_the_gradient_multiplied_by_the_norm_to_the_power(
+    power, norm, seed
+):
+    rng = np.random.default_rng(seed)
+    z, y = rng.standard_normal((2, 5))
+    z *= norm / np.linalg.norm(z)
+    with jax.enable_x64(True):
+        z, y = jnp.asarray(z), jnp.asarray(y)
+        plain = jax.grad(attraction)(z, y)
+        value, scaled = jax.value_and_grad(lambda z: attraction(nt.grad_scale(z, power), y))(z)
+        assert value == attraction(z, y)
+        # one power and one product: a few eps, relative to the gradient
+        np.testing.assert_allclose(scaled, plain * norm**power, rtol=1e-12, atol=1e-14 / norm)
+
+
+def test_every_row_is_scaled_by_its_own_norm():
+    z = jnp.array([[3.0, 4.0], [0.0, 2.0]])
+    gradient = jax.grad(lambda z: nt.grad_scale(z, 2.0).sum())(z)
+    np.testing.assert_allclose(gradient, [[25.0, 25.0], [4.0, 4.0]], rtol=1e-6)
+
+
+def test_a_power_of_two_makes_the_steps_independent_of_the_norm():
+    z, y = jnp.array([1.0, 2.0]), jnp.array([2.0, -1.0])
+
+    def turn(norm):
+        far = norm * z
+        after = far - 0.1 * jax.grad(lambda z: attraction(nt.grad_scale(z, 2.0), y))(far)
+        return nt.angle(far, after)
+
+    np.testing.assert_allclose(turn(100.0), turn(0.01), rtol=1e-5)
+
+
+def test_it_works_under_jit_and_vmap():
+    z = jnp.array([[3.0, 4.0], [6.0, 8.0]])
+    gradient = jax.jit(jax.vmap(jax.grad(lambda z: nt.grad_scale(z, 1.0).sum())))(z)
+    np.testing.assert_allclose(gradient, [[5.0, 5.0], [10.0, 10.0]], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("z", "power", "error", "message"),
+    [
+        (np.ones(3), 1.0, TypeError, "z: expected a JAX array, got ndarray"),
+        (jnp.ones(3, int), 1.0, TypeError, "z: expected floating-point embeddings (..., d), got"),
+        (jnp.asarray(1.0), 1.0, TypeError, "z: expected floating-point embeddings (..., d), got"),
+        (jnp.ones((2, 3)).at[1].set(0), 1.0, ValueError, "z row 1 is zero: a zero vector has no"),
+        (jnp.ones((2, 3)).at[0, 1].set(jnp.nan), 1.0, ValueError, "z row 0 is not finite"),
+        (jnp.ones(3), "1", TypeError, "power: expected a number, got str"),
+        (jnp.ones(3), float("inf"), ValueError, "power: expected a finite number, got inf"),
+    ],
+)
+def test_errors(z, power, error, message):
+    with pytest.raises(error, match=re.escape(message)):
+        nt.grad_scale(z, power)

@@ -1,0 +1,59 @@
+"""The published step counts of the paper's norm sweep, by the closed form and by the recursion."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import normtheory as nt
+
+PUBLISHED = json.loads(
+    (Path(__file__).resolve().parents[2] / "simulations" / "published.json").read_text("utf-8")
+)["norm_effect"]
+NORMS = np.array(PUBLISHED["norm"], dtype=float)[:, None]
+COUNTS = np.array(PUBLISHED["steps"])
+LARGE = NORMS[:, 0] >= 1  # below, a step is more than 2 % of the count
+
+
+def _start(seed: int) -> tuple[np.ndarray, float]:
+    rng = np.random.default_rng(seed)
+    n, d = PUBLISHED["pairs"], PUBLISHED["dimension"]
+    angle = nt.angle(nt.sphere.uniform(rng, n, d), nt.sphere.uniform(rng, n, d))
+    return angle, nt.pair_rate(PUBLISHED["learning_rate"], n, "mean")
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_recursion_is_within_two_per_cent(seed):
+    angle, rate = _start(seed)
+    run = nt.simulate_pairs(angle, NORMS, NORMS, rate)
+    assert run.converged.all()
+    assert (np.abs(run.steps / COUNTS - 1) <= 0.02)[LARGE].all()
+    assert (np.abs(run.steps - COUNTS) <= 1)[~LARGE].all()
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_closed_form_is_within_two_per_cent(seed):
+    angle, rate = _start(seed)
+    with warnings.catch_warnings():
+        # At norm 1/4 the effective rate is 0.32; the count there is not compared in per cent.
+        warnings.simplefilter("ignore", nt.FlowApproximationWarning)
+        steps = nt.steps_to_converge(angle, NORMS, NORMS, rate, ensemble_axis=-1)
+    assert (np.abs(steps / COUNTS - 1) <= 0.02)[LARGE].all()
+    assert (np.abs(steps - COUNTS) <= 1)[~LARGE].all()
+    # Random pairs in closed form: the mean over all draws, not over these 500.
+    random = nt.random_pair_steps(PUBLISHED["dimension"], NORMS[LARGE, 0], rate)
+    assert (np.abs(random / COUNTS[LARGE] - 1) <= 0.02).all()
+
+
+@pytest.mark.parametrize(("rate", "ratio"), [(0.001, 0.9998), (0.1, 0.98), (0.3, 0.94)])
+def test_the_flow_is_the_leading_order_in_the_effective_rate(rate, ratio):
+    # Theory, item 12. A count is whole, so it says the ratio to within half a step.
+    angle, _ = _start(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", nt.FlowApproximationWarning)
+        flow = nt.steps_to_converge(angle, 1.0, 1.0, rate, ensemble_axis=0)
+    assert abs(nt.simulate_pairs(angle, 1.0, 1.0, rate).steps - ratio * flow) <= 0.5

@@ -1,0 +1,102 @@
+"""Laws of the random draws: unit norms, exact angles, known moments, repeatable by seed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.special import ive
+from scipy.stats import kstest
+
+import normtheory as nt
+from tests.helpers import PROPERTY, tolerance
+
+SEEDS = st.integers(0, 2**32 - 1)
+UNIT = 4 * float(np.finfo(np.float64).eps)  # one rounding of a norm, one of the division
+
+
+def _rng(seed: int = 0) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+@PROPERTY
+@given(SEEDS, st.integers(1, 30), st.integers(2, 40), st.floats(1e-3, 1e3))
+def test_points_are_unit_float64_and_repeat_with_the_seed(seed, n, d, concentration):
+    mean = _rng(seed).standard_normal(d)
+    draws = {
+        "uniform": lambda: nt.sphere.uniform(_rng(seed), n, d),
+        "fisher": lambda: nt.sphere.von_mises_fisher(_rng(seed), n, mean, concentration),
+    }
+    for draw in draws.values():
+        z = draw()
+        assert z.shape == (n, d)
+        assert z.dtype == np.float64
+        np.testing.assert_allclose(np.linalg.norm(z, axis=1), 1, rtol=0, atol=16 * UNIT)
+        np.testing.assert_array_equal(z, draw())
+
+
+@PROPERTY
+@given(SEEDS, st.lists(st.floats(0, np.pi), min_size=1, max_size=20), st.integers(2, 50))
+def test_pairs_are_at_their_angle(seed, angles, d):
+    angle = np.array(angles)
+    z, y = nt.sphere.pairs_at_angle(_rng(seed), angle, d)
+    for x in (z, y):
+        np.testing.assert_allclose(np.linalg.norm(x, axis=1), 1, rtol=0, atol=16 * UNIT)
+    np.testing.assert_allclose(nt.angle(z, y), angle, rtol=0, atol=tolerance("law"))
+    again = nt.sphere.pairs_at_angle(_rng(seed), angle, d)
+    np.testing.assert_array_equal(again[1], y)
+
+
+def test_one_angle_for_n_pairs():
+    z, y = nt.sphere.pairs_at_angle(_rng(), 0.25, 5, n=7)
+    assert z.shape == y.shape == (7, 5)
+    np.testing.assert_allclose(nt.angle(z, y), 0.25, rtol=1e-14)
+
+
+@PROPERTY
+@given(SEEDS, st.integers(1, 50), st.floats(-20, 20), st.floats(0, 10))
+def test_log_uniform_norms_stay_within_bounds(seed, n, low, width):
+    bounds = 10.0**low, 10.0 ** (low + width)
+    norms = nt.sphere.log_uniform_norms(_rng(seed), n, *bounds)
+    assert norms.shape == (n,)
+    assert (norms >= bounds[0] * (1 - 1e-13)).all()
+    assert (norms <= bounds[1] * (1 + 1e-13)).all()
+
+
+def test_log_uniform_norms_are_uniform_in_the_logarithm():
+    norms = nt.sphere.log_uniform_norms(_rng(), 5000)
+    assert kstest(np.log10(norms), "uniform", args=(-3, 6)).pvalue > 0.01
+
+
+def test_uniform_has_the_moments_of_the_uniform_law():
+    n, d = 40_000, 5
+    z = nt.sphere.uniform(_rng(), n, d)
+    # Five standard errors: sqrt(1/(d n)) for a mean, below 1/sqrt(n) for a second moment.
+    assert np.abs(z.mean(axis=0)).max() < 5 / np.sqrt(d * n)
+    assert np.abs(z.T @ z / n - np.eye(d) / d).max() < 5 / np.sqrt(n) / d
+    # On the ordinary sphere each coordinate is uniform on [-1, 1] (Archimedes).
+    assert kstest(nt.sphere.uniform(_rng(1), 5000, 3)[:, 0], "uniform", args=(-1, 2)).pvalue > 0.01
+
+
+@pytest.mark.parametrize("concentration", [0.5, 10.0, 300.0])
+@pytest.mark.parametrize("d", [2, 3, 20])
+def test_von_mises_fisher_has_the_known_mean_resultant(d, concentration):
+    n = 20_000
+    mean = 3e5 * nt.sphere.uniform(_rng(9), 1, d)[0]
+    z = nt.sphere.von_mises_fisher(_rng(), n, mean, concentration)
+    resultant = z.mean(axis=0)
+    # A_d(κ) = I_{d/2}(κ)/I_{d/2-1}(κ), Mardia and Jupp 2000, section 9.3.
+    expected = ive(d / 2, concentration) / ive(d / 2 - 1, concentration)
+    # The similarity to the mean varies by less than min(1, 1/sqrt(κ)); five standard errors.
+    error = 5 * min(1.0, concentration**-0.5) / np.sqrt(n)
+    direction = mean / np.linalg.norm(mean)
+    assert resultant @ direction == pytest.approx(expected, abs=error)
+    assert np.linalg.norm(resultant - (resultant @ direction) * direction) < 2 * error * np.sqrt(d)
+
+
+def test_von_mises_fisher_ignores_the_length_of_the_mean():
+    directions = [scale * np.array([3.0, 4.0]) for scale in (1.0, 1e-200, 1e200)]
+    draws = [nt.sphere.von_mises_fisher(_rng(), 5, m, 2.0) for m in directions]
+    np.testing.assert_allclose(draws[1], draws[0], rtol=1e-12)
+    np.testing.assert_allclose(draws[2], draws[0], rtol=1e-12)

@@ -1,0 +1,89 @@
+"""What holds for every experiment: named dimensions, units, and a command that runs it again."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import figures
+import simulations
+from simulations import _store
+from simulations.__main__ import main
+
+from .smoke import smoke
+
+EVERY = pytest.mark.parametrize("name", simulations.names())
+
+
+def test_the_experiments_are_there() -> None:
+    wanted = {"gradscale", "norm_effect", "norm_growth", "opposite_halves", "weight_decay"}
+    assert wanted <= set(simulations.names())
+    assert set(simulations.names()) <= set(figures.names())  # the same word names its figure
+
+
+def test_an_unknown_experiment_is_refused_with_the_known_names() -> None:
+    with pytest.raises(ValueError, match=r"no experiment 'nope'; there are: gradscale, .*"):
+        simulations.get("nope")
+
+
+@EVERY
+def test_result_has_named_dimensions_and_units(name: str) -> None:
+    result = smoke(name)
+    for key in result.variables:
+        variable = result[key]
+        assert not [d for d in variable.dims if str(d).startswith("dim_")]
+        assert variable.attrs.get("units") or key in variable.dims, f"{key} has no unit"
+    allowed_gaps = {"published"}
+    for key, variable in result.data_vars.items():
+        assert key in allowed_gaps or np.isfinite(variable).all(), f"{key} is not finite"
+
+
+@EVERY
+def test_full_and_smoke_settings_are_frozen(name: str) -> None:
+    module = simulations.get(name)
+    for settings in (module.Settings(), module.SMOKE):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            settings.seed = 1
+
+
+@EVERY
+def test_the_rerun_command_gives_the_same_result(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = _store.result(name, simulations.get(name).SMOKE)
+    assert json.loads(first.attrs["settings"]) == json.loads(
+        json.dumps(dataclasses.asdict(simulations.get(name).SMOKE))
+    )
+    assert {"dtype", "device", "versions", "commit", "created"} <= set(first.attrs)
+    python, flag, package, *arguments = shlex.split(first.attrs["rerun"])
+    assert (python, flag, package) == ("python", "-m", "simulations")
+    # Elsewhere and by force: a second computation, not the kept file.
+    monkeypatch.setattr(_store, "RESULTS", tmp_path / "elsewhere")
+    assert main([*arguments, "--force", "--output", str(tmp_path / "again.nc")]) == 0
+    again = xr.load_dataset(tmp_path / "again.nc")
+    assert again.attrs.pop("created")
+    assert first.attrs.pop("created")
+    xr.testing.assert_identical(again, first)
+
+
+@EVERY
+def test_another_seed_gives_other_numbers(name: str) -> None:
+    module = simulations.get(name)
+    other = module.run(dataclasses.replace(module.SMOKE, seed=1))
+    assert not other.equals(smoke(name))
+
+
+@EVERY
+@pytest.mark.parametrize(
+    ("setting", "value"), [("seed", -1), ("dimension", 0), ("learning_rate", float("nan"))]
+)
+def test_settings_that_are_not_positive_are_refused(name: str, setting: str, value: float) -> None:
+    module = simulations.get(name)
+    with pytest.raises(ValueError, match=rf"^{setting}: expected .* got {value}$"):
+        dataclasses.replace(module.SMOKE, **{setting: value})

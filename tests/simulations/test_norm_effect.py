@@ -1,0 +1,49 @@
+"""The paper's simulation: published, predicted and simulated counts agree at every norm."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import xarray as xr
+
+from simulations import norm_effect
+
+
+@cache
+def paper() -> xr.Dataset:
+    return norm_effect.run(norm_effect.Settings(sgd_starts=1))
+
+
+def test_the_settings_are_the_papers() -> None:
+    settings = norm_effect.Settings()
+    assert (settings.pairs, settings.dimension, settings.learning_rate) == (500, 20, 10.0)
+    assert settings.norms == (0.25, 0.5, 0.75, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
+    assert settings.tolerance == 1e-3
+    assert paper().attrs["pair_rate"] == 0.02
+
+
+def test_recursion_and_sgd_differ_by_at_most_one_step() -> None:
+    recursion = paper().recursion.isel(start=0).values
+    assert len(recursion) == 13
+    assert np.abs(recursion - paper().sgd.isel(sgd_start=0).values).max() <= 1
+
+
+def test_closed_form_and_recursion_are_within_two_percent_of_the_published_counts() -> None:
+    result = paper().sel(norm=slice(1, None))
+    assert result.sizes["norm"] == 10
+    for name in ("closed_form", "recursion"):
+        assert np.abs(result[name] / result.published - 1).max() < 0.02, name
+    assert np.abs(result.random_pairs / result.published - 1).max() < 0.02
+
+
+def test_below_norm_one_counts_differ_by_at_most_one_step() -> None:
+    # A step is 4 % and more of so few: the published count is one of the integers nearby.
+    result = paper().sel(norm=slice(None, 0.99))
+    assert np.abs(result.recursion - result.published).max() <= 1
+
+
+def test_other_settings_than_the_papers_have_no_published_counts() -> None:
+    result = norm_effect.run(norm_effect.Settings(norms=(1.0, 1.5), starts=1, sgd_starts=1))
+    np.testing.assert_array_equal(result.published, [96, np.nan])
+    assert np.isnan(norm_effect.run(norm_effect.SMOKE).published).all()

@@ -1,0 +1,35 @@
+"""The ρ⁴ law in d-dimensional SGD, and what it says about classes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from simulations import norm_growth
+
+from .smoke import smoke
+
+
+def test_mean_fourth_power_follows_the_law() -> None:
+    last = smoke("norm_growth").isel(step=-1)
+    # The law is a lower bound with an excess of order γ² log t; the rest is chance.
+    excess = last.fourth_power - last.predicted
+    allowed = 4 * last.fourth_power_error + 5 * norm_growth.SMOKE.learning_rate**2
+    assert (excess < allowed).all()
+    assert (excess > -4 * last.fourth_power_error).all()
+    assert (last.fourth_power > 50 * norm_growth.SMOKE.norm**4).all()  # growth dominates
+
+
+def test_classes_end_in_the_ratio_of_frequencies_to_a_quarter() -> None:
+    last = smoke("norm_growth").isel(step=-1)
+    ratio = (last.fourth_power / last.fourth_power[0]).values ** 0.25
+    expected = (last.frequency / last.frequency[0]).values ** 0.25
+    np.testing.assert_allclose(ratio, expected, rtol=0.03)  # 40 points: 2 % of chance
+    assert ratio[-1] > 1.5
+
+
+def test_norms_never_shrink() -> None:
+    assert (smoke("norm_growth").fourth_power.diff("step") >= 0).all()
+
+
+def test_probabilities_are_shares() -> None:
+    np.testing.assert_allclose(smoke("norm_growth").probability, np.array([1, 2, 4, 8]) / 15)

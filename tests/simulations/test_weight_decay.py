@@ -1,0 +1,55 @@
+"""Equilibrium under weight decay in d-dimensional SGD, and the pair that finds none."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+import normtheory as nt
+from simulations import weight_decay
+
+from .smoke import smoke
+
+
+def late(name: str) -> np.ndarray:
+    result = smoke("weight_decay")
+    return result[name].sel(step=slice(500, None)).values
+
+
+def test_every_start_settles_at_the_equilibrium_norm() -> None:
+    # 50 points and decay of 0.5 % a step: chance and the neglected order are both below 2 %.
+    np.testing.assert_allclose(
+        late("norm"), float(smoke("weight_decay").equilibrium_norm), rtol=0.02
+    )
+
+
+def test_the_turn_settles_at_arccos() -> None:
+    settings = weight_decay.SMOKE
+    expected = np.arccos(1 - settings.learning_rate * settings.weight_decay)
+    np.testing.assert_allclose(late("turn").mean(), expected, rtol=0.02)
+
+
+def test_the_relaxation_is_the_predicted_one() -> None:
+    result = smoke("weight_decay").sel(start=4.0)
+    np.testing.assert_allclose(result.norm, result.relaxation, rtol=0.02)
+
+
+def test_another_rate_and_decay_settle_elsewhere() -> None:
+    settings = dataclasses.replace(
+        weight_decay.SMOKE, norms=(1.0,), learning_rate=0.4, weight_decay=0.025
+    )
+    result = weight_decay.run(settings)
+    end = float(result.norm[-20:].mean())
+    assert abs(end / float(nt.equilibrium_norm(0.4, 0.025, 7 / 8)) - 1) < 0.03
+    assert end > 1.3 * float(smoke("weight_decay").norm[-1].mean())
+
+
+def test_a_fixed_pair_shrinks_below_the_root_of_the_rate_and_bursts_again_and_again() -> None:
+    result = smoke("weight_decay")
+    norm, root = result.pair_norm.values, np.sqrt(weight_decay.SMOKE.learning_rate)
+    jumps = np.flatnonzero(np.diff(norm) > 0.2)
+    assert len(jumps) >= 3
+    assert (norm[jumps - 5] < root).all()  # each burst starts from below √γ
+    assert norm[jumps[0] :].max() < 0.7 * float(result.equilibrium_norm)
+    assert norm[-500:].std() > 0.05  # and it has not settled
