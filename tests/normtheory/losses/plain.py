@@ -98,7 +98,7 @@ def supcon(z: Array, labels: Array, *, temperature: Array = 0.1) -> Array:
     positive = (labels[:, None] == labels[None, :]) & others
     size = jnp.sum(positive, axis=1).astype(z.dtype)
     inner = -jnp.sum(jnp.where(positive, log_share, 0.0), axis=1) / jnp.where(size > 0, size, 1)
-    return jnp.sum(jnp.where(size > 0, inner, 0.0)) / jnp.sum(size > 0)
+    return jnp.sum(jnp.where(size > 0, inner, 0.0)) / jnp.sum(size > 0).astype(z.dtype)
 
 
 def siglip(z_1: Array, z_2: Array, *, temperature: Array = 0.1, bias: Array = -10.0) -> Array:

