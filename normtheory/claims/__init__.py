@@ -33,7 +33,7 @@ def _all() -> dict[str, Claim]:
     for name, claim in zip(names, found, strict=True):
         if claim.name != name:
             raise ValueError(f"claims/{name}.py holds a claim that calls itself {claim.name!r}")
-    found.sort(key=lambda claim: (int(claim.item), claim.name))
+    found.sort(key=lambda claim: [int(part) for part in claim.item.split(".")])
     return {claim.name: claim for claim in found}
 
 

@@ -93,7 +93,7 @@ class Claim:
         statement: LaTeX without dollar signs.
         assumptions: What the statement presupposes.
         source: Where it comes from.
-        item: Item of the theory it belongs to, e.g. ``"5"``.
+        item: Place in the theory, by which claims are ordered, e.g. ``"5"`` or ``"5.1"``.
         proof: Returns named sympy expressions (or arrays, lists of them) that are all exactly 0.
         planted_proof: The same for the planted formulas: every named residual must differ from 0.
         checks: Comparisons with automatic differentiation.

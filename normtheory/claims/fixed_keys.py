@@ -61,11 +61,11 @@ def _planted_proof() -> dict[str, Any]:
 CLAIM = Claim(
     name="fixed_keys",
     title="Mean of the keys",
-    statement=r"\frac1n\sum_k\cos(z,y_k)=M\cos(z,\hat m),\qquad m=\frac1n\sum_k\hat y_k,\quad"
+    statement=r"\frac1n\sum_k\cos(z,y_k)=M\cos(z,\hat m),\qquad m=\frac1n\sum_k\hat y_k,\quad "
     r"M=\lVert m\rVert:\qquad\text{the one-sided pair with}\ \gamma\to\gamma M",
     assumptions=("keys y_k ≠ 0 that don't move", "loss: minus the mean cosine"),
     source="normtheory (derived here)",
-    item="12",
+    item="12.2",
     proof=lambda: _residuals(mean_cosine, gradient),
     planted_proof=_planted_proof,
     checks=(

@@ -119,7 +119,7 @@ CLAIM = Claim(
     r"\qquad H(\alpha z)=\frac{H(z)}{\alpha^2},\qquad H_{ij}z_j = 0 = z_i^{\top}H_{ij}",
     assumptions=("L(z) = ℓ(z/‖z‖) with ℓ twice differentiable", "z ≠ 0", "α > 0", "i ≠ j"),
     source="normtheory (derived here)",
-    item="1",
+    item="1.1",
     proof=_proof,
     planted_proof=_planted_proof,
     checks=(

@@ -47,7 +47,7 @@ CLAIM = Claim(
         "small γ: leading order; large growth needs noise, oscillation or large steps",
     ),
     source="normtheory (derived here)",
-    item="12",
+    item="12.4",
     proof=lambda: _residuals(growth),
     planted_proof=lambda: _residuals(growth_planted),
     checks=(

@@ -48,7 +48,7 @@ CLAIM = Claim(
     r"\rho_i'^4-\rho_j'^4=(\rho_i^4-\rho_j^4)(1-x_i^2x_j^2\sin^4\varphi),\qquad x=\gamma/\rho^2",
     assumptions=("both points updated by plain SGD on ±cos φ",),
     source="normtheory (derived here)",
-    item="9",
+    item="9.1",
     proof=lambda: _residuals(square_gap, fourth_gap),
     planted_proof=lambda: _residuals(square_gap_planted, fourth_gap_planted),
     checks=(

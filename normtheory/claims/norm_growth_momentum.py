@@ -75,7 +75,7 @@ CLAIM = Claim(
     r"\lVert v'\rVert^2\ge 0,\qquad \rho'^2=\rho^2+2\alpha\,z\cdot v+\lVert v'\rVert^2\ge\rho^2",
     assumptions=("a loss of directions", "heavy ball, started at v = 0", "0 ≤ α"),
     source="normtheory (derived here)",
-    item="5",
+    item="5.1",
     proof=lambda: _residuals(next_square, next_inner),
     planted_proof=lambda: _residuals(next_square_planted, next_inner_planted),
     checks=(

@@ -45,7 +45,7 @@ CLAIM = Claim(
         "start near the antipode; relative error of order (π − φ₀)²/12",
     ),
     source="normtheory (derived here); the effect: Draganov et al. 2025",
-    item="12",
+    item="12.1",
     proof=lambda: _residuals(steps),
     planted_proof=lambda: _residuals(steps_planted),
     checks=(

@@ -94,7 +94,7 @@ CLAIM = Claim(
     name="scale_theorem",
     title="Scale theorem",
     statement=r"z\to\alpha z,\quad\gamma\to\alpha^{2-p}\gamma,\quad"
-    r"\lambda\to\lambda/\alpha^{2-p}\quad\Longrightarrow\quad"
+    r"\lambda\to\lambda/\alpha^{2-p}\quad\Longrightarrow\quad "
     r"z(t)\to\alpha z(t)\ \text{for all}\ t;\qquad"
     r"\text{Adam: }\gamma\to\alpha\gamma,\ \varepsilon\to\varepsilon/\alpha",
     assumptions=(
@@ -103,7 +103,7 @@ CLAIM = Claim(
         "Adam without weight decay and GradScale",
     ),
     source="normtheory (derived here)",
-    item="12",
+    item="12.3",
     proof=lambda: _residuals(_rate, _epsilon),
     planted_proof=lambda: _residuals(_rate_planted, _epsilon_planted),
     checks=(
