@@ -92,7 +92,7 @@ def assert_orthogonal_gradient(
         norms: lowest and highest norm tried.
         backend: None (infer it), "numpy", "jax" or "torch".
         dtype: "float64" or "float32".
-        tolerance: allowed |z·∇L|, in units of the largest ρ‖∇L‖ of ordinary clouds.
+        tolerance: allowed size of z·∇L, in units of the largest ρ‖∇L‖ of ordinary clouds.
         max_examples: number of clouds tried.
         seed: of the clouds.
 

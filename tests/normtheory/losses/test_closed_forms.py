@@ -36,7 +36,7 @@ def test_every_loss_has_a_plain_definition_and_a_case():
 @pytest.mark.parametrize("case", **cases)
 def test_the_closed_form_is_the_gradient_of_the_plain_definition(case, shape):
     for seed, spread in enumerate(SPREADS):
-        clouds, options = draw(case, np.random.default_rng(seed), *shape, spread)
+        clouds, options = draw(case, np.random.default_rng(seed), *shape, spread)  # pyright: ignore
         found = closed_form(case)(clouds, options)
         value, exact = plain_value_and_gradient(case)(clouds, options)
         # The gradient itself is of the size 1/τ, and a rounding of a cosine moves the logarithm of

@@ -33,7 +33,7 @@ def _clouds(record):
 
 @pytest.mark.parametrize("record", **RECORDS)
 def test_the_others_have_the_exponents_they_are_listed_with(record):
-    norms = np.geomspace(*record.norms, 4)
+    norms = np.geomspace(*record.norms, 4)  # pyright: ignore
     common = norm_exponent(record.value, _clouds(record), norms)
     # Away from the ends of its regime, so within 2 % of a whole number.
     assert common == pytest.approx(record.exponent, abs=0.02)

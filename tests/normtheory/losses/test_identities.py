@@ -143,7 +143,7 @@ def test_info_nce_anchor_gradient_is_bounded_and_the_bound_is_met(temperature):
 
 def test_nt_xent_gradient_is_bounded_by_both_roles():
     # A view's own softmax gives 2(1 - p)/(2nτρ) at most, as for InfoNCE over 2n anchors; the
-    # columns add what the others' probabilities pull. With one pair of classes it is met.
+    # columns add what the others' probabilities pull.
     x, y = np.eye(D)[0], np.eye(D)[1]
     rng = np.random.default_rng(1)
     z_1, z_2 = rng.standard_normal((2, N, D))

@@ -120,8 +120,8 @@ def test_value_and_gradient_are_those_of_mpmath(name, kind, dtype):
             size = 1 / (norm * temperature) if kind == "duplicates" else mp.norm(reference)
             slack = 64 * float(info.tiny)
             if name == "siglip":
-                # The positive has a weight of its own, of e⁻¹⁵ where it is parallel to the row: what
-                # the projection leaves of it.
+                # The positive has a weight of its own, of e⁻¹⁵ where it is parallel to the row:
+                # what the projection leaves of it.
                 slack += floor(dtype) * np.exp(-15)
             assert off <= relative * size + slack / (norm * temperature)
 
@@ -191,8 +191,8 @@ def test_where_optax_is_finite_it_agrees(temperature):
                 jnp.asarray(z)
             )
         )
-    value = float(nt_xent(z[:N], z[N:], temperature=temperature))
-    ours = np.concatenate(nt_xent_gradient(z[:N], z[N:], temperature=temperature))
+    value = float(nt_xent(z[:N], z[N:], temperature=temperature))  # pyright: ignore
+    ours = np.concatenate(nt_xent_gradient(z[:N], z[N:], temperature=temperature))  # pyright: ignore
     assert np.isfinite(ours).all()
     # Orthogonal unit vectors in pairs: log(1 + (2n - 2) e^(-1/τ)).
     with mp.workdps(60):

@@ -110,7 +110,10 @@ def test_ties_share_the_pull():
     codes = np.array([[0.25, 0.75]])
     with precision(np.float64):
         (g, _) = losses.swav_gradient(
-            np.array([[1.0, 0.0]]), np.array([[1.0, 1.0], [1.0, -1.0]]), codes, temperature=0.5
+            np.array([[1.0, 0.0]]),
+            np.array([[1.0, 1.0], [1.0, -1.0]]),
+            codes,
+            temperature=0.5,  # pyright: ignore
         )
     half = np.sqrt(0.5)
     np.testing.assert_allclose(g, [[0, (0.25 + 0.25) * half / 0.5]], rtol=1e-14, atol=1e-15)
