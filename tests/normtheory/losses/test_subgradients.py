@@ -109,11 +109,7 @@ def test_ties_share_the_pull():
     # DINO and SwAV pick the largest logit by its index; a tie has a gradient all the same.
     codes = np.array([[0.25, 0.75]])
     with precision(np.float64):
-        (g, _) = losses.swav_gradient(
-            np.array([[1.0, 0.0]]),
-            np.array([[1.0, 1.0], [1.0, -1.0]]),
-            codes,
-            temperature=0.5,  # pyright: ignore
-        )
+        z, prototypes = jnp.array([[1.0, 0.0]]), jnp.array([[1.0, 1.0], [1.0, -1.0]])
+        (g, _) = losses.swav_gradient(z, prototypes, jnp.asarray(codes), temperature=0.5)
     half = np.sqrt(0.5)
     np.testing.assert_allclose(g, [[0, (0.25 + 0.25) * half / 0.5]], rtol=1e-14, atol=1e-15)
