@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,13 +31,10 @@ class Measurement:
     Attributes:
         function: Called as ``function(d, points, rng, **options)``; returns a :class:`Sample`.
         dimensions: The dimensions it is measured in.
-        what: One line of description.
     """
 
     function: Callable[..., Sample]
     dimensions: tuple[int, ...]
-    what: str = ""
-    defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
 def column(values: Any) -> np.ndarray:

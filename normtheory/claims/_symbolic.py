@@ -9,7 +9,7 @@ kept in a mapping from the symbol to the expression of its square.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import SimpleNamespace
@@ -183,8 +183,3 @@ class ArbitraryLoss:
         if isinstance(expression, np.ndarray):
             return np.array([e.xreplace(change) for e in expression], dtype=object)
         return sp.sympify(expression).xreplace(change)
-
-
-def all_entries_differ(residuals: Iterable[Any]) -> bool:
-    """True if every residual has at least one entry that isn't zero."""
-    return all(any(e != 0 for e in entries(residual)) for residual in residuals)

@@ -171,7 +171,7 @@ class TorchEvaluator:
 
     def __init__(self, loss: LossFunction, dtype: str) -> None:
         """Keep the loss."""
-        import torch
+        import torch  # pyright: ignore[reportMissingImports]
 
         self.dtype = dtype
         self._torch = torch
