@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from tqdm import tqdm
 
 import figures
 from figures import Row
+from simulations import _store
 
 
 class _Parser(argparse.ArgumentParser):
@@ -63,20 +62,10 @@ def save(picture: Figure, path: Path) -> None:
     """
     # Embedding a font, fontTools remarks on the date inside the font file: no news to anybody.
     logging.getLogger("fontTools").setLevel(logging.ERROR)
-    handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix
-    )
-    os.close(handle)
-    try:
-        metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
-        # In the style again: resolution and the kind of embedded fonts are settled when saving.
-        with plt.style.context(figures.STYLE):
-            picture.savefig(temporary, format=path.suffix[1:], metadata=metadata)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
+    # In the style again: resolution and the kind of embedded fonts are settled when saving.
+    with _store.whole_file(path) as temporary, plt.style.context(figures.STYLE):
+        picture.savefig(temporary, format=path.suffix[1:], metadata=metadata)
 
 
 def table(rows: list[Row]) -> str:
@@ -147,7 +136,6 @@ def main(arguments: list[str] | None = None) -> int:
             picture = figures.draw(module, data)
             for suffix in (".png", ".pdf"):
                 save(picture, options.output / f"{name}{suffix}")
-            plt.close(picture)
             if data is not None and hasattr(module, "rows"):
                 rows += module.rows(data)
             if not options.json:

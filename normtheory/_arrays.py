@@ -87,7 +87,7 @@ def _first_row(bad: Any) -> tuple[int, ...]:
 
 def check_rows(name: str, x: Array, *, allow_zero: bool = False) -> None:
     """Raise ValueError naming the first row that is not finite or, unless allowed, zero."""
-    values = concrete(x)
+    values = concrete(constant(x))  # under jax.grad the values are there, behind the tracer
     if values is None:
         return
     bad = ~np.isfinite(values).all(axis=-1)
@@ -196,7 +196,7 @@ def check_values(
     most: float = math.inf,
 ) -> None:
     """Raise ValueError unless every value is finite, > ``above``, >= ``least`` and <= ``most``."""
-    values = concrete(x)
+    values = concrete(constant(x))
     if values is None:
         return
     bad = ~(np.isfinite(values) & (values > above) & (values >= least) & (values <= most))
@@ -213,6 +213,42 @@ def check_values(
     wanted = " and ".join(["a finite number", *rules])
     where = f" at index {index[0] if len(index) == 1 else index}" if index else ""
     raise ValueError(f"{name}: expected {wanted}, got {values[index]!s}{where}")
+
+
+def numbers(function: str, **named: Array) -> list[np.ndarray]:
+    """Read arguments as :func:`scalars` does, for a function that computes in float64 numpy.
+
+    Args:
+        function: its name, for the error.
+        **named: the arguments.
+
+    Returns:
+        The arguments as float64 numpy arrays that broadcast.
+
+    Raises:
+        TypeError, ValueError: as :func:`scalars`; arrays whose values can't be seen.
+    """
+    values = [concrete(x) for x in scalars(**named)[1]]
+    if any(x is None for x in values):
+        raise TypeError(
+            f"{function}: expected arrays with values, not ones traced by JAX or PyTorch"
+        )
+    return [np.asarray(x, dtype=np.float64) for x in values]
+
+
+def check_option(name: str, value: Any) -> float:
+    """Return a finite Python number, or raise TypeError: options of this kind are not arrays."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
+    if not np.isfinite(value):
+        raise ValueError(f"{name}: expected a finite number, got {value!r}")
+    return float(value)
+
+
+def check_count(name: str, value: Any, least: int, why: str = "") -> None:
+    """Raise ValueError, with a reason if one is given, unless an integer is at least ``least``."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name}: expected an integer >= {least}, got {value!r}{why}")
 
 
 def power_of_two(xp: Any, x: Array) -> Array:

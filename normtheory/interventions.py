@@ -10,8 +10,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from normtheory._arrays import check_rows
-from normtheory.pair import check_option
+from normtheory._arrays import check_option, check_rows
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))

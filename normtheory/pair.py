@@ -15,7 +15,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.optimize import brentq
 
-from normtheory._arrays import Array, check_values, concrete, scalars
+from normtheory._arrays import (
+    Array,
+    check_count,
+    check_option,
+    check_values,
+    concrete,
+    numbers,
+    scalars,
+)
 
 
 class PairState(NamedTuple):
@@ -46,15 +54,6 @@ def check_pair(angle: Array, norm_i: Array, norm_j: Array) -> None:
     check_values("angle", angle, least=0.0, most=float(np.float32(np.pi)))
     check_values("norm_i", norm_i, above=0.0)
     check_values("norm_j", norm_j, above=0.0)
-
-
-def check_option(name: str, value: Any) -> float:
-    """Return a finite Python number, or raise TypeError: options of this kind are not arrays."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
-    if not np.isfinite(value):
-        raise ValueError(f"{name}: expected a finite number, got {value!r}")
-    return float(value)
 
 
 def check_decay(learning_rate: Array, weight_decay: Array) -> None:
@@ -88,8 +87,7 @@ def pair_rate(learning_rate: float, n: int, reduction: str) -> float:
     """
     learning_rate = check_option("learning_rate", learning_rate)
     check_values("learning_rate", np.asarray(learning_rate), above=0.0)
-    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
-        raise ValueError(f"n: expected an integer >= 1, got {n!r}")
+    check_count("n", n, 1)
     if reduction not in ("mean", "sum"):
         raise ValueError(f"reduction: expected 'mean' or 'sum', got {reduction!r}")
     return learning_rate / n if reduction == "mean" else learning_rate
@@ -334,13 +332,13 @@ def steps_to_converge(
         >>> round(float(steps_to_converge(1.5, 10.0, 10.0, 0.02)), 1)
         9323.4
     """
-    _, given = scalars(angle=angle, norm_i=norm_i, norm_j=norm_j, learning_rate=learning_rate)
-    values = [concrete(x) for x in given]
-    if any(x is None for x in values):
-        raise TypeError(
-            "steps_to_converge: expected arrays with values, not ones traced by JAX or PyTorch"
-        )
-    start, first, second, rate = (np.asarray(x, dtype=np.float64) for x in values)
+    start, first, second, rate = numbers(
+        "steps_to_converge",
+        angle=angle,
+        norm_i=norm_i,
+        norm_j=norm_j,
+        learning_rate=learning_rate,
+    )
     check_pair(start, first, second)
     check_values("learning_rate", rate, above=0.0)
     power = check_option("gradscale", gradscale)

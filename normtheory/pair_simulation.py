@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from normtheory._arrays import Array, check_values, concrete, scalars
-from normtheory.pair import PairState, check_decay, check_option, check_pair, check_tolerance
+from normtheory._arrays import Array, check_count, check_option, check_values, numbers
+from normtheory.pair import PairState, check_decay, check_pair, check_tolerance
 
 _CHUNK = 1 << 17  # steps in one compiled call: keeps the loop interruptible
 _BATCH = (
@@ -30,7 +30,7 @@ class _Loop(NamedTuple):
     cosine: Any
     sine: Any
     square_i: Any
-    square_j: Any  # None where both norms are equal and both points move: then they stay equal
+    square_j: Any  # None where it stays, or stays equal to square_i
 
 
 @dataclass(frozen=True)
@@ -189,27 +189,22 @@ def simulate_pairs(
         >>> simulate_pairs(start, np.array([[1.0], [2.0]]), np.array([[1.0], [2.0]]), 0.02).steps
         array([111, 441])
     """
-    _, given = scalars(
+    start, first, second, rate, decay = numbers(
+        "simulate_pairs",
         angle=angle,
         norm_i=norm_i,
         norm_j=norm_j,
         learning_rate=learning_rate,
         weight_decay=weight_decay,
     )
-    values = [concrete(x) for x in given]
-    if any(x is None for x in values):
-        raise TypeError(
-            "simulate_pairs: expected arrays with values, not ones traced by JAX or PyTorch"
-        )
-    start, first, second, rate, decay = (np.asarray(x, dtype=np.float64) for x in values)
     check_pair(start, first, second)
     check_values("learning_rate", rate, above=0.0)
     check_decay(rate, decay)
     check_tolerance(tolerance)
     power = check_option("gradscale", gradscale)
-    _check_count("max_steps", max_steps, 0)
+    check_count("max_steps", max_steps, 0)
     if record_every is not None:
-        _check_count("record_every", record_every, 1)
+        check_count("record_every", record_every, 1)
     full = np.broadcast_arrays(start, first, second, rate, decay)
     shape = full[0].shape or (1,)
     if shape[-1] == 0:
@@ -227,10 +222,9 @@ def simulate_pairs(
             "or the first step overflows"
         )
     with jax.enable_x64(True):
-        alike = not stop_gradient and np.array_equal(first, second)
-        pair = _Loop(
-            np.cos(start), np.sin(start), first * first, None if alike else second * second
-        )
+        alike = np.array_equal(first, second)
+        square_j = None if alike or stop_gradient else second * second
+        pair = _Loop(np.cos(start), np.sin(start), first * first, square_j)
         # At pi exactly the pair rests; sin of the nearest float is not zero.
         pair = pair._replace(sine=np.where(start >= np.pi, 0.0, pair.sine))
         done = np.zeros(len(start), dtype=bool)
@@ -262,10 +256,12 @@ def simulate_pairs(
     lead = full[0].shape[:-1]
 
     def state(pair: _Loop) -> PairState:
+        after_i = np.sqrt(pair.square_i) * unit
+        after_j = after_i if pair.square_j is None else np.sqrt(pair.square_j) * unit
         arrays = (
             np.arctan2(pair.sine, pair.cosine),
-            np.sqrt(pair.square_i) * unit,
-            np.sqrt(pair.square_i if pair.square_j is None else pair.square_j) * unit,
+            after_i,
+            second * unit if stop_gradient else after_j,
         )
         return PairState(*(x.reshape(full[0].shape) for x in arrays))
 
@@ -290,8 +286,3 @@ def _unit(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """
     _, exponent = np.frexp(np.maximum(first, second))
     return np.ldexp(1.0, exponent - 1)
-
-
-def _check_count(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name}: expected an integer >= {least}, got {value!r}")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from normtheory._arrays import Array, power_of_two, vectors
+from normtheory._arrays import Array, check_count, power_of_two, vectors
 
 
 def scaled(xp: Any, x: Array) -> tuple[Array, Array]:
@@ -89,8 +89,7 @@ def _check_draw(rng: np.random.Generator, n: int, dimension: int, least: int) ->
     if not isinstance(rng, np.random.Generator):
         raise TypeError(f"rng: expected a numpy.random.Generator, got {type(rng).__name__}")
     for name, value, low in (("n", n, 1), ("dimension", dimension, least)):
-        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < low:
-            raise ValueError(f"{name}: expected an integer >= {low}, got {value!r}")
+        check_count(name, value, low)
 
 
 def uniform(rng: np.random.Generator, n: int, dimension: int) -> np.ndarray:

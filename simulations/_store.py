@@ -17,6 +17,7 @@ import os
 import platform
 import subprocess
 import tempfile
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -85,20 +86,28 @@ def _attributes(name: str, settings: Any, key: str) -> dict[str, str]:
     }
 
 
-def write(dataset: xr.Dataset, path: Path) -> None:
-    """Write a NetCDF file whole or not at all: temporary name, fsync, rename."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[str]:
+    """Give a temporary name to write to, which becomes ``path`` whole or not at all."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
     os.close(handle)
     try:
-        dataset.to_netcdf(temporary, engine="netcdf4")
+        yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
+
+
+def write(dataset: xr.Dataset, path: Path) -> None:
+    """Write a NetCDF file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as temporary:
+        dataset.to_netcdf(temporary, engine="netcdf4")
 
 
 def result(

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from normtheory.sphere import uniform, von_mises_fisher
+
 KINDS = ("uniform", "von Mises-Fisher", "near-parallel", "near-antipodal")
 DIMENSIONS = (2, 3, 16, 128, 1024)
 
@@ -28,12 +30,6 @@ def log_uniform(rng: np.random.Generator, low: float, high: float, n: int) -> np
     return np.exp(rng.uniform(np.log(low), np.log(high), (n, 1)))
 
 
-def directions(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
-    """Unit vectors (n, d), uniform on the sphere."""
-    raw = rng.standard_normal((n, d))
-    return raw / np.linalg.norm(raw, axis=-1, keepdims=True)
-
-
 def at_angle(rng: np.random.Generator, start: np.ndarray, angles: np.ndarray) -> np.ndarray:
     """Unit vectors at the given angles (n, 1) from the unit vectors ``start``, shape (n, d)."""
     raw = rng.standard_normal(start.shape)
@@ -42,34 +38,17 @@ def at_angle(rng: np.random.Generator, start: np.ndarray, angles: np.ndarray) ->
     return np.cos(angles) * start + np.sin(angles) * across
 
 
-def _von_mises_fisher_angles(rng: np.random.Generator, n: int, d: int) -> np.ndarray:
-    """Angles (n, 1) to the mean at concentration d, by rejection (Wood 1994)."""
-    k = d - 1
-    b = k / (2 * d + np.sqrt(4 * d**2 + k**2))
-    centre = (1 - b) / (1 + b)
-    peak = d * centre + k * np.log1p(-(centre**2))
-    accepted = np.empty(0)
-    while len(accepted) < n:
-        beta = rng.beta(k / 2, k / 2, 4 * n)
-        cosine = (1 - (1 + b) * beta) / (1 - (1 - b) * beta)
-        likelihood = d * cosine + k * np.log1p(-centre * cosine) - peak
-        keep = likelihood >= np.log(rng.uniform(size=4 * n))
-        accepted = np.concatenate([accepted, cosine[keep]])
-    return np.arccos(accepted[:n, None])
-
-
 def pair_directions(
     rng: np.random.Generator, kind: str, n: int, d: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Two arrays of unit vectors, shape (n, d), of the given kind."""
-    first = directions(rng, n, d)
+    first = uniform(rng, n, d)
     if kind == "uniform":
-        return first, directions(rng, n, d)
+        return first, uniform(rng, n, d)
     if kind == "von Mises-Fisher":
         # Concentration d puts the points at an angle of about 50 degrees whatever d is.
-        mean = np.repeat(first[:1], n, axis=0)
-        first = at_angle(rng, mean, _von_mises_fisher_angles(rng, n, d))
-        return first, at_angle(rng, mean, _von_mises_fisher_angles(rng, n, d))
+        draws = von_mises_fisher(rng, 2 * n, first[0], d)
+        return draws[:n], draws[n:]
     angles = log_uniform(rng, 1e-8, 0.1, n)
     second = at_angle(rng, first, angles)
     return first, second if kind == "near-parallel" else -second

@@ -13,6 +13,7 @@ from normtheory._verify import clouds, definitions
 from normtheory._verify.runs import pair_setting
 from normtheory._verify.sample import Sample, column
 from normtheory._verify.steps import sgd_pair
+from normtheory.sphere import uniform
 
 
 @functools.partial(jax.jit, static_argnames="steps")
@@ -43,7 +44,7 @@ def flow_run(d: int, points: int, rng: np.random.Generator) -> Sample:
     n = 2 * points
     norm_i = clouds.log_uniform(rng, 1e-3, 1e3, n)
     norm_j = norm_i * clouds.log_uniform(rng, 0.2, 5, n)
-    u = clouds.directions(rng, n, d)
+    u = uniform(rng, n, d)
     z, y = norm_i * u, norm_j * clouds.at_angle(rng, u, rng.uniform(0.05, 3.1, (n, 1)))
     # Up to a few times the time scale 1/(1/ρ_i² + 1/ρ_j²), where the angle has fallen 100-fold.
     time = rng.uniform(0.5, 5, (n, 1)) / (1 / norm_i**2 + 1 / norm_j**2)
@@ -102,7 +103,7 @@ def step_count(
     gap = clouds.log_uniform(rng, 1e-7, 0.1, n)
     angle = np.pi - gap if antipode else rng.uniform(0.3, 3, (n, 1))
     target = clouds.log_uniform(rng, 1e-3, 0.05, n)
-    u = clouds.directions(rng, n, d)
+    u = uniform(rng, n, d)
     other = -clouds.at_angle(rng, u, gap) if antipode else clouds.at_angle(rng, u, angle)
     rate = x * norm ** (2 - power)
     setting = pair_setting(n, learning_rate=rate[:, 0], gradscale=power[:, 0])
@@ -138,7 +139,7 @@ def ensemble_count(d: int, points: int, rng: np.random.Generator) -> Sample:
     """SGD steps until the mean cosine of 500 random pairs reaches 1 − 1e-3, at several norms."""
     many, rate, tolerance = 500, 0.02, 1e-3
     norms = np.array([[1.0], [2.0], [4.0]])
-    z, y = clouds.directions(rng, many, d), clouds.directions(rng, many, d)
+    z, y = uniform(rng, many, d), uniform(rng, many, d)
     counted = [_ensemble_count(r * z, r * y, rate, tolerance) for r in norms[:, 0]]
     inputs = {
         "angles": np.broadcast_to(clouds.measure_angle(z, y).angle[:, 0], (3, many)),

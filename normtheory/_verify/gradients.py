@@ -11,6 +11,7 @@ import numpy as np
 
 from normtheory._verify import clouds, definitions
 from normtheory._verify.sample import Sample, column
+from normtheory.sphere import uniform
 
 KEYS = 3
 #: Full Hessians up to this dimension, Hessian-vector products above.
@@ -83,7 +84,7 @@ def _flow(z: Any, y: Any) -> dict[str, Any]:
 
 
 def _random_loss(rng: np.random.Generator, n: int, d: int) -> tuple[np.ndarray, np.ndarray]:
-    keys = clouds.directions(rng, n * KEYS, d).reshape(n, KEYS, d)
+    keys = uniform(rng, n * KEYS, d).reshape(n, KEYS, d)
     # Every fourth row is purely linear, quadratic, log-sum-exp; the others mix the three.
     weights = rng.uniform(-1, 1, (n, 3))
     for kind in range(3):
@@ -102,7 +103,7 @@ def direction_loss(d: int, points: int, rng: np.random.Generator) -> Sample:
     keys, weights = _random_loss(rng, n, d)
     # A key near the point (or its antipode) makes the loss's own gradient small there.
     keys[:, 0] = cloud.y / clouds.norms(cloud.y)
-    v = clouds.directions(rng, n, d)
+    v = uniform(rng, n, d)
     alpha = clouds.log_uniform(rng, 1e-3, 1e3, n)
     values = _numpy(_direction_loss(cloud.z, v, alpha, keys, weights))
     inputs = {"z": cloud.z, "norm": clouds.norms(cloud.z), "v": v, "alpha": alpha} | values
@@ -157,7 +158,7 @@ def fixed_keys(d: int, points: int, rng: np.random.Generator) -> Sample:
     """Mean cosine of a point with a set of fixed keys, and its gradient."""
     cloud = clouds.pairs(rng, d, points)
     n = len(cloud.labels)
-    extra = clouds.directions(rng, n * 6, d).reshape(n, 6, d)
+    extra = uniform(rng, n * 6, d).reshape(n, 6, d)
     keys = np.concatenate([cloud.y[:, None], extra * rng.uniform(0.1, 10, (n, 6, 1))], axis=1)
     value, gradient = _fixed_keys(cloud.z, keys)
     unit = keys / clouds.norms(keys)

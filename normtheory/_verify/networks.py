@@ -10,8 +10,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from normtheory._verify import clouds, definitions
+from normtheory._verify import definitions
 from normtheory._verify.sample import Sample, column
+from normtheory.sphere import uniform
 
 #: Wide enough that no input of a bias-free network dies: a zero embedding has no direction.
 _WIDTHS = (6, 32, 32, 32)
@@ -81,7 +82,7 @@ def cut_network(d: int, points: int, rng: np.random.Generator, *, biases: bool =
         for a, b in pairwise(sizes)
     ]
     x = rng.standard_normal((n, _BATCH, sizes[0]))
-    targets = clouds.directions(rng, n * _BATCH, d).reshape(n, _BATCH, d)
+    targets = uniform(rng, n * _BATCH, d).reshape(n, _BATCH, d)
     layers, c = len(parameters), float(rng.choice([3.0, 9.0, 2.5]))
     cut, all_by_c = _cut(parameters, c, True), _cut(parameters, c, False)
     output, gradient = _first(parameters, x, targets)

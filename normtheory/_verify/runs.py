@@ -12,6 +12,7 @@ import numpy as np
 from normtheory._verify import clouds, definitions
 from normtheory._verify.sample import Sample, column
 from normtheory._verify.steps import sgd_pair
+from normtheory.sphere import uniform
 
 
 def _pull(z: Any, y: Any) -> Any:
@@ -71,7 +72,7 @@ def fresh_directions(
     frequency = np.repeat([f for _, f in classes], many)[:, None]
     power = np.repeat([p for p, _ in classes], many)[:, None]
     chance, share = (np.ones_like(frequency), frequency) if coherent else (frequency, 1.0)
-    start = clouds.directions(rng, len(frequency), d)
+    start = uniform(rng, len(frequency), d)
     rate = np.ones_like(frequency)
     key = jax.random.key(int(rng.integers(2**31)))
     z, sine2 = _fresh(key, start, rate, chance, share * rate, power, steps)
@@ -140,7 +141,7 @@ def steady_decay(
     start = (rate**2 / share) ** (1 / (4 - 2 * power)) * clouds.log_uniform(rng, 0.5, 3, n)
     setting = {"learning_rate": rate, "weight_decay": share / rate, "gradscale": power}
     key = jax.random.key(int(rng.integers(2**31)))
-    z = start * clouds.directions(rng, n, d)
+    z = start * uniform(rng, n, d)
     norms, turns = (np.asarray(a) for a in _steady(key, z, angle, setting, steps))
     powers_of_norm = norms[..., 0] ** (4 - 2 * power[:, 0])
     # ρ^(4−2p) after 1/(2(2−p)γλ) steps, as the share of the first distance still left.
@@ -170,7 +171,7 @@ def random_decay(d: int, points: int, rng: np.random.Generator) -> Sample:
     """Weight decay against fresh random directions, from three starts; rows are means."""
     many, share, rate = 8 * points, 0.02, 0.5
     starts = (0.3, 1.0, 6.0)
-    begin = np.repeat(starts, many)[:, None] * clouds.directions(rng, 3 * many, d)
+    begin = np.repeat(starts, many)[:, None] * uniform(rng, 3 * many, d)
     key = jax.random.key(int(rng.integers(2**31)))
     norms, turns = (np.asarray(a) for a in _random_decay(key, begin, rate, share / rate, 450))
     late = slice(-50, None)
@@ -210,7 +211,7 @@ def decay_of_a_fixed_pair(d: int, points: int, rng: np.random.Generator) -> Samp
     """Does the norm settle? Rows alternate: a fixed attracted pair, or fresh partners."""
     n, steps, late = 4 * points, 800, 300
     rate, share = 0.01, 0.02
-    u = clouds.directions(rng, n, d)
+    u = uniform(rng, n, d)
     y = clouds.at_angle(rng, u, rng.uniform(0.5, 2.5, (n, 1)))
     pair = pair_setting(n, learning_rate=rate, weight_decay=share / rate)
     fixed = np.asarray(pair_run(u, y, pair, steps)[1])
@@ -231,7 +232,7 @@ def decay_of_a_fixed_pair(d: int, points: int, rng: np.random.Generator) -> Samp
 def _equal_pairs(
     rng: np.random.Generator, d: int, norm: np.ndarray, angle: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    u = clouds.directions(rng, len(norm), d)
+    u = uniform(rng, len(norm), d)
     return norm * u, norm * clouds.at_angle(rng, u, angle)
 
 

@@ -12,6 +12,7 @@ import optax
 
 from normtheory._verify import clouds, definitions
 from normtheory._verify.sample import Sample, column
+from normtheory.sphere import uniform
 
 #: Points of one interacting system in the many-point measurements.
 SYSTEM = 5
@@ -156,7 +157,7 @@ def pair_grid(
     x_i, x_j = (clouds.log_uniform(rng, *rates, n) for _ in range(2))
     angle[0], x_i[0], x_j[0] = first
     x_j = x_i if equal else x_j
-    u = clouds.directions(rng, n, d)
+    u = uniform(rng, n, d)
     norm = clouds.log_uniform(rng, 1e-3, 1e3, n)
     z = norm * u
     y = norm * np.sqrt(x_i / x_j) * clouds.at_angle(rng, u, angle)
@@ -192,7 +193,7 @@ def best_rate(d: int, points: int, rng: np.random.Generator, *, one_sided: bool 
     """The effective rate after which the cosine of a unit-norm pair is largest, by bisection."""
     n = 4 * points
     angle = rng.uniform(0.1, 1.4 if one_sided else 2.7, (n, 1))
-    z = clouds.directions(rng, n, d)
+    z = uniform(rng, n, d)
     y = clouds.at_angle(rng, z, angle)
     found = _best_rate(z, y, np.full(n, float(one_sided)))
     measured = clouds.measure_angle(z, y)
@@ -207,8 +208,8 @@ def _systems(
     n = points
     base = clouds.log_uniform(rng, 1e-3, 1e3, n)[..., None]
     own = clouds.log_uniform(rng, 1 / spread, spread, n * SYSTEM).reshape(n, SYSTEM, 1)
-    u = clouds.directions(rng, n * SYSTEM, d).reshape(n, SYSTEM, d)
-    targets = clouds.directions(rng, n * SYSTEM, d).reshape(n, SYSTEM, d)
+    u = uniform(rng, n * SYSTEM, d).reshape(n, SYSTEM, d)
+    targets = uniform(rng, n * SYSTEM, d).reshape(n, SYSTEM, d)
     return base * own * u, targets, base[:, 0]
 
 
@@ -277,8 +278,8 @@ def optimizer_growth(d: int, points: int, rng: np.random.Generator) -> Sample:
     The first row is Adam on z = (1, 0.1, 0, …), attracted to a point on its outer side.
     """
     n = 2 * points
-    z = clouds.directions(rng, n, d)
-    y = clouds.directions(rng, n, d)
+    z = uniform(rng, n, d)
+    y = uniform(rng, n, d)
     z[0], y[0] = np.eye(d)[0] + 0.1 * np.eye(d)[1], np.eye(d)[1]
     adam = np.arange(n) % 2 == 0
 

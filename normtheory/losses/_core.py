@@ -147,8 +147,7 @@ def check_clouds(**clouds: Array) -> tuple[Array, ...]:
             raise TypeError(f"{name}: expected float32 or float64, got {z.dtype}; cast it first")
         if z.ndim != 2 or 0 in z.shape:
             raise ValueError(f"{name}: expected a cloud of shape (n, d), got shape {z.shape}")
-        # Under jax.grad the values are there, behind the tracer.
-        check_rows(name, jax.lax.stop_gradient(z))
+        check_rows(name, z)
         arrays[name] = z
     (first, z), *others = arrays.items()
     for name, other in others:

@@ -12,7 +12,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from normtheory.losses import _core
-from normtheory.losses._core import Array, Slope, of_similarities, product
+from normtheory.losses._contrast import slope_of_sides, two_views
+from normtheory.losses._core import Array
 from normtheory.losses._registry import Loss, clouds
 from normtheory.losses._softmax import log_sum_exp
 
@@ -24,26 +25,8 @@ def _one_side(logits: Array) -> tuple[Array, Array]:
     return jnp.mean(total), (share - diagonal.astype(share.dtype)) / n
 
 
-def _slope(u: Array, v: Array, *, temperature: Array, symmetric: bool) -> Slope:
-    similarity = product(u, v.T)
-    loss, weights = _one_side(similarity / temperature)
-    if symmetric:
-        of_columns, column_weights = _one_side(similarity.T / temperature)
-        loss, weights = loss + of_columns, weights + column_weights.T
-    weights = weights / temperature
-    return of_similarities(
-        loss, weights, u, v, temperature=-jnp.sum(weights * similarity) / temperature
-    )
-
-
-_ONE_SIDED = partial(_slope, symmetric=False)
-_TWO_SIDED = partial(_slope, symmetric=True)
-
-
-def _arguments(z_1: Array, z_2: Array, temperature: Any) -> dict[str, Array]:
-    _core.check_paired(2, z_1=z_1, z_2=z_2)
-    _core.check_temperature(temperature)
-    return {"z_1": z_1, "z_2": z_2}
+_ONE_SIDED = partial(slope_of_sides, _one_side, rows=1.0, columns=0.0)
+_TWO_SIDED = partial(slope_of_sides, _one_side, rows=1.0, columns=1.0)
 
 
 def decoupled(z_1: Array, z_2: Array, *, temperature: Any = 0.1, symmetric: bool = False) -> Array:
@@ -66,7 +49,7 @@ def decoupled(z_1: Array, z_2: Array, *, temperature: Any = 0.1, symmetric: bool
         Yeh et al. 2022, equation 6, over the keys of the other view.
     """
     slope = _TWO_SIDED if symmetric else _ONE_SIDED
-    return _core.value(slope, _arguments(z_1, z_2, temperature), temperature=temperature)
+    return _core.value(slope, two_views(z_1, z_2, temperature), temperature=temperature)
 
 
 def decoupled_gradient(
@@ -74,7 +57,7 @@ def decoupled_gradient(
 ) -> tuple[Array, Array]:
     """Closed-form gradient of :func:`decoupled` with respect to anchors and keys, each (n, d)."""
     slope = _TWO_SIDED if symmetric else _ONE_SIDED
-    g_1, g_2 = _core.gradient(slope, _arguments(z_1, z_2, temperature), temperature=temperature)
+    g_1, g_2 = _core.gradient(slope, two_views(z_1, z_2, temperature), temperature=temperature)
     return g_1, g_2
 
 

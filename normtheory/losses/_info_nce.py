@@ -1,7 +1,7 @@
 """InfoNCE and its two-sided form, CLIP: every anchor picks its key among all keys of the batch.
 
 A row of W = ∂ℓ/∂S is (p - onehot)/(nτ): the probabilities of the wrong keys, and minus their sum at
-the right one. It is a claim that the anchor's gradient is (1 - p_aa) times the decoupled one.
+the right one. The anchor's gradient is (1 - p_aa) times the decoupled one.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 import jax.numpy as jnp
 
 from normtheory.losses import _core
-from normtheory.losses._core import Array, Slope, of_similarities, product
+from normtheory.losses._contrast import slope_of_sides, two_views
+from normtheory.losses._core import Array
 from normtheory.losses._registry import Loss, clouds
 from normtheory.losses._softmax import cross_entropy
 
@@ -25,29 +26,9 @@ def _diagonal_cross_entropy(logits: Array) -> tuple[Array, Array]:
     return jnp.mean(loss), (off - jnp.diag(missing)) / n
 
 
-def _slope(u: Array, v: Array, *, temperature: Array, rows: float, columns: float) -> Slope:
-    """``rows`` times the loss of u picking v, plus ``columns`` times that of v picking u."""
-    similarity = product(u, v.T)
-    loss, weights = _diagonal_cross_entropy(similarity / temperature)
-    loss, weights = rows * loss, rows * weights
-    if columns:  # left out, not multiplied by 0: a NaN in the columns must not reach the rows
-        of_columns, column_weights = _diagonal_cross_entropy(similarity.T / temperature)
-        loss, weights = loss + columns * of_columns, weights + columns * column_weights.T
-    weights = weights / temperature
-    return of_similarities(
-        loss, weights, u, v, temperature=-jnp.sum(weights * similarity) / temperature
-    )
-
-
-_ONE_SIDED = partial(_slope, rows=1.0, columns=0.0)
-_SUM = partial(_slope, rows=1.0, columns=1.0)
-_MEAN = partial(_slope, rows=0.5, columns=0.5)
-
-
-def _arguments(z_1: Array, z_2: Array, temperature: Any) -> dict[str, Array]:
-    _core.check_paired(2, z_1=z_1, z_2=z_2)
-    _core.check_temperature(temperature)
-    return {"z_1": z_1, "z_2": z_2}
+_ONE_SIDED = partial(slope_of_sides, _diagonal_cross_entropy, rows=1.0, columns=0.0)
+_SUM = partial(slope_of_sides, _diagonal_cross_entropy, rows=1.0, columns=1.0)
+_MEAN = partial(slope_of_sides, _diagonal_cross_entropy, rows=0.5, columns=0.5)
 
 
 def info_nce(z_1: Array, z_2: Array, *, temperature: Any = 0.1, symmetric: bool = False) -> Array:
@@ -70,7 +51,7 @@ def info_nce(z_1: Array, z_2: Array, *, temperature: Any = 0.1, symmetric: bool 
         van den Oord et al. 2018, equation 4, with cosine similarities.
     """
     slope = _SUM if symmetric else _ONE_SIDED
-    return _core.value(slope, _arguments(z_1, z_2, temperature), temperature=temperature)
+    return _core.value(slope, two_views(z_1, z_2, temperature), temperature=temperature)
 
 
 def info_nce_gradient(
@@ -78,7 +59,7 @@ def info_nce_gradient(
 ) -> tuple[Array, Array]:
     """Closed-form gradient of :func:`info_nce` with respect to anchors and keys, each (n, d)."""
     slope = _SUM if symmetric else _ONE_SIDED
-    g_1, g_2 = _core.gradient(slope, _arguments(z_1, z_2, temperature), temperature=temperature)
+    g_1, g_2 = _core.gradient(slope, two_views(z_1, z_2, temperature), temperature=temperature)
     return g_1, g_2
 
 
@@ -99,19 +80,19 @@ def clip(z_1: Array, z_2: Array, *, temperature: Any = 0.07) -> Array:
     Reference:
         Radford et al. 2021, figure 3.
     """
-    return _core.value(_MEAN, _arguments(z_1, z_2, temperature), temperature=temperature)
+    return _core.value(_MEAN, two_views(z_1, z_2, temperature), temperature=temperature)
 
 
 def clip_gradient(z_1: Array, z_2: Array, *, temperature: Any = 0.07) -> tuple[Array, Array]:
     """Closed-form gradient of :func:`clip` with respect to both clouds, each (n, d)."""
-    g_1, g_2 = _core.gradient(_MEAN, _arguments(z_1, z_2, temperature), temperature=temperature)
+    g_1, g_2 = _core.gradient(_MEAN, two_views(z_1, z_2, temperature), temperature=temperature)
     return g_1, g_2
 
 
 def clip_temperature_gradient(z_1: Array, z_2: Array, *, temperature: Any = 0.07) -> Array:
     """Closed-form derivative of :func:`clip` with respect to the temperature: -Σ W∘S/τ."""
     return _core.parameter_gradient(
-        _MEAN, _arguments(z_1, z_2, temperature), "temperature", temperature=temperature
+        _MEAN, two_views(z_1, z_2, temperature), "temperature", temperature=temperature
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 
 from normtheory.losses import _core
+from normtheory.losses._contrast import two_views
 from normtheory.losses._core import Array, Slope, product
 from normtheory.losses._registry import Loss, clouds
 from normtheory.losses._softmax import cross_entropy
@@ -25,12 +26,6 @@ def _slope(u: Array, v: Array, *, temperature: Array) -> Slope:
     slope = product(weights + weights.T, views)
     of_temperature = -jnp.sum(weights * similarity) / temperature
     return Slope(jnp.mean(loss), (slope[:n], slope[n:]), {"temperature": of_temperature})
-
-
-def _arguments(z_1: Array, z_2: Array, temperature: Any) -> dict[str, Array]:
-    _core.check_paired(2, z_1=z_1, z_2=z_2)
-    _core.check_temperature(temperature)
-    return {"z_1": z_1, "z_2": z_2}
 
 
 def nt_xent(z_1: Array, z_2: Array, *, temperature: Any = 0.5) -> Array:
@@ -53,12 +48,12 @@ def nt_xent(z_1: Array, z_2: Array, *, temperature: Any = 0.5) -> Array:
     Reference:
         Chen et al. 2020, equation 1 and algorithm 1.
     """
-    return _core.value(_slope, _arguments(z_1, z_2, temperature), temperature=temperature)
+    return _core.value(_slope, two_views(z_1, z_2, temperature), temperature=temperature)
 
 
 def nt_xent_gradient(z_1: Array, z_2: Array, *, temperature: Any = 0.5) -> tuple[Array, Array]:
     """Closed-form gradient of :func:`nt_xent` with respect to both views, each (n, d)."""
-    g_1, g_2 = _core.gradient(_slope, _arguments(z_1, z_2, temperature), temperature=temperature)
+    g_1, g_2 = _core.gradient(_slope, two_views(z_1, z_2, temperature), temperature=temperature)
     return g_1, g_2
 
 

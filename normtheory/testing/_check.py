@@ -7,17 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from normtheory._arrays import check_count
 from normtheory.testing._draw import middle, ordinary, source
 from normtheory.testing._evaluate import LossFunction
 from normtheory.testing._infer import evaluator_of
 from normtheory.testing._laws import Laws
-
-
-def check_count(name: str, value: Any, least: int, why: str = "") -> None:
-    """Raise ValueError unless ``value`` is an integer of at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name}: expected an integer >= {least}, got {value!r}{why}")
-
 
 _SAFE = {"float32": (1e-18, 1e18), "float64": (1e-150, 1e150)}
 

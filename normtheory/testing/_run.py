@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from normtheory._arrays import check_count
 from normtheory.testing._cause import exponents, likely_cause
-from normtheory.testing._check import check_count, check_tolerance, prepare
+from normtheory.testing._check import check_tolerance, prepare
 from normtheory.testing._draw import Example, examples
 from normtheory.testing._evaluate import LossFunction
 from normtheory.testing._laws import Laws
