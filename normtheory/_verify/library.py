@@ -12,6 +12,8 @@ import numpy as np
 import normtheory as nt
 from normtheory._verify import definitions
 from normtheory.claims._claim import Check
+from normtheory.claims._contrast import ROUNDING
+from normtheory.claims._every_loss import STEEP
 
 _STEP_OF_A_PAIR = (
     "rounding of the angle, which a step at rates x_i, x_j magnifies 1 + x_i + x_j times"
@@ -105,6 +107,23 @@ _COUNTS: dict[str, Any] = {
     "reason": "leading order in x (at most 0.02), and counts are whole numbers",
 }
 
+
+def _of_loss(kind: str, *roles: str) -> tuple[Check, ...]:
+    """The library's closed form of a contrastive loss, on the batches of its claim."""
+    return tuple(
+        _library(
+            f"{kind}_gradient",
+            "contrastive",
+            "gradient",
+            lambda library: library,
+            scale=lambda norm, count, temperature: count * temperature * norm,
+            reason=ROUNDING,
+            options={"kind": kind, "role": role},
+        )
+        for role in roles
+    )
+
+
 LIBRARY: dict[str, tuple[Check, ...]] = {
     "normtheory.cosine_gradient": (
         _library(
@@ -124,6 +143,20 @@ LIBRARY: dict[str, tuple[Check, ...]] = {
             scale=lambda norm: norm,
         ),
     ),
+    "normtheory.losses.LOSSES": (
+        _library(
+            "every closed form",
+            "every_loss",
+            "gradient",
+            lambda library: library,
+            scale=lambda norm, steepness: norm / steepness,
+            reason=STEEP,
+        ),
+    ),
+    "normtheory.losses.info_nce_gradient": _of_loss("info_nce", "anchors", "keys"),
+    "normtheory.losses.clip_gradient": _of_loss("clip", "both sides"),
+    "normtheory.losses.nt_xent_gradient": _of_loss("nt_xent", "views"),
+    "normtheory.losses.decoupled_gradient": _of_loss("decoupled", "anchors", "keys"),
     "normtheory.pair_step": (
         _library(
             "pair_step",

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from normtheory._verify import flows, gradients, networks, runs, scaling, steps
+from normtheory._verify import (
+    contrast,
+    every_loss,
+    flows,
+    gradients,
+    networks,
+    runs,
+    scaling,
+    steps,
+)
 from normtheory._verify.clouds import DIMENSIONS
 from normtheory._verify.sample import Measurement
 
@@ -13,6 +22,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     "cosine_pair": Measurement(gradients.cosine_pair, DIMENSIONS),
     "flow_velocity": Measurement(gradients.flow_velocity, DIMENSIONS),
     "fixed_keys": Measurement(gradients.fixed_keys, DIMENSIONS),
+    "contrastive": Measurement(contrast.contrastive, (2, 3, 128)),
+    "every_loss": Measurement(every_loss.every_loss, (16,)),
     "pair_step": Measurement(steps.pair_step, DIMENSIONS),
     "pair_grid": Measurement(steps.pair_grid, (3, 128)),
     "best_rate": Measurement(steps.best_rate, (3, 128)),

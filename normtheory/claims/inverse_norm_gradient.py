@@ -8,6 +8,7 @@ import sympy as sp
 
 from normtheory.claims._arithmetic import dot, tangent
 from normtheory.claims._claim import Check, Claim
+from normtheory.claims._every_loss import STEEP
 from normtheory.claims._symbolic import ArbitraryLoss
 
 
@@ -93,5 +94,26 @@ CLAIM = Claim(
             mistake="no factor 1/α",
             scale=lambda norm, alpha: alpha * norm,
         ),
+        Check(
+            name="radial part, every loss",
+            measurement="every_loss",
+            quantity="radial_part",
+            formula=radial_part,
+            planted=lambda norm, gradient_norm: norm * gradient_norm,
+            mistake="gradient along the point",
+            scale=lambda steepness: 1 / steepness,
+            reason=STEEP,
+        ),
+        Check(
+            name="scaling, every loss",
+            measurement="every_loss",
+            quantity="gradient_at_alpha_z",
+            formula=rescaled,
+            planted=unscaled,
+            mistake="no factor 1/α",
+            scale=lambda norm, alpha, steepness: alpha * norm / steepness,
+            reason=STEEP,
+        ),
     ),
+    implemented_by=("normtheory.losses.LOSSES",),
 )

@@ -8,6 +8,7 @@ import sympy as sp
 
 from normtheory.claims._arithmetic import dot
 from normtheory.claims._claim import Check, Claim
+from normtheory.claims._every_loss import STEEP
 from normtheory.claims._plane import PlanePair
 from normtheory.claims._symbolic import ArbitraryLoss, entries, square
 
@@ -111,6 +112,18 @@ CLAIM = Claim(
                 1 / (next_norm * (1 + learning_rate / norm**2))
             ),
             reason="rounding of z·∇L, which counts x = γ/ρ² times in the new norm",
+        ),
+        Check(
+            name="norm after a step, every loss",
+            measurement="every_loss",
+            quantity="next_norm",
+            formula=next_norm,
+            planted=next_norm_planted,
+            mistake="rate not squared",
+            scale=lambda next_norm, norm, learning_rate, steepness: (
+                1 / (next_norm * (1 + learning_rate * steepness / norm**2))
+            ),
+            reason=f"{STEEP}; in z·∇L it counts x = γ/ρ² times in the new norm",
         ),
         Check(
             name="norm after a step of a pair",
