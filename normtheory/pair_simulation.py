@@ -214,8 +214,10 @@ def simulate_pairs(
     rate_here, keep = rate * unit ** (power - 2), 1 - rate * decay
     first, second = first / unit, second / unit
     with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
-        x = rate_here * np.minimum(first, second) ** (power - 2) if power else rate_here / first**2
-        x = np.maximum(x, rate_here / second**2) if power == 0 and not stop_gradient else x
+        moving = [first] if stop_gradient else [first, second]
+        x = np.maximum.reduce(
+            [rate_here * r ** (power - 2) if power else rate_here / r**2 for r in moving]
+        )
     if not (x < 1e150).all():
         raise ValueError(
             f"the effective learning rate reaches {np.nanmax(x):g}: expected below 1e150, "

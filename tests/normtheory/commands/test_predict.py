@@ -1,0 +1,73 @@
+"""The answers of `normtheory predict` are those of the closed forms, written out here by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import pytest
+
+from normtheory._commands.predict import as_json, predictions, table
+
+
+def _values(**settings) -> dict[str, float | None]:
+    return {p.name: p.value for p in predictions(**settings)}
+
+
+def test_the_published_toy_run_in_closed_form():
+    found = _values(norm=10.0, learning_rate=10.0, batch_size=500, reduction="mean", dimension=20)
+    assert found["pair_rate"] == 0.02
+    assert found["effective_learning_rate"] == pytest.approx(2e-4)
+    # Draganov et al. 2025: 9662 steps at norm 10 (simulations/published.json).
+    assert found["random_pair_steps"] == pytest.approx(9662, rel=0.005)
+    expected = 100 / 0.04 * math.log(1 / math.tan(math.acos(1 - 1e-3) / 2))
+    assert found["steps_to_converge"] == pytest.approx(expected, rel=1e-12)
+    assert found["next_norm"] == pytest.approx(math.hypot(10, 0.02 / 10), rel=1e-15)
+
+
+def test_weight_decay_adds_its_balance():
+    assert "equilibrium_norm" not in _values(norm=1.0, learning_rate=0.1)
+    found = _values(norm=1.0, learning_rate=0.1, weight_decay=0.01, gradscale=1.0)
+    assert found["equilibrium_norm"] == pytest.approx((0.1 / (0.01 * (2 - 1e-3))) ** 0.5)
+    assert found["equilibrium_angular_step"] == pytest.approx(math.acos(1 - 1e-3))
+    assert found["relaxation_steps"] == pytest.approx(1 / (2 * 0.1 * 0.01))
+    # At p = 2 nothing balances.
+    without = _values(norm=1.0, learning_rate=0.1, weight_decay=0.01, gradscale=2.0)
+    assert without["equilibrium_norm"] is None
+    assert without["relaxation_steps"] is None
+
+
+def test_a_frozen_partner_halves_the_speed_and_has_no_rate():
+    both = _values(norm=2.0, learning_rate=0.01)
+    one = _values(norm=2.0, learning_rate=0.01, stop_gradient=True)
+    assert one["steps_to_converge"] == pytest.approx(2 * both["steps_to_converge"])
+    assert one["stability"] == pytest.approx(both["stability"] / 2)
+
+
+def test_a_rate_beyond_the_flow_is_marked():
+    (steps,) = (p for p in predictions(1.0, 0.5) if p.name == "steps_to_converge")
+    assert "a rough guide" in steps.formula
+    (steps,) = (p for p in predictions(1.0, 0.05) if p.name == "steps_to_converge")
+    assert "a few percent" in steps.formula
+
+
+def test_json_has_no_infinity():
+    found = predictions(1.0, 0.01, angle=math.pi)
+    assert "inf" in table(found)
+    data = json.loads(json.dumps(as_json(found), allow_nan=False))
+    assert data["steps_to_converge"]["value"] is None
+    assert data["steps_to_converge"]["claim"] == "norm_effect"
+
+
+def test_every_claim_that_is_named_exists():
+    from normtheory import claims
+
+    found = predictions(1.0, 0.01, weight_decay=0.1, dimension=8)
+    assert {p.claim for p in found} <= set(claims.list())
+
+
+def test_a_mean_needs_its_batch_size():
+    with pytest.raises(ValueError, match="reduction 'mean' needs the batch size"):
+        predictions(1.0, 0.01, reduction="mean")
+    with pytest.raises(ValueError, match="norm"):
+        predictions(-1.0, 0.01)
