@@ -1,4 +1,4 @@
-"""``python -m figures [NAME ...]``: draw figures from nothing, as PNG and PDF."""
+"""``python -m figures [NAME ...]``: draw figures from nothing: PNG, PDF, and GIF if they move."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import logging
 import sys
 import time
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import matplotlib
@@ -15,6 +16,8 @@ import matplotlib
 matplotlib.use("Agg")
 
 import matplotlib.pyplot as plt
+import xarray as xr
+from matplotlib.animation import PillowWriter
 from matplotlib.figure import Figure
 from tqdm import tqdm
 
@@ -66,6 +69,14 @@ def save(picture: Figure, path: Path) -> None:
     # In the style again: resolution and the kind of embedded fonts are settled when saving.
     with _store.whole_file(path) as temporary, plt.style.context(figures.STYLE):
         picture.savefig(temporary, format=path.suffix[1:], metadata=metadata)
+
+
+def animate(module: ModuleType, data: xr.Dataset | None, path: Path) -> None:
+    """Write the moving picture of a figure that has one, whole or not at all."""
+    with _store.whole_file(path) as temporary, plt.style.context(figures.STYLE):
+        moving = module.animate(data)
+        moving.save(temporary, writer=PillowWriter(fps=10), dpi=100)
+        plt.close("all")
 
 
 def table(rows: list[Row]) -> str:
@@ -136,6 +147,8 @@ def main(arguments: list[str] | None = None) -> int:
             picture = figures.draw(module, data)
             for suffix in (".png", ".pdf"):
                 save(picture, options.output / f"{name}{suffix}")
+            if hasattr(module, "animate"):
+                animate(module, data, options.output / f"{name}.gif")
             if data is not None and hasattr(module, "rows"):
                 rows += module.rows(data)
             if not options.json:

@@ -37,33 +37,48 @@ def draw(result: xr.Dataset) -> Figure:
         title_fontsize=7,
         alignment="left",
     )
-    ratio, norm, error = _class_ratios(result)
+    ratio = result.frequency.values / float(result.frequency[0])
     fine = np.geomspace(ratio.min(), ratio.max(), 100)
-    right.plot(fine, fine**0.25, color=BLUE, label=r"$(p/p_1)^{1/4}$")
-    right.errorbar(
-        ratio, norm, yerr=2 * error, fmt="o", ms=3.5, mfc="none", capsize=2.5, color=VERMILION,
-        label="SGD, ± 2 standard errors",
-    )  # fmt: skip
+    right.plot(fine, fine**0.25, color=BLUE, lw=1.1, label=r"$(p/p_1)^{1/4}$")
+    right.plot(fine, fine**0.5, color=BLUE, lw=1.1, ls="--", label=r"$(p/p_1)^{1/2}$")
+    shown = (
+        (_class_ratios(result), "o", VERMILION, "one at a time"),
+        (_batch_ratios(result, "independent"), "x", GREEN, "batches, independent"),
+        (_batch_ratios(result, "coherent"), "s", ORANGE, "batches, coherent"),
+    )
+    for (norm, error), marker, color, name in shown:
+        right.errorbar(
+            ratio, norm, yerr=2 * error, fmt=marker, ms=3.5, mfc="none", capsize=2.5, color=color,
+            label=name,
+        )  # fmt: skip
     right.set(
         xscale="log", yscale="log", xlabel="update frequency $p/p_1$", ylabel=r"norm $\rho/\rho_1$"
     )
     right.set_xticks(ratio, [f"{r:g}" for r in ratio])
-    ticks = np.array([1.0, 1.2, 1.4, 1.7])
+    ticks = np.array([1.0, 1.4, 2.0, 2.8])
     right.set_yticks(ticks, [f"{t:g}" for t in ticks])
     right.minorticks_off()
     right.legend()
     return figure
 
 
-def _class_ratios(result: xr.Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Frequency and norm of every class against the first at the end, and the standard error."""
-    frequency = result.frequency.values
-    fourth, error = result.fourth_power.values[-1], result.fourth_power_error.values[-1]
+def _class_ratios(result: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:
+    """Norm of every class against the first at the end, and its standard error."""
+    return _ratios(result.fourth_power.values[-1], result.fourth_power_error.values[-1])
+
+
+def _batch_ratios(result: xr.Dataset, gradients: str) -> tuple[np.ndarray, np.ndarray]:
+    """The same for updates in batches."""
+    one = result.sel(gradients=gradients)
+    return _ratios(one.batch_fourth_power.values, one.batch_error.values)
+
+
+def _ratios(fourth: np.ndarray, error: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     relative = error / fourth
     norm = (fourth / fourth[0]) ** 0.25
     both = np.hypot(relative, relative[0]) / 4
     both[0] = 0.0  # the first against itself
-    return frequency / frequency[0], norm, norm * both
+    return norm, norm * both
 
 
 def exponent(result: xr.Dataset) -> tuple[float, float]:
@@ -79,14 +94,21 @@ def exponent(result: xr.Dataset) -> tuple[float, float]:
 
 def rows(result: xr.Dataset) -> list[Row]:
     """Exponent of the growth, ρ⁴ of the rarest class, and the class ratios."""
-    ratio, norm, error = _class_ratios(result)
+    ratio = result.frequency.values / float(result.frequency[0])
     last = result.isel(step=-1, frequency=0)
     slope, slope_error = exponent(result)
     lines = [
         Row(f"exponent of norm growth (± {slope_error:.4f})", None, 0.25, slope),
         Row("ρ⁴ of the rarest class", None, float(last.predicted), float(last.fourth_power)),
     ]
+    norm, error = _class_ratios(result)
     for r, n, e in zip(ratio[1:], norm[1:], error[1:], strict=True):
         name = f"norm ratio at frequency {r:g} (± {e:.4f})"
         lines.append(Row(name, None, float(r) ** 0.25, float(n)))
+    batch = result.sel(gradients="coherent")
+    norm, error = _batch_ratios(result, "coherent")
+    exact = (batch.batch_predicted / batch.batch_predicted[0]).values ** 0.25
+    for r, n, e, p in zip(ratio[1:], norm[1:], error[1:], exact[1:], strict=True):
+        name = f"coherent norm ratio at frequency {r:g} (± {e:.4f})"
+        lines.append(Row(name, None, float(p), float(n)))
     return lines

@@ -14,12 +14,16 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from normtheory import claims as claims
     from normtheory import losses as losses
+    from normtheory import particles as particles
     from normtheory import sphere as sphere
     from normtheory import testing as testing
     from normtheory import verify as verify
     from normtheory.cosine import angle as angle
     from normtheory.cosine import cosine_gradient as cosine_gradient
     from normtheory.cosine import cosine_similarity as cosine_similarity
+    from normtheory.diagnosis import Diagnosis as Diagnosis
+    from normtheory.diagnosis import diagnose as diagnose
+    from normtheory.interventions import cut_init as cut_init
     from normtheory.interventions import grad_scale as grad_scale
     from normtheory.pair import FlowApproximationWarning as FlowApproximationWarning
     from normtheory.pair import PairState as PairState
@@ -40,6 +44,9 @@ _HOME = {
     "cosine_gradient": "cosine",
     "cosine_similarity": "cosine",
     "tangent_projection": "sphere",
+    "Diagnosis": "diagnosis",
+    "diagnose": "diagnosis",
+    "cut_init": "interventions",
     "grad_scale": "interventions",
     "FlowApproximationWarning": "pair",
     "PairState": "pair",
@@ -54,7 +61,7 @@ _HOME = {
     "PairSimulation": "pair_simulation",
     "simulate_pairs": "pair_simulation",
 }
-_MODULES = ("claims", "losses", "sphere", "testing", "verify")
+_MODULES = ("claims", "losses", "particles", "sphere", "testing", "verify")
 
 __all__ = sorted([*_HOME, *_MODULES, "__version__"])
 

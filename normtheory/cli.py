@@ -1,12 +1,13 @@
-"""The command line: ``normtheory verify``.
+"""The command line: ``normtheory verify`` and ``normtheory diagnose``.
 
-Exit status: 0 done, 1 a check failed, 2 bad usage, 130 interrupted.
+Exit status: 0 done, 1 a check failed or the input can't be used, 2 bad usage, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -56,6 +57,105 @@ def verify(
     else:
         typer.echo(report.table())
     raise typer.Exit(0 if report.passed else FAILED)
+
+
+@app.command()
+def diagnose(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Embeddings (n, d), before they are normalised: "
+            ".npy, .npz, .parquet, .safetensors or .pt.",
+        ),
+    ],
+    key: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Entry or column of FILE that holds the embeddings."),
+    ] = None,
+    labels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="File with the labels; FILE by default.")
+    ] = None,
+    labels_key: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Entry or column that holds the labels.")
+    ] = None,
+    second_view: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File with a second view; FILE by default."),
+    ] = None,
+    second_view_key: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Entry or column of the second view.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="Of the optimizer; with a temperature, divided by that."),
+    ] = None,
+    weight_decay: Annotated[float | None, typer.Option(help="Of the optimizer.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Pairs in the loss; with --reduction, predicts steps.")
+    ] = None,
+    reduction: Annotated[
+        str | None, typer.Option(metavar="mean|sum", help="Over the pairs of the loss.")
+    ] = None,
+    gradscale: Annotated[float, typer.Option(help="Power of GradScale in use.")] = 0.0,
+    tolerance: Annotated[float, typer.Option(help="Converged at cosine >= 1 - tolerance.")] = 1e-3,
+    target_rate: Annotated[
+        float, typer.Option(help="Effective learning rate that a cut should reach.")
+    ] = 0.01,
+    target_slowdown: Annotated[
+        float, typer.Option(help="Slowdown of the largest norms that GradScale should leave.")
+    ] = 2.0,
+    neighbours: Annotated[int, typer.Option(help="Neighbours that vote.")] = 10,
+    buckets: Annotated[int, typer.Option(help="Buckets of norms.")] = 10,
+    sample: Annotated[int, typer.Option(help="Most embeddings compared with each other.")] = 5000,
+    unexpected: Annotated[int, typer.Option(help="Number of smallest norms listed.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of that sample.")] = 0,
+    drop_bad_rows: Annotated[
+        bool, typer.Option("--drop-bad-rows", help="Leave out rows that are zero or not finite.")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Also write one HTML page with figures.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Report on the norms of a matrix of embeddings.
+
+    Example: normtheory diagnose embeddings.npz --labels-key labels --learning-rate 0.5
+    --batch-size 256 --reduction mean --html report.html
+    """
+    from normtheory._diagnosis import command
+
+    options = {
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "batch_size": batch_size,
+        "reduction": reduction,
+        "gradscale": gradscale,
+        "tolerance": tolerance,
+        "target_rate": target_rate,
+        "target_slowdown": target_slowdown,
+        "neighbours": neighbours,
+        "buckets": buckets,
+        "sample": sample,
+        "unexpected": unexpected,
+        "seed": seed,
+        "drop_bad_rows": drop_bad_rows,
+    }
+    try:
+        report = command.run(
+            (file, key),
+            (labels, labels_key),
+            (second_view, second_view_key),
+            command.check(options, html),
+        )
+        if html is not None:
+            command.write(report, html)
+    except command.UsageError as error:
+        raise _bad_usage(str(error)) from None
+    except command.InputError as error:
+        typer.echo(f"normtheory: {error}", err=True)
+        raise typer.Exit(FAILED) from None
+    typer.echo(report.to_json() if as_json else str(report))
 
 
 def _bad_usage(message: str) -> typer.Exit:

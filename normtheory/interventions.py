@@ -1,16 +1,20 @@
-"""What one can do about the norm effect: GradScale.
+"""What one can do about the norm effect: GradScale and cut-initialisation.
 
-Claim :mod:`normtheory.claims.gradscale`.
+Claims :mod:`normtheory.claims.gradscale` and :mod:`normtheory.claims.cut_init`.
 """
 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any, Literal, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from normtheory._arrays import check_option, check_rows
+
+Model = TypeVar("Model")
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(1,))
@@ -64,3 +68,72 @@ def grad_scale(z: jax.Array, power: float) -> jax.Array:
         )
     check_rows("z", z)
     return _grad_scale(z, check_option("power", power))
+
+
+def cut_init(model: Model, factor: float, *, part: Literal["all", "last"] = "all") -> Model:
+    """Cut-initialisation: divide the parameters of a new model by a factor c.
+
+    Smaller embeddings turn faster. For a bias-free ReLU network all of it is the same, exactly, as
+    a learning rate of c²γ and a weight decay of λ/c² on the uncut model, so tune the rate before
+    believing in the cut.
+
+    Args:
+        model: a pytree of arrays, such as nested lists and dicts or an equinox module. Its
+            floating-point arrays are parameters; all else is left as it is.
+        factor: c > 0; the paper's are 3 for contrastive and 9 for non-contrastive losses.
+        part: "all" parameters, biases and gains of normalisation too, as in the paper; or the
+            "last" layer: the last array of the tree with two or more axes, and its bias, which is
+            what else its node holds.
+
+    Returns:
+        The model with the divided parameters.
+
+    Raises:
+        TypeError: a factor that isn't a number, or a model without floating-point arrays.
+        ValueError: a factor <= 0, another part, or a tree from which the last layer can't be told.
+
+    Reference:
+        Draganov et al. 2025 (cut-initialisation).
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> model = [{"weight": jnp.ones((2, 3))}, {"weight": jnp.ones((1, 2)), "bias": jnp.ones(1)}]
+        >>> _, last = cut_init(model, 2.0, part="last")
+        >>> last
+        {'bias': Array([0.5], dtype=float32), 'weight': Array([[0.5, 0.5]], dtype=float32)}
+    """
+    c = check_option("factor", factor)
+    if c <= 0:
+        raise ValueError(f"factor: expected a finite number > 0, got {factor!r}")
+    if part not in ("all", "last"):
+        raise ValueError(f"part: expected 'all' or 'last', got {part!r}")
+    found, tree = jax.tree_util.tree_flatten_with_path(model)
+    parameters = {i: (path, leaf) for i, (path, leaf) in enumerate(found) if _is_parameter(leaf)}
+    if not parameters:
+        raise TypeError(
+            f"model: expected a pytree with floating-point arrays, got {type(model).__name__}"
+        )
+    chosen = set(parameters) if part == "all" else _last_layer(parameters)
+    leaves = [leaf / c if i in chosen else leaf for i, (_, leaf) in enumerate(found)]
+    return jax.tree_util.tree_unflatten(tree, leaves)
+
+
+def _is_parameter(leaf: Any) -> bool:
+    return isinstance(leaf, jax.Array | np.ndarray) and jnp.issubdtype(leaf.dtype, jnp.floating)
+
+
+def _last_layer(parameters: dict[int, tuple[Any, Any]]) -> set[int]:
+    """Indices of the last matrix (or kernel) and of the vectors that share its node."""
+    matrices = [i for i, (_, leaf) in parameters.items() if leaf.ndim >= 2]
+    if not matrices:
+        raise ValueError("model: expected a weight with two or more axes, got none")
+    node = parameters[matrices[-1]][0][:-1]
+    siblings = [i for i, (path, _) in parameters.items() if path[:-1] == node]
+    if sum(i in matrices for i in siblings) == 1:
+        return set(siblings)
+    if all(i in matrices for i in siblings):
+        return {matrices[-1]}
+    raise ValueError(
+        "model: can't tell which vectors belong to the last layer, since one node holds several "
+        "matrices and vectors; give every layer a node of its own, [(W1, b1), (W2, b2)]"
+    )

@@ -89,7 +89,9 @@ def _attributes(name: str, settings: Any, key: str) -> dict[str, str]:
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[str]:
     """Give a temporary name to write to, which becomes ``path`` whole or not at all."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
+    handle, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.stem}-", suffix=f".tmp{path.suffix}"
+    )
     os.close(handle)
     try:
         yield temporary

@@ -55,7 +55,8 @@ def predictions(
         angle: starting angle in [0, π], radians.
         tolerance: ε: converged where the cosine is at least 1 - ε.
         gradscale: power p of GradScale.
-        weight_decay: λ >= 0.
+        weight_decay: the optimizer's λ >= 0: embeddings shrink by 1 - learning_rate·λ a step. In
+            the terms of one pair that is learning_rate·λ/γ, n times as much for a mean over n.
         dimension: d, for random pairs and fresh partners on the sphere.
         stop_gradient: only the first point moves.
 
@@ -69,6 +70,8 @@ def predictions(
     if reduction == "mean" and batch_size is None:
         raise ValueError("reduction 'mean' needs the batch size that the loss is a mean over")
     rate = nt.pair_rate(learning_rate, batch_size or 1, reduction)
+    # A mean divides the pull on a pair by n, but not the decay.
+    decay = weight_decay * learning_rate / rate
     second = norm if norm_j is None else norm_j
     x_i = float(nt.effective_learning_rate(rate, norm, gradscale=gradscale))
     x_j = (
@@ -94,7 +97,7 @@ def predictions(
         nt.PairState(angle, norm, second),
         rate,
         gradscale=gradscale,
-        weight_decay=weight_decay,
+        weight_decay=decay,
         stop_gradient=stop_gradient,
     )
     found = [
@@ -132,13 +135,13 @@ def predictions(
                 "norm_effect",
             )
         )
-    if weight_decay > 0:
+    if decay > 0:
         square = 1.0 if dimension is None else (dimension - 1) / dimension
         balance = relaxation = None
         if gradscale < 2:
-            balance = float(nt.equilibrium_norm(rate, weight_decay, square, gradscale=gradscale))
-            relaxation = 1 / ((4 - 2 * gradscale) * rate * weight_decay)
-        turn = float(nt.equilibrium_angular_step(rate, weight_decay))
+            balance = float(nt.equilibrium_norm(rate, decay, square, gradscale=gradscale))
+            relaxation = 1 / ((4 - 2 * gradscale) * rate * decay)
+        turn = float(nt.equilibrium_angular_step(rate, decay))
         found += [
             Prediction(
                 "equilibrium_norm",
@@ -148,7 +151,11 @@ def predictions(
                 "weight_decay",
             ),
             Prediction(
-                "equilibrium_angular_step", turn, "radians", "arccos(1 - γλ)", "weight_decay"
+                "equilibrium_angular_step",
+                turn,
+                "radians",
+                "arccos(1 - γλ), γλ = learning_rate · weight_decay",
+                "weight_decay",
             ),
             Prediction(
                 "relaxation_steps",

@@ -101,14 +101,21 @@ def value(slope: SlopeFunction, clouds: Mapping[str, Array], **parameters: Any) 
     return _value(slope, arrays, _cast(parameters, arrays[0].dtype))
 
 
+def value_and_gradient(
+    slope: SlopeFunction, clouds: Mapping[str, Array], **parameters: Any
+) -> tuple[Array, tuple[Array, ...]]:
+    """The loss and its closed-form gradients, from one evaluation of ``slope``."""
+    arrays = check_clouds(**clouds)
+    frames = [_unit(z) for z in arrays]
+    out = slope(*(frame[0] for frame in frames), **_cast(parameters, arrays[0].dtype))
+    return out.value, _gradients(out, frames)
+
+
 def gradient(
     slope: SlopeFunction, clouds: Mapping[str, Array], **parameters: Any
 ) -> tuple[Array, ...]:
     """The closed-form gradient with respect to every trained cloud."""
-    arrays = check_clouds(**clouds)
-    frames = [_unit(z) for z in arrays]
-    out = slope(*(frame[0] for frame in frames), **_cast(parameters, arrays[0].dtype))
-    return _gradients(out, frames)
+    return value_and_gradient(slope, clouds, **parameters)[1]
 
 
 def parameter_gradient(

@@ -33,3 +33,16 @@ def test_norms_never_shrink() -> None:
 
 def test_probabilities_are_shares() -> None:
     np.testing.assert_allclose(smoke("norm_growth").probability, np.array([1, 2, 4, 8]) / 15)
+
+
+def test_batches_follow_the_law_and_coherent_ones_its_square() -> None:
+    settings = norm_growth.Settings(batch=64, batch_steps=200, batch_starts=24, dimension=8)
+    probability = np.array([1, 2, 4, 8]) / 15
+    found, error, predicted = norm_growth._batches(settings, probability)
+    # The excess of order γ²k⁴ log t of the first steps, from a small norm, and chance.
+    assert (found > predicted - 4 * error).all()
+    np.testing.assert_allclose(found, predicted, rtol=0.08)
+    independent, coherent = (found[:, -1] / found[:, 0]) ** 0.25
+    assert abs(np.log(independent) / np.log(8) - 0.25) < 0.03
+    # 64 p₁ = 4.3 copies a batch: E k² is not quite its square, 2.4 % less in the exponent.
+    assert abs(np.log(coherent) / np.log(8) - 0.5) < 0.04

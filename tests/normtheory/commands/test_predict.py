@@ -37,6 +37,15 @@ def test_weight_decay_adds_its_balance():
     assert without["relaxation_steps"] is None
 
 
+def test_a_mean_divides_the_pull_and_not_the_decay():
+    settings = {"norm": 1.0, "learning_rate": 5.0, "weight_decay": 1e-3}
+    found = _values(**settings, batch_size=100, reduction="mean")
+    assert found["equilibrium_angular_step"] == pytest.approx(math.acos(1 - 5e-3))
+    assert found["relaxation_steps"] == pytest.approx(1 / (4 * 5e-3))
+    # γ = 0.05 pulls against a decay of 0.005 a step.
+    assert found["equilibrium_norm"] == pytest.approx((0.05 / (0.1 * (2 - 5e-3))) ** 0.25)
+
+
 def test_a_frozen_partner_halves_the_speed_and_has_no_rate():
     both = _values(norm=2.0, learning_rate=0.01)
     one = _values(norm=2.0, learning_rate=0.01, stop_gradient=True)

@@ -1,0 +1,89 @@
+"""Rank correlation and accuracy with their intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import norm as normal
+from scipy.stats import rankdata
+
+LEVEL = 0.95
+"""Confidence level of every interval in the report."""
+
+RESAMPLES = 999
+_BATCH = 2**21  # entries of a batch of resamples: 16 MiB
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """Spearman's rank correlation.
+
+    Attributes:
+        rho: in [-1, 1]; None where it isn't defined.
+        low: lower end of the 95 % interval, from resampling the samples.
+        high: upper end.
+        n: number of samples.
+        why_not: why it isn't defined; empty where it is.
+    """
+
+    rho: float | None
+    low: float | None
+    high: float | None
+    n: int
+    why_not: str = ""
+
+    @property
+    def sign(self) -> int:
+        """1 or -1 where the interval leaves out 0, else 0."""
+        if self.low is None or self.high is None:
+            return 0
+        return int(self.low > 0) - int(self.high < 0)
+
+
+def _pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Along the last axis; NaN where one of the two is constant."""
+    a = a - a.mean(axis=-1, keepdims=True)
+    b = b - b.mean(axis=-1, keepdims=True)
+    size = np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (a * b).sum(axis=-1) / size
+
+
+def spearman(
+    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, names: tuple[str, str]
+) -> Correlation:
+    """Spearman's correlation of two columns with a percentile interval (Efron 1979).
+
+    Args:
+        x: shape (n,).
+        y: shape (n,).
+        rng: source of the resamples.
+        names: what the two are, for the word on why it isn't defined.
+
+    Returns:
+        The correlation. The interval takes the samples as independent draws.
+    """
+    n = len(x)
+    if n < 5:
+        return Correlation(None, None, None, n, f"{n} samples are too few")
+    for name, column in zip(names, (x, y), strict=True):
+        if (column == column[0]).all():
+            return Correlation(None, None, None, n, f"{name} is the same for all")
+    found = []
+    step = max(1, _BATCH // n)
+    for start in range(0, RESAMPLES, step):
+        draw = rng.integers(n, size=(min(step, RESAMPLES - start), n))
+        found.append(_pearson(rankdata(x[draw], axis=1), rankdata(y[draw], axis=1)))
+    tail = (1 - LEVEL) / 2
+    low, high = np.nanquantile(np.concatenate(found), [tail, 1 - tail])
+    return Correlation(float(_pearson(rankdata(x), rankdata(y))), float(low), float(high), n)
+
+
+def wilson(right: int, n: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927): right of n."""
+    z = float(normal.ppf((1 + LEVEL) / 2))
+    share = right / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + (z / (2 * n)) ** 2)
+    return float(max(0.0, middle - half)), float(min(1.0, middle + half))

@@ -1,0 +1,164 @@
+"""The state of a simulation, and how one starts."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from normtheory._arrays import check_rows
+from normtheory.particles._system import System
+from normtheory.particles._tree import tree
+from normtheory.sphere import dot, scaled
+
+Array = Any
+
+
+@tree
+class State:
+    """All that a run goes on from: the same state and system give the same bits ever after.
+
+    A frozen JAX tree of plain arrays. Those in float64 are numpy, so that no later operation turns
+    them into float32.
+
+    Attributes:
+        positions: the clouds, each (n, d).
+        optimizer: what the optimizer remembers.
+        step: updates done so far, int32.
+        key: the random key, as uint32 (2,); it does not change. Draws follow from it and the step.
+    """
+
+    positions: tuple[Array, ...]
+    optimizer: Any
+    step: Array
+    key: Array
+
+    @property
+    def dtype(self) -> Any:
+        """Of the positions."""
+        return np.dtype(self.positions[0].dtype)
+
+
+@contextlib.contextmanager
+def precision(dtype: Any) -> Iterator[None]:
+    """JAX with 64-bit arrays where ``dtype`` asks for it; the user's own setting else."""
+    with jax.enable_x64(True) if np.dtype(dtype) == np.float64 else contextlib.nullcontext():
+        yield
+
+
+def handed_out(x: Any) -> Any:
+    """float64 leaves as numpy, unless traced; the others as they are."""
+
+    def one(leaf: Any) -> Any:
+        if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer):
+            return np.asarray(leaf) if leaf.dtype in (jnp.float64, jnp.int64) else leaf
+        return leaf
+
+    return jax.tree.map(one, x)
+
+
+def rescale(z: Array, norm: Array) -> Array:
+    """Rows of z with another norm, by way of a power of two so that none over- or underflows."""
+    near, _ = scaled(jnp, z)
+    return near / jnp.sqrt(dot(jnp, near, near)) * norm
+
+
+def norm_of(system: System, place: int, z: Array) -> Array:
+    """The fixed norm of a cloud as a column that broadcasts against it."""
+    norm = system.norm[place] if isinstance(system.norm, tuple) else system.norm
+    norm = jnp.asarray(norm, z.dtype)
+    return jnp.broadcast_to(norm[:, None] if norm.ndim == 1 else norm.reshape(1, 1), (len(z), 1))
+
+
+def check_positions(clouds: tuple[Any, ...]) -> None:
+    """Raise unless clouds are arrays (n, d) of one float dtype and one d without a zero row.
+
+    Raises:
+        TypeError, ValueError: which cloud and row it is, is said.
+    """
+    if not clouds:
+        raise ValueError("clouds: expected at least one")
+    for k, z in enumerate(clouds):
+        name = f"clouds[{k}]"
+        if not hasattr(z, "dtype") or not hasattr(z, "shape"):
+            raise TypeError(f"{name}: expected a numpy or JAX array, got {type(z).__name__}")
+        if z.dtype not in (np.float32, np.float64):
+            raise TypeError(f"{name}: expected float32 or float64, got {z.dtype}; cast it first")
+        if z.ndim != 2 or 0 in z.shape:
+            raise ValueError(f"{name}: expected shape (n, d), got shape {tuple(z.shape)}")
+        check_rows(name, z)
+        if z.dtype != clouds[0].dtype:
+            raise TypeError(f"clouds[0] is {clouds[0].dtype} and {name} is {z.dtype}")
+        if z.shape[1] != clouds[0].shape[1]:
+            raise ValueError(
+                f"clouds[0] has shape {clouds[0].shape} and {name} has shape {z.shape}: "
+                "expected the same d"
+            )
+
+
+def key_data(seed: Any) -> np.ndarray:
+    """A seed or a JAX key as the two words of a threefry key."""
+    if isinstance(seed, int | np.integer) and not isinstance(seed, bool):
+        seed = jax.random.key(int(seed))
+    if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
+        seed = jax.random.key_data(seed)
+    if not hasattr(seed, "dtype") or seed.dtype != np.uint32 or seed.shape != (2,):
+        raise TypeError("seed: expected an integer or a JAX key of the default kind")
+    return np.asarray(seed)
+
+
+def init(system: System, *clouds: Array, seed: Any = 0) -> State:
+    """The state at the start.
+
+    Args:
+        system: see :class:`System`.
+        *clouds: positions, one array (n, d) for every cloud of the force, numpy or JAX, float32 or
+            float64; the run computes in their dtype. Rows are projected where the system fixes a
+            norm.
+        seed: an integer or a JAX key, of every draw of the run.
+
+    Returns:
+        :class:`State`.
+
+    Raises:
+        TypeError, ValueError: clouds that don't fit each other or the force; a zero or non-finite
+            row, which is named; a system under which nothing moves.
+
+    Example:
+        >>> import numpy as np
+        >>> from normtheory.particles import System, forces, init
+        >>> z, y = np.random.default_rng(0).standard_normal((2, 5, 3))
+        >>> int(init(System(forces.attraction(), 1.0), z, y).step)
+        0
+    """
+    from normtheory.particles._step import check_fit
+
+    if not isinstance(system, System):
+        raise TypeError(f"system: expected a System, got {type(system).__name__}")
+    check_positions(clouds)
+    with precision(clouds[0].dtype):
+        positions = tuple(jnp.asarray(z) for z in clouds)
+        system = system.cast(positions[0].dtype)
+        check_fit(system, positions)
+        return handed_out(_started(system, positions, key_data(seed)))
+
+
+def start(system: System, positions: tuple[Array, ...], key: Array) -> State:
+    """The state at step 0; :func:`init` without its door, for use inside compiled code."""
+    moving = system.moving(len(positions))
+    if system.norm is not None:
+        positions = tuple(
+            rescale(z, norm_of(system, k, z)) if k in moving else z for k, z in enumerate(positions)
+        )
+    memory: Any = ()
+    transformation = system.transformation()
+    if transformation is not None:
+        memory = transformation.init(tuple(positions[k] for k in moving))
+    return State(positions, memory, np.zeros((), np.int32), key)
+
+
+_started = jax.jit(start)

@@ -1,0 +1,302 @@
+"""One step: evaluate the force, rescale, hand to the optimizer, shrink, project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from normtheory._arrays import concrete
+from normtheory.particles._state import (
+    State,
+    check_positions,
+    handed_out,
+    norm_of,
+    precision,
+    rescale,
+)
+from normtheory.particles._system import System
+from normtheory.particles.sampling import Bernoulli, Minibatch
+from normtheory.sphere import dot, scaled
+
+Array = Any
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the force says about a state before it is updated.
+
+    Attributes:
+        clouds: the positions, with fresh clouds drawn.
+        value: the loss, with the reduction of the system.
+        gradients: of every cloud, zero where there is none.
+        updated: for every cloud which rows may move, bool (n,), or None for all.
+    """
+
+    clouds: tuple[Array, ...]
+    value: Array
+    gradients: tuple[Array, ...]
+    updated: tuple[Array | None, ...]
+
+
+def drawn_clouds(system: System, positions: tuple[Array, ...]) -> tuple[int, ...]:
+    """Places of the clouds whose rows the sampling draws."""
+    if system.sampling is None:
+        return ()
+    if system.sampling.clouds is not None:
+        return system.sampling.clouds
+    return tuple(k for k, z in enumerate(positions) if len(z) == len(positions[0]))
+
+
+def _redrawn(key: Array, z: Array) -> Array:
+    """Rows with the norms of z in fresh uniform directions."""
+    near, power = scaled(jnp, z)
+    norm = jnp.sqrt(dot(jnp, near, near)) * power
+    return rescale(jax.random.normal(key, z.shape, z.dtype), norm)
+
+
+def _fresh(system: System, key: Array, clouds: tuple[Array, ...]) -> tuple[Array, ...]:
+    return tuple(
+        _redrawn(jax.random.fold_in(key, k), z) if k in system.fresh else z
+        for k, z in enumerate(clouds)
+    )
+
+
+def evaluate(system: System, state: State) -> Evaluation:
+    """Value and gradients at a state, with the draws that belong to its step."""
+    key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
+    for_fresh, for_rows = jax.random.split(key)
+    clouds, sampling = state.positions, system.sampling
+    chosen = drawn_clouds(system, clouds)
+    nothing: tuple[Any, ...] = (None,) * len(clouds)
+    if not isinstance(sampling, Minibatch):
+        clouds = _fresh(system, for_fresh, clouds)
+        value, gradients = system.force(clouds)
+        updated = nothing
+        if isinstance(sampling, Bernoulli):
+            hit = sampling.draw(for_rows, len(clouds[chosen[0]]), clouds[0].dtype)
+            updated = tuple(hit if k in chosen else None for k in range(len(clouds)))
+        rows = len(clouds[0])
+    else:
+        n = len(clouds[chosen[0]])
+        taken = sampling.draw(for_rows, n, clouds[0].dtype)
+        if system.coherent:
+            clouds = _fresh(system, for_fresh, clouds)
+        batch = tuple(z[taken] if k in chosen else z for k, z in enumerate(clouds))
+        if not system.coherent:
+            batch = _fresh(system, for_fresh, batch)
+        value, of_batch = system.force(batch, taken)
+        gradients = tuple(
+            jnp.zeros_like(clouds[k]).at[taken].add(g) if g is not None and k in chosen else g
+            for k, g in enumerate(of_batch)
+        )
+        hit = jnp.zeros(n, bool).at[taken].set(True) if sampling.lazy else None
+        updated = tuple(hit if k in chosen else None for k in range(len(clouds)))
+        rows = len(batch[0])
+    full = tuple(
+        jnp.zeros_like(z) if g is None else g for z, g in zip(clouds, gradients, strict=True)
+    )
+    if system.reduction == "sum":
+        many = jnp.asarray(rows, clouds[0].dtype)
+        value, full = many * value, tuple(many * g for g in full)
+    return Evaluation(clouds, value, full, updated)
+
+
+def norm_power(z: Array, power: Array) -> Array:
+    """ρ^p of rows (n, d) as a column, so that doubling a row multiplies it by 2^p exactly.
+
+    The norm is split into a mantissa and a power of two: a plain power would round differently at
+    another scale, and the scale theorem would hold to rounding only.
+    """
+    near, scale = scaled(jnp, z)
+    mantissa, exponent = jnp.frexp(jnp.sqrt(dot(jnp, near, near)) * scale)
+    shift = exponent.astype(z.dtype) * power
+    whole = jnp.floor(shift)
+    return jnp.ldexp(mantissa**power * jnp.exp2(shift - whole), whole.astype(jnp.int32))
+
+
+def advance(system: System, state: State, found: Evaluation) -> State:
+    """The state after one update, given the evaluation at it."""
+    positions = state.positions
+    dtype = positions[0].dtype
+    moving = system.moving(len(positions))
+    before = tuple(positions[k] for k in moving)
+    gradients = tuple(found.gradients[k] for k in moving)
+    rate = system.rate(state.step, dtype)
+    if system.gradscale is not None:
+        power = jnp.asarray(system.gradscale, dtype)
+        gradients = tuple(
+            g * norm_power(z, power) for g, z in zip(gradients, before, strict=True)
+        )
+    decay = None if system.weight_decay is None else jnp.asarray(system.weight_decay, dtype)
+    if decay is not None and system.coupled_decay:
+        gradients = tuple(g + decay * z for g, z in zip(gradients, before, strict=True))
+    transformation, memory = system.transformation(), state.optimizer
+    if transformation is None:
+        updates = gradients
+    else:
+        # optax raises floats to integer counts, which strict promotion forbids.
+        with jax.numpy_dtype_promotion("standard"):
+            updates, memory = transformation.update(gradients, memory, before)
+        updates = tuple(u.astype(dtype) for u in updates)
+    # An optax transformation with its own rate returns the step itself.
+    sign = -rate if not system.own_rate else rate
+    after = []
+    for place, z, update in zip(moving, before, updates, strict=True):
+        keep = z if decay is None or system.coupled_decay else (1 - rate * decay) * z
+        moved = keep + sign * update
+        if system.norm is not None:
+            moved = rescale(moved, norm_of(system, place, moved))
+        after.append(moved)
+    after, memory = _keep(system, state, found, tuple(after), memory)
+    new = dict(zip(moving, after, strict=True))
+    return State(
+        tuple(new.get(k, z) for k, z in enumerate(positions)),
+        memory,
+        state.step + jnp.int32(1),
+        state.key,
+    )
+
+
+def _keep(
+    system: System, state: State, found: Evaluation, after: tuple[Array, ...], memory: Any
+) -> tuple[tuple[Array, ...], Any]:
+    """Undo the update of rows that were not drawn, in positions and memory alike."""
+    moving = system.moving(len(state.positions))
+    masks = tuple(found.updated[k] for k in moving)
+    if all(mask is None for mask in masks):
+        return after, memory
+    before = tuple(state.positions[k] for k in moving)
+    masks = tuple(
+        jnp.ones((len(z), 1), bool) if mask is None else mask[:, None]
+        for mask, z in zip(masks, before, strict=True)
+    )
+    after = tuple(
+        jnp.where(mask, new, old) for mask, new, old in zip(masks, after, before, strict=True)
+    )
+    transformation = system.transformation()
+    if transformation is not None:
+        where = optax.tree_utils.tree_map_params(
+            transformation,
+            lambda _, mask: mask,
+            memory,
+            masks,
+            transform_non_params=lambda _: True,
+        )
+        memory = jax.tree.map(
+            lambda mask, new, old: new if mask is True else jnp.where(mask, new, old),
+            where,
+            memory,
+            state.optimizer,
+        )
+    return after, memory
+
+
+def check_fit(system: System, positions: tuple[Array, ...]) -> None:
+    """Raise unless the clouds fit the system: its force, its places, its sampling.
+
+    Raises:
+        TypeError, ValueError: what does not fit, in the words of the loss where it is its matter.
+    """
+    count = len(positions)
+    for name, places in (("frozen", system.frozen), ("fresh", system.fresh)):
+        for k in places:
+            if not isinstance(k, int) or not 0 <= k < count:
+                raise ValueError(f"{name}: expected places of the {count} clouds, got {k!r}")
+    chosen = drawn_clouds(system, positions)
+    for k in chosen:
+        if not 0 <= k < count:
+            raise ValueError(f"sampling: expected places of the {count} clouds, got {k!r}")
+    rows = {len(positions[k]) for k in chosen}
+    if len(rows) > 1:
+        raise ValueError(f"sampling: expected clouds with as many rows each, got {sorted(rows)}")
+    for name in ("cumulative", "log_frequency", "probability"):
+        given = getattr(system.sampling, name, None)
+        if given is not None and np.ndim(given) == 1 and rows and len(given) != max(rows):
+            raise ValueError(
+                f"sampling: expected {max(rows)} frequencies, one a row, got {len(given)}"
+            )
+    if isinstance(system.sampling, Minibatch) and not system.sampling.replace:
+        if system.sampling.size > max(rows):
+            raise ValueError(
+                f"sampling: expected a size of at most {max(rows)} rows without replacement, "
+                f"got {system.sampling.size}"
+            )
+    if isinstance(system.norm, tuple) and len(system.norm) != count:
+        raise ValueError(f"norm: expected one for each of {count} clouds, got {len(system.norm)}")
+    # Abstractly: shapes and options are judged by the loss itself, nothing is computed.
+    state = State(positions, (), np.zeros((), np.int32), np.zeros(2, np.uint32))
+    jax.eval_shape(lambda positions: evaluate(system, _with(state, positions)).value, positions)
+    _check_labels(system, positions)
+    if not system.moving(count):
+        raise ValueError("system: nothing moves: every trained cloud is frozen or fresh")
+
+
+def _with(state: State, positions: tuple[Array, ...]) -> State:
+    return State(positions, state.optimizer, state.step, state.key)
+
+
+def _check_labels(system: System, positions: tuple[Array, ...]) -> None:
+    """Labels of losses with class weights are below the number of classes; the row is named."""
+    for force in getattr(system.force, "forces", (system.force,)):
+        labels = getattr(force, "options", {}).get("labels")
+        if labels is None or getattr(force, "name", None) not in ("normface", "cosface", "arcface"):
+            continue
+        values = concrete(labels)
+        classes = len(positions[1 if force.clouds is None else force.clouds[1]])
+        if values is not None and (values >= classes).any():
+            row = int(np.argmax(values >= classes))
+            raise ValueError(
+                f"labels: expected classes 0 … {classes - 1}, got {values[row]} at index {row}"
+            )
+
+
+@jax.jit
+def _step(system: System, state: State) -> State:
+    return advance(system, state, evaluate(system, state))
+
+
+def step(system: System, state: State) -> State:
+    """One update of all particles.
+
+    Args:
+        system: see :class:`System`.
+        state: see :class:`State`.
+
+    Returns:
+        The state after it. Numbers of the system and state may change without compiling anew.
+        Inside ``jax.jit`` nothing can be checked: a zero or non-finite row gives NaN, as the loss
+        says.
+
+    Raises:
+        TypeError, ValueError: not a system and a state that fit each other; a zero or non-finite
+            row, which is named.
+
+    Example:
+        >>> import numpy as np
+        >>> from normtheory.particles import System, forces, init, step
+        >>> z, y = np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])
+        >>> system = System(forces.attraction(), 1.0)
+        >>> step(system, init(system, z, y)).positions[0]  # the step for x = 1: parallel at once
+        array([[1., 1.]])
+    """
+    check_door(system, state)
+    with precision(state.dtype):
+        return handed_out(_step(system.cast(state.dtype), state))
+
+
+def check_door(system: Any, state: Any) -> None:
+    """Raise unless a system and a state come in, the state without a zero or non-finite row."""
+    if not isinstance(system, System):
+        raise TypeError(f"system: expected a System, got {type(system).__name__}")
+    if not isinstance(state, State):
+        raise TypeError(f"state: expected a State from init, got {type(state).__name__}")
+    system.check()
+    check_positions(state.positions)
+
+

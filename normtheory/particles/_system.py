@@ -1,0 +1,279 @@
+"""The settings of a simulation: force, rate, optimizer, interventions, constraints."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from normtheory._arrays import check_option, check_values, concrete
+from normtheory.pair import check_decay
+from normtheory.particles._tree import map_numbers, static, tree
+from normtheory.particles.optimizers import Rule
+
+Array = Any
+
+
+@tree
+class System:
+    """What acts on the particles. A frozen JAX tree: numbers are leaves, structure is static.
+
+    A step is: gradients of the force, times ρ^p with GradScale, through the optimizer, times -γ;
+    rows shrink by 1 - γλ with weight decay; then rows go back to their norm if one is fixed.
+
+    Attributes:
+        force: from :mod:`normtheory.particles.forces`.
+        learning_rate: γ > 0 of the optimizer, on the loss with its ``reduction``;
+            :func:`normtheory.pair_rate` says what one pair sees of it. None only with an optax
+            transformation that has its own.
+        reduction: "mean", the loss as it is, or "sum", the loss times the rows of its first cloud.
+        optimizer: a rule of :mod:`normtheory.particles.optimizers`, an
+            ``optax.GradientTransformation`` with its rate inside, or None for plain SGD.
+        schedule: ``schedule(step)``, a factor on the learning rate (an optax schedule with peak 1),
+            or None.
+        weight_decay: λ >= 0, γλ < 1: z' = (1-γλ)z - γ·update. None for none.
+        coupled_decay: add λz to the gradient instead, before the optimizer, as PyTorch's SGD does;
+            under plain SGD it is the same.
+        gradscale: p, each row's gradient times its norm to the p before anything else. None for
+            none.
+        norm: rows are projected to it after every step: a number, shape (n,), or a tuple of these
+            with one entry for every cloud. None to leave them free.
+        frozen: places of clouds that don't move (stop-gradient partners), nor decay.
+        fresh: places of clouds whose directions are drawn anew, uniformly, at every step; they
+            keep the norms of the state.
+        coherent: with a minibatch, whether the draws of a fresh cloud are shared by the copies of a
+            row in the batch.
+        sampling: from :mod:`normtheory.particles.sampling`, or None for the full batch.
+
+    Raises:
+        TypeError, ValueError: a setting of the wrong kind or out of its range.
+
+    Example:
+        >>> from normtheory.particles import System, forces
+        >>> System(forces.attraction(), 10.0, weight_decay=0.01).reduction
+        'mean'
+    """
+
+    force: Any
+    learning_rate: Any = None
+    optimizer: Rule | optax.GradientTransformation | None = None
+    weight_decay: Any = None
+    gradscale: Any = None
+    norm: Any = None
+    sampling: Any = None
+    reduction: str = static("mean")
+    schedule: Callable[[Any], Any] | None = static(None)
+    coupled_decay: bool = static(False)
+    frozen: tuple[int, ...] = static(())
+    fresh: tuple[int, ...] = static(())
+    coherent: bool = static(False)
+
+    def __post_init__(self) -> None:
+        """Check what a person passes; JAX rebuilds systems without coming here."""
+        if not callable(self.force) or not hasattr(self.force, "trained"):
+            raise TypeError(
+                "force: expected one of normtheory.particles.forces, got "
+                f"{type(self.force).__name__}"
+            )
+        if self.reduction not in ("mean", "sum"):
+            raise ValueError(f"reduction: expected 'mean' or 'sum', got {self.reduction!r}")
+        self._check_optimizer()
+        for name in ("learning_rate", "weight_decay", "gradscale"):
+            object.__setattr__(self, name, _number(name, getattr(self, name)))
+        if self.weight_decay is not None:
+            check_decay(self.learning_rate, self.weight_decay)
+        norms = self.norm if isinstance(self.norm, tuple) else (self.norm,)
+        norms = tuple(None if norm is None else _norm(norm) for norm in norms)
+        object.__setattr__(self, "norm", norms if isinstance(self.norm, tuple) else norms[0])
+        if self.schedule is not None and not callable(self.schedule):
+            raise TypeError(f"schedule: expected a callable, got {type(self.schedule).__name__}")
+        for name in ("frozen", "fresh"):
+            places = getattr(self, name)
+            places = (places,) if isinstance(places, int) else tuple(places)
+            object.__setattr__(self, name, places)
+        both = set(self.frozen) & set(self.fresh)
+        if both:
+            raise ValueError(f"fresh: cloud {min(both)} is frozen")
+
+    def _check_optimizer(self) -> None:
+        if isinstance(self.optimizer, optax.GradientTransformation):
+            if self.learning_rate is not None or self.weight_decay is not None:
+                raise ValueError(
+                    "learning_rate, weight_decay: expected None with an optax transformation, "
+                    "which has its own"
+                )
+            # Its functions are what is compiled: static, where a tuple of functions would be leaves.
+            object.__setattr__(self, "optimizer", _ready_made(self.optimizer))
+        elif self.optimizer is not None and not isinstance(self.optimizer, Rule):
+            raise TypeError(
+                "optimizer: expected a rule of normtheory.particles.optimizers, an "
+                f"optax.GradientTransformation or None, got {type(self.optimizer).__name__}"
+            )
+        elif self.learning_rate is None:
+            raise ValueError("learning_rate: expected a number > 0, got None")
+
+    def with_numbers(self, **numbers: Any) -> System:
+        """The same system with other numbers: of its own, of its force, or of its optimizer.
+
+        Args:
+            **numbers: by name, ``learning_rate=0.1, temperature=0.2, decay=0.9``.
+
+        Raises:
+            ValueError: a name that the system does not have, or has as None.
+
+        Example:
+            >>> from normtheory.particles import System, forces
+            >>> system = System(forces.loss("info_nce", temperature=0.1), 1.0)
+            >>> system.with_numbers(temperature=0.5).force.options
+            {'temperature': 0.5}
+        """
+        places = self.numbers()
+        for name in numbers:
+            if name not in places:
+                raise ValueError(
+                    f"{name}: this system has no such number; it has {', '.join(places)}"
+                )
+        leaves, structure = jax.tree.flatten(self)
+        for name, value in numbers.items():
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            leaves[places[name]] = float(value) if whole else value
+        found = jax.tree.unflatten(structure, leaves)
+        found.check()
+        return found
+
+    def check(self) -> None:
+        """Raise ValueError unless the numbers that can be seen are in their ranges."""
+        self.force.check()
+        for name in ("learning_rate", "weight_decay", "gradscale"):
+            _number(name, getattr(self, name))
+        if self.weight_decay is not None and self.learning_rate is not None:
+            check_decay(np.asarray(self.learning_rate), np.asarray(self.weight_decay))
+
+    def numbers(self) -> dict[str, int]:
+        """Leaf number of every number, by its name: the last word of its path."""
+        paths, _ = jax.tree_util.tree_flatten_with_path(self)
+        found: dict[str, int] = {}
+        for k, (path, _) in enumerate(paths):
+            key = path[-1]
+            name = getattr(key, "name", None) or getattr(key, "key", None)
+            if isinstance(name, str) and name not in found:
+                found[name] = k
+        return found
+
+    def moving(self, count: int) -> tuple[int, ...]:
+        """Places of the clouds that move: trained by the force, neither frozen nor fresh."""
+        return tuple(
+            k for k in self.force.trained(count) if k not in self.frozen and k not in self.fresh
+        )
+
+    def transformation(self) -> optax.GradientTransformation | None:
+        """The optax object, or None for plain SGD."""
+        return None if self.optimizer is None else self.optimizer.transformation()
+
+    @property
+    def own_rate(self) -> bool:
+        """Whether the rate is inside the optimizer."""
+        return self.learning_rate is None
+
+    def rate(self, step: Array, dtype: Any) -> Array:
+        """γ at a step; 1 where the rate is inside the optimizer."""
+        rate = jnp.asarray(1.0 if self.learning_rate is None else self.learning_rate, dtype)
+        if self.schedule is None:
+            return rate
+        with jax.numpy_dtype_promotion("standard"):  # optax mixes floats and integer counts
+            return rate * jnp.asarray(self.schedule(step), dtype)
+
+    def cast(self, dtype: Any) -> System:
+        """The system with its numbers as arrays of one dtype, so that none compiles anew."""
+
+        def one(x: Any) -> Any:
+            return jnp.asarray(x, dtype) if isinstance(x, jax.Array) else np.asarray(x, dtype)
+
+        return map_numbers(one, self)
+
+    def describe(self) -> dict[str, Any]:
+        """The settings as plain numbers and words, for the attributes of a result."""
+        paths, _ = jax.tree_util.tree_flatten_with_path(self)
+        numbers = {jax.tree_util.keystr(path).lstrip("."): _shown(x) for path, x in paths}
+        return {"numbers": numbers, "structure": _structure(self)}
+
+    def to_json(self) -> str:
+        """:meth:`describe` as JSON."""
+        return json.dumps(self.describe())
+
+
+def _ready_made(transformation: optax.GradientTransformation) -> Rule:
+    return Rule({}, _Given(transformation))
+
+
+class _Given:
+    """A factory that returns one optax object; equal to itself only, as the object is."""
+
+    def __init__(self, transformation: optax.GradientTransformation) -> None:
+        self.transformation = transformation
+        self.__name__ = "optax.GradientTransformation"
+
+    def __call__(self) -> optax.GradientTransformation:
+        return self.transformation
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Given) and self.transformation == other.transformation
+
+    def __hash__(self) -> int:
+        return hash(self.transformation)
+
+
+def _number(name: str, x: Any) -> Any:
+    """Check a number that may be swept or traced; a Python number becomes a float."""
+    if x is None:
+        return None
+    if not hasattr(x, "dtype"):
+        x = check_option(name, x)
+    bounds = {"learning_rate": {"above": 0.0}, "weight_decay": {"least": 0.0}}.get(name, {})
+    check_values(name, np.asarray(x) if isinstance(x, float) else x, **bounds)
+    return x
+
+
+def _norm(x: Any) -> Any:
+    """Check a norm or one for every row; leave tracers alone."""
+    if concrete(x) is None:
+        return x
+    values = np.asarray(x, np.float64)
+    if values.ndim > 1:
+        raise ValueError(f"norm: expected a number or shape (n,), got shape {values.shape}")
+    check_values("norm", values, above=0.0)
+    return values
+
+
+def _shown(x: Any) -> Any:
+    values = concrete(x) if hasattr(x, "dtype") else x
+    if not hasattr(values, "shape"):
+        return values
+    values = np.asarray(values)
+    return values.item() if values.ndim == 0 else f"{values.dtype} {values.shape}"
+
+
+def _structure(x: Any) -> Any:
+    """The static part of a tree in words."""
+    if x is None or isinstance(x, bool | int | float | str):
+        return x
+    if callable(x) and not hasattr(x, "__dataclass_fields__"):
+        return f"{getattr(x, '__module__', '')}.{getattr(x, '__name__', type(x).__name__)}"
+    if isinstance(x, tuple):
+        return [_structure(y) for y in x]
+    if hasattr(x, "__dataclass_fields__"):
+        found: dict[str, Any] = {"kind": type(x).__name__}
+        for name, field in x.__dataclass_fields__.items():
+            value = getattr(x, name)
+            if field.metadata.get("static") or hasattr(value, "__dataclass_fields__"):
+                found[name] = _structure(value)
+            elif isinstance(value, tuple) and value and hasattr(value[0], "__dataclass_fields__"):
+                found[name] = _structure(value)
+        return found
+    return repr(x)

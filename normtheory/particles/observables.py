@@ -1,0 +1,262 @@
+"""Observables: what a run records. Add your own with :func:`observable`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from normtheory._arrays import check_count, check_values
+from normtheory.particles._tree import static, tree
+from normtheory.particles._view import View, mean_distance, unit
+
+Array = Any
+
+QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Levels at which quantities of rows are recorded."""
+
+_BLOCK = 1024  # rows of the similarity matrix of uniformity that exist at once
+
+
+@tree
+class Observable:
+    """Something to record: ``function(view, **arrays)``.
+
+    Attributes:
+        arrays: what it needs beside the view, such as labels.
+        name: of the variable in the result.
+        function: of a :class:`normtheory.particles.View`; returns an array of fixed shape.
+        dims: names of the axes of what it returns.
+        units: of what it returns.
+        long_name: in words.
+        coords: ``((dim, values), ...)`` for axes that have coordinates.
+    """
+
+    arrays: dict[str, Any]
+    name: str = static()
+    function: Callable[..., Array] = static()
+    dims: tuple[str, ...] = static(())
+    units: str = static("1")
+    long_name: str = static("")
+    coords: tuple[tuple[str, tuple[Any, ...]], ...] = static(())
+
+    def __call__(self, view: View) -> Array:
+        """Its value at a state."""
+        return self.function(view, **self.arrays)
+
+
+def observable(
+    name: str,
+    function: Callable[..., Array],
+    *,
+    dims: tuple[str, ...] = (),
+    units: str = "1",
+    long_name: str = "",
+    coords: Mapping[str, Any] | None = None,
+    **arrays: Any,
+) -> Observable:
+    """An observable of your own.
+
+    Args:
+        name: of the variable in the result.
+        function: ``function(view, **arrays)``, JAX code, to an array of fixed shape. Keep one
+            function object: another one compiles anew.
+        dims: names of its axes.
+        units: of its values.
+        long_name: in words.
+        coords: coordinates of its axes, by name.
+        **arrays: what else it needs.
+
+    Raises:
+        TypeError: not callable.
+
+    Example:
+        >>> import jax.numpy as jnp
+        >>> centre = observable("centre", lambda view: view.positions[0].mean(0), dims=("axis",))
+        >>> centre.dims
+        ('axis',)
+    """
+    if not callable(function):
+        raise TypeError(f"function: expected a callable, got {type(function).__name__}")
+    if name == "step" or "step" in dims:
+        raise ValueError("name, dims: 'step' is the axis of the record itself")
+    fixed = tuple((dim, tuple(np.asarray(x).tolist())) for dim, x in (coords or {}).items())
+    return Observable(arrays, name, function, tuple(dims), units, long_name or name, fixed)
+
+
+def _loss(view: View) -> Array:
+    return view.loss
+
+
+def _two(view: View) -> tuple[Array, Array]:
+    if len(view.positions) < 2 or view.positions[0].shape != view.positions[1].shape:
+        raise ValueError(
+            "alignment, mean_cosine: expected two clouds of partners, got shapes "
+            f"{[z.shape for z in view.positions]}"
+        )
+    return view.directions[0], view.directions[1]
+
+
+def _alignment(view: View) -> Array:
+    return 2 * mean_distance(*_two(view))
+
+
+def _mean_cosine(view: View) -> Array:
+    return 1 - mean_distance(*_two(view))
+
+
+def _uniformity(view: View) -> Array:
+    u = view.directions[0]
+    n = len(u)
+    block = min(n, _BLOCK)
+    starts = jnp.arange(0, n, block, dtype=jnp.int32)
+
+    def of_block(start: Array) -> Array:
+        start = jnp.minimum(start, n - block)  # the last block overlaps the one before
+        rows = start + jnp.arange(block, dtype=jnp.int32)
+        some = jax.lax.dynamic_slice_in_dim(u, start, block)
+        cosine = jnp.matmul(some, u.T, precision=jax.lax.Precision.HIGHEST)
+        other = rows[:, None] != jnp.arange(n, dtype=jnp.int32)[None, :]
+        terms = jnp.sum(jnp.where(other, jnp.exp(4 * (cosine - 1)), 0), axis=-1)
+        return jnp.zeros(n, u.dtype).at[rows].set(terms)
+
+    def add(total: Array, start: Array) -> tuple[Array, None]:
+        return jnp.maximum(total, of_block(start)), None  # a row counted twice has one sum
+
+    total, _ = jax.lax.scan(add, jnp.zeros(n, u.dtype), starts)
+    return jnp.log(jnp.sum(total) / jnp.asarray(n * (n - 1), u.dtype))
+
+
+def _quantiles(rows: tuple[Array, ...]) -> Array:
+    levels = jnp.asarray(QUANTILES, rows[0].dtype)
+    return jnp.stack([jnp.quantile(x, levels) for x in rows])
+
+
+def _norms(view: View) -> Array:
+    return _quantiles(view.norms)
+
+
+def _effective_rate(view: View) -> Array:
+    def one(norm: Array) -> Array:
+        if view.system.gradscale is None:
+            return view.pair_rate / norm / norm
+        return view.pair_rate * norm ** (jnp.asarray(view.system.gradscale, norm.dtype) - 2)
+
+    return _quantiles(tuple(one(norm) for norm in view.norms))
+
+
+def _length(x: Array) -> Array:
+    """Norms of rows of size about 1, which may be 0."""
+    return jnp.sqrt(jnp.sum(x * x, axis=-1))
+
+
+def _angular_step(view: View) -> Array:
+    def one(before: Array, after: Array) -> Array:
+        x, y = unit(before), unit(after)
+        return 2 * jnp.atan2(_length(x - y), _length(x + y))
+
+    return _quantiles(tuple(one(x, y) for x, y in zip(view.positions, view.after, strict=True)))
+
+
+_QUANTILE = {"dims": ("cloud", "quantile"), "coords": (("quantile", QUANTILES),)}
+
+OBSERVABLES: Mapping[str, Observable] = MappingProxyType(
+    {
+        made.name: made
+        for made in (
+            Observable({}, "loss", _loss, long_name="loss with its reduction"),
+            Observable({}, "mean_cosine", _mean_cosine, long_name="mean cosine of partners"),
+            Observable({}, "alignment", _alignment, long_name="mean of |u - v|^2 of partners"),
+            Observable(
+                {},
+                "uniformity",
+                _uniformity,
+                long_name="log mean of exp(-2 |u - u'|^2) in the first cloud",
+            ),
+            Observable({}, "norms", _norms, long_name="norm of a particle", **_QUANTILE),
+            Observable(
+                {},
+                "effective_learning_rate",
+                _effective_rate,
+                long_name="rate of a pair times norm^(p-2)",
+                **_QUANTILE,
+            ),
+            Observable(
+                {},
+                "angular_step",
+                _angular_step,
+                units="rad",
+                long_name="angle turned by the update to come",
+                **_QUANTILE,
+            ),
+        )
+    }
+)
+"""The observables that a run knows by name."""
+
+
+def _class_norm(view: View, *, labels: Array, counts: Array) -> Array:
+    norms = view.norms[0]
+    total = jnp.zeros(len(counts), norms.dtype).at[labels].add(norms)
+    return total / jnp.asarray(counts, norms.dtype)
+
+
+def class_norm(labels: Any, classes: int | None = None) -> Observable:
+    """The mean norm of every class, of the first cloud.
+
+    Args:
+        labels: integers (n,).
+        classes: how many there are; None for the largest label + 1.
+
+    Returns:
+        Observable ``class_norm`` over ``class``; NaN for a class without particles.
+
+    Raises:
+        TypeError, ValueError: not integers, or out of range (the index is named).
+    """
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise TypeError(
+            f"labels: expected integers (n,), got {labels.dtype} of shape {labels.shape}"
+        )
+    classes = int(labels.max()) + 1 if classes is None else classes
+    check_count("classes", classes, 1)
+    check_values("labels", labels, least=0, most=classes - 1)
+    counts = np.bincount(labels, minlength=classes).astype(np.float64)
+    return Observable(
+        {"labels": labels.astype(np.int32), "counts": counts},
+        "class_norm",
+        _class_norm,
+        ("class",),
+        long_name="mean norm of a class",
+        coords=(("class", tuple(range(classes))),),
+    )
+
+
+def chosen(record: Any) -> tuple[Observable, ...]:
+    """Read names and observables.
+
+    Raises:
+        ValueError: an unknown name, or one twice.
+        TypeError: something else.
+    """
+    found = []
+    for item in (record,) if isinstance(record, str | Observable) else tuple(record):
+        if isinstance(item, str):
+            if item not in OBSERVABLES:
+                raise ValueError(
+                    f"record: expected observables or names of {', '.join(OBSERVABLES)}; "
+                    f"got {item!r}"
+                )
+            item = OBSERVABLES[item]
+        if not isinstance(item, Observable):
+            raise TypeError(f"record: expected names and observables, got {type(item).__name__}")
+        found.append(item)
+    names = [item.name for item in found]
+    if len(set(names)) < len(names):
+        raise ValueError(f"record: expected different names, got {', '.join(names)}")
+    return tuple(found)

@@ -1,0 +1,111 @@
+"""Stop rules: when a run is done. Each is asked before an update, of the state as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from normtheory._arrays import check_option, check_values
+from normtheory.pair import check_tolerance
+from normtheory.particles._tree import static, tree
+from normtheory.particles._view import View, mean_distance, norm
+
+Array = Any
+
+
+@tree
+class Stop:
+    """A stop rule: ``function(view, **numbers)``, a truth value.
+
+    Attributes:
+        numbers: tolerances; they may change without compiling anew.
+        name: for the record.
+        function: of a :class:`View`; no memory of earlier states, so that a resumed run stops at
+            the same step.
+        clouds: places of two clouds, where the rule compares two.
+    """
+
+    numbers: dict[str, Any]
+    name: str = static()
+    function: Callable[..., Array] = static()
+    clouds: tuple[int, ...] = static(())
+
+    def __call__(self, view: View) -> Array:
+        """Whether the run is done at this state."""
+        more = {"clouds": self.clouds} if self.clouds else {}
+        return self.function(view, **self.numbers, **more)
+
+
+def _mean_cosine(view: View, *, tolerance: Array, clouds: tuple[int, ...]) -> Array:
+    one, other = (view.directions[k] for k in clouds)
+    return mean_distance(one, other) <= tolerance
+
+
+def mean_cosine(tolerance: float = 1e-3, *, clouds: tuple[int, int] = (0, 1)) -> Stop:
+    """Stop when the mean cosine of partners is at least 1 - tolerance.
+
+    The step count is then what :func:`normtheory.steps_to_converge` predicts: updates until the
+    mean cosine, measured before an update, is there.
+
+    Args:
+        tolerance: in (0, 2).
+        clouds: places of the two clouds.
+
+    Raises:
+        ValueError: a tolerance out of range.
+    """
+    check_tolerance(tolerance)
+    return Stop({"tolerance": float(tolerance)}, "mean_cosine", _mean_cosine, tuple(clouds))
+
+
+def _loss(view: View, *, target: Array, tolerance: Array) -> Array:
+    return view.loss - target <= tolerance
+
+
+def loss(target: float, tolerance: float = 0.0) -> Stop:
+    """Stop when the loss, with its reduction, is at most target + tolerance.
+
+    Args:
+        target: the value to reach, such as the least there is.
+        tolerance: >= 0.
+
+    Raises:
+        ValueError: not finite, or a negative tolerance.
+    """
+    target = check_option("target", target)
+    tolerance = check_option("tolerance", tolerance)
+    check_values("tolerance", np.asarray(tolerance), least=0.0)
+    return Stop({"target": target, "tolerance": tolerance}, "loss", _loss)
+
+
+def _gradient(view: View, *, tolerance: Array) -> Array:
+    moving = view.system.moving(len(view.positions))
+    worst = [jnp.max(view.norms[k] * norm(view.gradients[k])) for k in moving]
+    return jnp.max(jnp.stack(worst)) <= tolerance
+
+
+def gradient(tolerance: float) -> Stop:
+    """Stop when every row's norm times its gradient's is at most a tolerance.
+
+    ρ‖g‖ does not depend on the norms of the particles, as the loss does not.
+
+    Raises:
+        ValueError: a tolerance that is not positive.
+    """
+    tolerance = check_option("tolerance", tolerance)
+    check_values("tolerance", np.asarray(tolerance), above=0.0)
+    return Stop({"tolerance": tolerance}, "gradient", _gradient)
+
+
+def rules(stop: Any) -> tuple[Stop, ...]:
+    """Read one rule, several, or None."""
+    found = () if stop is None else (stop,) if isinstance(stop, Stop) else tuple(stop)
+    for rule in found:
+        if not isinstance(rule, Stop):
+            raise TypeError(
+                f"stop: expected rules of normtheory.particles.stop, got {type(rule).__name__}"
+            )
+    return found

@@ -1,0 +1,242 @@
+"""Files of every format, and every way in which they can be wrong."""
+
+from __future__ import annotations
+
+import builtins
+import importlib
+import sys
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import normtheory as nt
+from normtheory._diagnosis import rows
+from normtheory._diagnosis.files import UsageError, read
+from tests.normtheory.diagnosis.data import embeddings
+
+Z = embeddings(20, 4).astype(np.float32)
+LABELS = np.array(["a", "b"] * 10)
+
+
+def _parquet(path, **columns):
+    arrow = pytest.importorskip("pyarrow")
+    importlib.import_module("pyarrow.parquet").write_table(arrow.table(columns), path)
+    return path
+
+
+def test_npy_is_mapped(tmp_path):
+    np.save(tmp_path / "z.npy", Z)
+    found = read(tmp_path / "z.npy")
+    assert isinstance(found, np.memmap)
+    np.testing.assert_array_equal(found, Z)
+
+
+def test_a_mapped_file_is_never_copied_as_a_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 2**19)
+    z = np.lib.format.open_memmap(tmp_path / "z.npy", mode="w+", dtype="f4", shape=(60_000, 64))
+    z[:] = np.random.default_rng(0).standard_normal(z.shape, dtype=np.float32)
+    z.flush()
+    tracemalloc.start()
+    try:
+        nt.diagnose(read(tmp_path / "z.npy"), second_view=read(tmp_path / "z.npy"), sample=100)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    # The array is 15 MB, in float64 30 MB; the statistics need some columns of 0.5 MB.
+    assert peak < 12e6
+
+
+def test_npz(tmp_path):
+    path = tmp_path / "z.npz"
+    np.savez(path, embeddings=Z, labels=LABELS)
+    np.testing.assert_array_equal(read(path), Z)
+    np.testing.assert_array_equal(read(path, "labels"), LABELS)
+    np.testing.assert_array_equal(read(path, default="labels"), LABELS)
+    np.savez(path, one=Z)
+    np.testing.assert_array_equal(read(path), Z)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_safetensors(tmp_path, dtype):
+    pytest.importorskip("safetensors")
+    from safetensors.numpy import save_file
+
+    path = tmp_path / "z.safetensors"
+    save_file({"embeddings": Z.astype(dtype), "labels": np.arange(20)}, path)
+    found = read(path)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, Z.astype(dtype))
+    np.testing.assert_array_equal(read(path, "labels"), np.arange(20))
+
+
+@pytest.mark.torch
+def test_safetensors_in_bfloat16(tmp_path):
+    pytest.importorskip("safetensors")
+    import torch  # pyright: ignore[reportMissingImports]
+    from safetensors.torch import save_file
+
+    z = torch.tensor(Z).bfloat16()
+    save_file({"z": z}, tmp_path / "z.safetensors")
+    found = read(tmp_path / "z.safetensors")
+    assert found.dtype.name == "bfloat16"
+    np.testing.assert_array_equal(found.astype(np.float32), z.float().numpy())
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("zipped", [True, False])
+def test_pt(tmp_path, zipped):
+    import torch  # pyright: ignore[reportMissingImports]
+
+    path = tmp_path / "z.pt"
+    z = torch.tensor(Z)
+    torch.save({"embeddings": z, "labels": torch.arange(20), "epoch": 3}, path)
+    assert torch.equal(read(path), z)
+    assert torch.equal(read(path, "labels"), torch.arange(20))
+    torch.save(torch.nn.Parameter(z), path, _use_new_zipfile_serialization=zipped)
+    assert torch.equal(read(path), z)
+    torch.save({"embeddings": z, "labels": z}, path)
+    with pytest.raises(UsageError, match="no entry 'x'; there are: embeddings, labels"):
+        read(path, "x")
+    torch.save([z], path)
+    with pytest.raises(ValueError, match="expected a tensor or a dict of tensors, got list"):
+        read(path)
+
+
+def test_parquet_with_a_column_of_vectors(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    fixed = arrow.FixedSizeListArray.from_arrays(arrow.array(Z.ravel()), 4)
+    for column in (fixed, arrow.array(list(Z), type=arrow.list_(arrow.float32()))):
+        path = _parquet(
+            tmp_path / "z.parquet",
+            text=LABELS,
+            z=column,
+            topic=arrow.array(LABELS).dictionary_encode(),
+        )
+        found = read(path)
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, Z)
+        np.testing.assert_array_equal(read(path, "topic").astype(str), LABELS)
+        np.testing.assert_array_equal(read(path, "text").astype(str), LABELS)
+    with pytest.raises(UsageError, match="no column 'y'; there are: text, z, topic"):
+        read(path, "y")
+
+
+def test_parquet_of_several_batches(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    big = np.arange(3 * 20_000, dtype=np.float64).reshape(-1, 3)
+    path = _parquet(tmp_path / "z.parquet", z=arrow.array(list(big)))
+    np.testing.assert_array_equal(read(path), big)
+
+
+def test_parquet_with_a_column_for_each_component(tmp_path):
+    path = _parquet(tmp_path / "z.parquet", label=LABELS, a=Z[:, 0], b=Z[:, 1])
+    np.testing.assert_array_equal(read(path), Z[:, :2])
+
+
+def test_parquet_with_holes(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    kind = arrow.list_(arrow.float64())
+
+    def path(*rows):
+        return _parquet(tmp_path / "z.parquet", z=arrow.array(rows, type=kind))
+
+    with pytest.raises(ValueError, match="row 2 has 1 values, expected 2 as in row 0"):
+        read(path([1, 2], [3, 4], [5]))
+    with pytest.raises(ValueError, match="row 1 has no value"):
+        read(path([1, 2], None))
+    assert np.isnan(read(path([1, 2], [3, None]))).tolist() == [[False, False], [False, True]]
+    assert read(path()).shape[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "message"),
+    [
+        ("gone.npy", None, "gone.npy: no such file"),
+        ("z.csv", None, r"expected a file ending in .npy, .npz, .parquet, .pt, .safetensors"),
+        ("z.npz", None, "say which entry to read; there are: one, two"),
+        ("z.npz", "three", "no entry 'three'; there are: one, two"),
+        ("z.npy", "one", "holds one array without a name, so no entry 'one'"),
+    ],
+)
+def test_wrong_names(tmp_path, name, key, message):
+    np.save(tmp_path / "z.npy", Z)
+    np.savez(tmp_path / "z.npz", one=Z, two=Z)
+    with pytest.raises(UsageError, match=message):
+        read(tmp_path / name, key)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".parquet", ".safetensors"])
+def test_empty_and_damaged_files(tmp_path, suffix):
+    pytest.importorskip("pyarrow")
+    pytest.importorskip("safetensors")
+    _damaged(tmp_path / f"z{suffix}")
+
+
+@pytest.mark.torch
+def test_an_empty_or_damaged_pt_file(tmp_path):
+    _damaged(tmp_path / "z.pt")
+
+
+def _damaged(path):
+    path.write_bytes(b"")
+    with pytest.raises(ValueError, match="the file is empty"):
+        read(path)
+    path.write_bytes(b"no such format, and long enough to hold a header" * 9)
+    with pytest.raises(ValueError, match=f"z{path.suffix}: (cannot be read|holds pickled)"):
+        read(path)
+
+
+def test_a_truncated_npy(tmp_path):
+    path = tmp_path / "z.npy"
+    np.save(path, Z)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(ValueError, match=r"z\.npy: cannot be read: mmap length"):
+        read(path)
+
+
+class Harmful:
+    """A pickle of it writes a file when it is loaded."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return builtins.open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_pickles_in_numpy_files_are_refused_unread(tmp_path, suffix):
+    trace, path = tmp_path / "trace", tmp_path / f"z{suffix}"
+    save = np.save if suffix == ".npy" else np.savez
+    save(path, np.array([Harmful(trace)], dtype=object))
+    with pytest.raises(ValueError, match="holds pickled objects, which can run code when loaded"):
+        read(path)
+    assert not trace.exists()
+
+
+@pytest.mark.torch
+def test_pickles_in_pt_files_are_refused_unread(tmp_path):
+    import torch  # pyright: ignore[reportMissingImports]
+
+    trace, path = tmp_path / "trace", tmp_path / "z.pt"
+    torch.save({"embeddings": Harmful(trace)}, path)
+    with pytest.raises(ValueError, match="holds pickled objects"):
+        read(path)
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "module", "extra"),
+    [
+        (".parquet", "pyarrow", "formats"),
+        (".safetensors", "safetensors", "formats"),
+        (".pt", "torch", "torch"),
+    ],
+)
+def test_a_missing_package_names_its_extra(tmp_path, monkeypatch, suffix, module, extra):
+    path = tmp_path / f"z{suffix}"
+    path.write_bytes(b"x")
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ModuleNotFoundError, match=rf"needs {module}: .*normtheory\[{extra}\]"):
+        read(path)

@@ -1,0 +1,161 @@
+"""The report as text, JSON and HTML."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+import normtheory as nt
+from normtheory import claims
+from tests.normtheory.diagnosis.data import clusters, embeddings
+
+OPTIONS = {
+    "learning_rate": 2.0,
+    "weight_decay": 0.01,
+    "batch_size": 100,
+    "reduction": "mean",
+}
+
+
+@pytest.fixture(scope="module")
+def report() -> nt.Diagnosis:
+    z, labels = clusters()
+    names = np.array(["<script>alert(1)</script>", "$\\frac", "plain & simple"])[labels]
+    return nt.diagnose(z, names, second_view=z[:, ::-1].copy(), **OPTIONS)
+
+
+class _Page(HTMLParser):
+    """Tags still open, every reference to elsewhere, the pictures, and the text."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.references: list[str] = []
+        self.pictures: list[tuple[str, bytes]] = []
+        self.text = ""
+
+    def handle_starttag(self, tag, attrs):
+        given = {name: value or "" for name, value in attrs}
+        if tag == "img":
+            head, _, data = given["src"].partition(",")
+            assert head == "data:image/svg+xml;base64"
+            self.pictures.append((given["alt"], base64.b64decode(data)))
+        self.references += [
+            v for k, v in given.items() if k in ("href", "src") and v[:5] != "data:"
+        ]
+        if tag not in ("img", "meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+def _read(html: str) -> _Page:
+    page = _Page()
+    page.feed(html)
+    page.close()
+    return page
+
+
+def test_page_is_whole_and_loads_nothing(report, tmp_path):
+    html = report.to_html(tmp_path / "report.html")
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == html
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+    page = _read(html)
+    assert page.open == []
+    assert page.references == []
+    assert "@import" not in html
+    assert "url(" not in html
+    assert len(page.pictures) == 5
+    for alternative, picture in page.pictures:
+        assert alternative
+        assert ElementTree.fromstring(picture).tag.endswith("svg")
+
+
+def test_labels_are_shown_as_they_are_and_run_nothing(report):
+    html = report.to_html()
+    assert "<script" not in html
+    assert "<script>alert(1)</script>" in _read(html).text
+    assert "$\\frac" in _read(html).text
+
+
+def test_same_report_same_page(report):
+    assert report.to_html() == report.to_html()
+
+
+def test_page_of_the_barest_report():
+    page = _read(nt.diagnose(embeddings())._repr_html_())
+    assert page.open == []
+    assert len(page.pictures) == 2
+    assert "give learning_rate, batch_size and reduction" in page.text
+
+
+def test_page_of_many_classes():
+    labels = [f"class number {i} with a name of some length" for i in range(50)] * 4
+    found = nt.diagnose(embeddings(), labels)
+    assert "Of 50 classes the first and last 12 are shown" in str(found)
+    assert len(_read(found.to_html()).pictures) == 4
+
+
+def test_a_page_that_cannot_be_written_leaves_nothing(report, tmp_path):
+    (tmp_path / "report.html").mkdir()
+    with pytest.raises(OSError, match=r"report\.html"):
+        report.to_html(tmp_path / "report.html")
+    assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_text_and_page_tell_the_same_numbers(report):
+    text = " ".join(str(report).replace("\u00a0", " ").split())
+    page = " ".join(_read(report.to_html()).text.replace("\u00a0", " ").split())
+    median = f"{report.norms.median:.4g}"
+    slowdown = f"{report.turning.slowdown:.4g}"
+    for said in (median, slowdown, f"{report.neighbours.accuracy:.4g}", "As free embeddings"):
+        assert said in text
+        assert said in page
+    assert max(map(len, str(report).splitlines())) <= 100
+
+
+def test_every_number_has_a_formula_and_a_source_that_exists(report):
+    data = report.to_dict()
+    sources = data.pop("sources")
+    assert len(sources) >= 30
+    known = set(claims.list())
+    named = set()
+    for place, source in sources.items():
+        part, name = place.split(".")
+        assert name in data[part]
+        assert source["label"]
+        assert source["formula"]
+        assert source["source"]
+        # "claim a; GradScale: claim b" and "claims a, b".
+        for said in re.findall(r"claims? (\w+(?:, \w+)*)", source["source"]):
+            named |= set(said.split(", "))
+    assert {"norm_effect", "gradscale", "weight_decay", "cut_init", "quartic_growth"} <= named
+    assert named <= known
+    # The text's list of formulas holds them all.
+    formulas = " ".join(str(report).split("Formulas and sources")[1].split())
+    for place, source in sources.items():
+        part, name = place.split(".")
+        if data[part][name] is not None:
+            assert f"{source['formula']} ({source['source']})" in formulas
+
+
+def test_json_reads_back(report):
+    data = json.loads(report.to_json())
+    assert data == json.loads(json.dumps(report.to_dict()))
+    assert data["n"] == 300
+    assert data["options"]["batch_size"] == 100
+    assert data["norms"]["quantiles"]["50"] == report.norms.median
+    assert data["neighbours"]["norm_and_accuracy"]["rho"] == report.neighbours.norm_and_accuracy.rho
+    assert len(data["neighbours"]["buckets"]) == 10
+    assert data["classes"]["by_norm"][0]["label"] == report.classes.by_norm[0].label
+    assert data["unexpected"]["rows"] == list(report.unexpected.rows)

@@ -1,0 +1,205 @@
+"""What is refused, and in which words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import optax
+import pytest
+
+from normtheory.particles import (
+    System,
+    forces,
+    init,
+    observables,
+    optimizers,
+    run,
+    sampling,
+    step,
+    stop,
+    sweep,
+)
+
+Z, Y = np.random.default_rng(0).standard_normal((2, 6, 4))
+LABELS = np.array([0, 1, 2, 0, 1, 2])
+
+
+def system(**more: Any) -> System:
+    return System(more.pop("force", forces.attraction()), more.pop("learning_rate", 1.0), **more)
+
+
+def with_row(value: float) -> np.ndarray:
+    z = Z.copy()
+    z[3] = value
+    return z
+
+
+CASES = {
+    "unknown loss": (lambda: forces.loss("infonce"), "loss: expected one of attraction, "),
+    "unknown option": (
+        lambda: forces.loss("info_nce", tau=0.1),
+        "tau: info_nce has no such option; it has temperature, symmetric",
+    ),
+    "temperature": (
+        lambda: forces.loss("info_nce", temperature=0.0),
+        "temperature: expected a finite number and > 0, got 0.0",
+    ),
+    "missing option": (lambda: forces.loss("supcon"), "supcon: expected the option labels"),
+    "negative label": (
+        lambda: forces.loss("supcon", labels=np.array([0, -1])),
+        "labels: .* got -1 at index 1",
+    ),
+    "label too large": (
+        lambda: init(system(force=forces.loss("normface", labels=LABELS)), Z, Y[:2]),
+        "labels: expected classes 0 … 1, got 2 at index 2",
+    ),
+    "block": (lambda: forces.loss("info_nce", block=0), "block: expected an integer >= 1"),
+    "places": (lambda: forces.attraction(clouds=(0, 0)), "clouds: expected different places"),
+    "places of a loss": (lambda: forces.attraction(clouds=(0,)), "attraction takes 2 clouds"),
+    "no terms": (lambda: forces.mixture(), "at least one"),
+    "weight": (
+        lambda: forces.mixture((np.nan, forces.attraction())),
+        "weight: expected a finite number, got nan",
+    ),
+    "rate": (
+        lambda: system(learning_rate=-1.0),
+        "learning_rate: expected a finite number and > 0, got -1.0",
+    ),
+    "no rate": (lambda: system(learning_rate=None), "learning_rate: expected a number > 0"),
+    "two rates": (lambda: system(optimizer=optax.sgd(0.1)), "expected None with an optax"),
+    "decay": (
+        lambda: system(weight_decay=1.0),
+        r"learning_rate \* weight_decay: expected < 1, got 1",
+    ),
+    "changed decay": (
+        lambda: system(weight_decay=0.1).with_numbers(learning_rate=10.0),
+        r"learning_rate \* weight_decay: expected < 1, got 1",
+    ),
+    "changed temperature": (
+        lambda: system(force=forces.loss("info_nce", temperature=0.1)).with_numbers(temperature=-1),
+        "temperature: expected a finite number and > 0",
+    ),
+    "unknown number": (
+        lambda: system().with_numbers(weight_decay=0.1),
+        "weight_decay: this system has no such number; it has learning_rate",
+    ),
+    "reduction": (lambda: system(reduction="max"), "reduction: expected 'mean' or 'sum', got"),
+    "norm": (lambda: system(norm=0.0), "norm: expected a finite number and > 0, got 0.0"),
+    "frozen and fresh": (lambda: system(frozen=(1,), fresh=(1,)), "fresh: cloud 1 is frozen"),
+    "momentum": (lambda: optimizers.momentum(1.0), "decay: expected < 1, got 1"),
+    "size": (lambda: sampling.minibatch(0), "size: expected an integer >= 1, got 0"),
+    "frequency": (
+        lambda: sampling.minibatch(2, [1.0, -1.0]),
+        "frequencies: .* got -1.0 at index 1",
+    ),
+    "all frequencies zero": (lambda: sampling.minibatch(2, [0.0, 0.0]), "at least one above 0"),
+    "probability": (lambda: sampling.bernoulli(1.5), "probability: .* <= 1, got 1.5"),
+    "frequencies of other rows": (
+        lambda: init(system(sampling=sampling.minibatch(2, np.ones(5))), Z, Y),
+        "expected 6 frequencies, one a row, got 5",
+    ),
+    "batch too large": (
+        lambda: init(system(sampling=sampling.minibatch(7, replace=False)), Z, Y),
+        "at most 6 rows without replacement, got 7",
+    ),
+    "zero row": (
+        lambda: init(system(), Z, with_row(0.0)),
+        r"clouds\[1\] row 3 is zero: a zero vector has no direction",
+    ),
+    "infinite row": (
+        lambda: init(system(), with_row(np.inf), Y),
+        r"clouds\[0\] row 3 is not finite",
+    ),
+    "rows": (lambda: init(system(), Z, Y[:3]), "clouds with the same number of rows"),
+    "dimension": (lambda: init(system(), Z, Y[:, :3]), "expected the same d"),
+    "number of clouds": (lambda: init(system(), Z), "attraction: expected 2 clouds, got 1"),
+    "cloud that is not there": (
+        lambda: init(system(force=forces.attraction(clouds=(0, 2))), Z, Y),
+        r"attraction: expected clouds \(0, 2\), but there are 2",
+    ),
+    "frozen cloud that is not there": (
+        lambda: init(system(frozen=(5,)), Z, Y),
+        "frozen: expected places of the 2 clouds, got 5",
+    ),
+    "nothing moves": (lambda: init(system(frozen=(0, 1)), Z, Y), "nothing moves"),
+    "tolerance": (lambda: stop.mean_cosine(0.0), "tolerance"),
+    "max_steps": (lambda: run(system(), init(system(), Z, Y), -1), "max_steps: expected an int"),
+    "record": (
+        lambda: run(system(), init(system(), Z, Y), 1, record=("los",)),
+        "record: expected observables or names of loss, mean_cosine, .*; got 'los'",
+    ),
+    "record twice": (
+        lambda: run(system(), init(system(), Z, Y), 1, record=("loss", "loss")),
+        "expected different names, got loss, loss",
+    ),
+    "axis that is recorded": (
+        lambda: sweep(
+            system(force=forces.loss("info_nce", temperature=1.0)),
+            (Z, Y),
+            {"temperature": [1.0]},
+            1,
+            record=observables.observable("temperature", lambda view: view.loss),
+        ),
+        "record: temperature is an axis",
+    ),
+    "rate that is hidden": (
+        lambda: run(
+            System(forces.attraction(), optimizer=optax.sgd(0.1)),
+            init(System(forces.attraction(), optimizer=optax.sgd(0.1)), Z, Y),
+            1,
+            record="effective_learning_rate",
+        ),
+        "learning_rate: the optax transformation has its own",
+    ),
+    "dims": (
+        lambda: run(
+            system(),
+            init(system(), Z, Y),
+            1,
+            record=observables.observable("x", lambda view: view.loss, dims=("a",)),
+        ).dataset,
+        r"x: expected 1 axes as its dims \('a',\) say, got shape \(\)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("attempt", "message"), CASES.values(), ids=CASES)
+def test_values_are_refused(attempt, message):
+    with pytest.raises(ValueError, match=message):
+        attempt()
+
+
+TYPES = {
+    "force": (lambda: System("attraction", 1.0), "force: expected one of normtheory.particles"),
+    "rate": (lambda: system(learning_rate="0.1"), "learning_rate: expected a number, got str"),
+    "optimizer": (lambda: system(optimizer="adam"), "optimizer: expected a rule of"),
+    "optimizer argument": (
+        lambda: optimizers.rule(optax.scale_by_rms, rate=0.1),
+        "rate: scale_by_rms has no such argument",
+    ),
+    "integers": (
+        lambda: init(system(), np.ones((2, 2), int), Y),
+        r"clouds\[0\]: expected float32 or float64, got int64",
+    ),
+    "list": (lambda: init(system(), [[1.0]], Y), r"clouds\[0\]: expected a numpy or JAX array"),
+    "two dtypes": (
+        lambda: init(system(), Z, Y.astype(np.float32)),
+        r"clouds\[0\] is float64 and clouds\[1\] is float32",
+    ),
+    "seed": (lambda: init(system(), Z, Y, seed=0.5), "seed: expected an integer or a JAX key"),
+    "state": (lambda: step(system(), Z), "state: expected a State from init, got ndarray"),
+    "system": (lambda: step(Z, Z), "system: expected a System, got ndarray"),
+    "stop": (lambda: stop.rules("loss"), "stop: expected rules of"),
+    "labels": (lambda: observables.class_norm(np.ones(3)), "labels: expected integers"),
+    "labels of a loss": (
+        lambda: forces.loss("supcon", labels=np.ones(3)),
+        "labels: expected integers, got float64",
+    ),
+}
+
+
+@pytest.mark.parametrize(("attempt", "message"), TYPES.values(), ids=TYPES)
+def test_types_are_refused(attempt, message):
+    with pytest.raises(TypeError, match=message):
+        attempt()

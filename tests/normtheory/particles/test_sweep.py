@@ -1,0 +1,145 @@
+"""Sweeps: many runs in one compiled call are the single runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from normtheory.particles import System, forces, init, optimizers, run, stop, sweep
+from tests.normtheory.particles.compiling import counted
+
+N, D = 6, 5
+OVER = {
+    "norm": [1.0, 2.0],
+    "learning_rate": [1.0, 2.0, 4.0],
+    "gradscale": [0.0, 1.0],
+    "seed": [3, 4],
+}
+RULE = stop.mean_cosine(1e-2)
+
+
+def clouds(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    z, y = np.random.default_rng(seed).standard_normal((2, N, D))
+    return z, y
+
+
+def unit(z: np.ndarray) -> np.ndarray:
+    return z / np.linalg.norm(z, axis=-1, keepdims=True)
+
+
+SYSTEM = System(forces.attraction(), 1.0, gradscale=0.0)
+
+
+def swept(memory: int = 2**30, record_every: int | None = None) -> Any:
+    return sweep(
+        SYSTEM,
+        clouds,
+        OVER,
+        3000,
+        stop=RULE,
+        record=("loss", "norms"),
+        memory=memory,
+        record_every=record_every,
+    )
+
+
+def single(norm: float, seed: int, **numbers: float) -> Any:
+    system = SYSTEM.with_numbers(**numbers)
+    start = init(system, *(norm * unit(z) for z in clouds(seed)), seed=seed)
+    return run(system, start, 3000, stop=RULE, record=("loss", "norms"), record_every=40)
+
+
+def test_a_sweep_equals_single_runs():
+    found = swept()
+    assert found.steps.dims == ("norm", "learning_rate", "gradscale", "seed")
+    assert found.loss.dims == found.steps.dims
+    assert found.norms.dims == (*found.steps.dims, "cloud", "quantile")
+    for norm in OVER["norm"]:
+        for rate in OVER["learning_rate"]:
+            for power in OVER["gradscale"]:
+                for seed in OVER["seed"]:
+                    one = found.sel(norm=norm, learning_rate=rate, gradscale=power, seed=seed)
+                    exact = single(norm, seed, learning_rate=rate, gradscale=power)
+                    assert int(one.steps) == exact.steps
+                    assert bool(one.converged) == exact.converged
+                    assert float(one.loss) == pytest.approx(exact.records["loss"][-1], rel=1e-12)
+
+
+def test_a_small_memory_takes_the_runs_in_turn_and_compiles_once():
+    whole = swept()
+    swept(memory=40_000)  # a few lanes
+    with counted() as nothing:
+        few = swept(memory=40_000)
+        sweep(
+            SYSTEM,
+            clouds,
+            {**OVER, "norm": [0.5, 1.5], "learning_rate": [0.5, 0.7, 3.0]},
+            500,
+            stop=stop.mean_cosine(0.1),
+            record=("loss", "norms"),
+            memory=40_000,
+        )
+    assert nothing == [0]
+    assert np.array_equal(few.steps, whole.steps)
+    np.testing.assert_allclose(few.loss, whole.loss, rtol=1e-12)
+
+
+def test_trajectories_end_where_the_run_does():
+    found = swept(record_every=40)
+    assert found.loss.dims == (*OVER, "step")
+    one = found.sel(norm=2.0, learning_rate=1.0, gradscale=0.0, seed=3)
+    exact = single(2.0, 3, learning_rate=1.0, gradscale=0.0)
+    kept = exact.records["step"] % 40 == 0
+    known = one.loss.dropna("step")
+    assert known.step.values.tolist() == exact.records["step"][kept].tolist()
+    np.testing.assert_allclose(known, exact.records["loss"][kept], rtol=1e-12)
+
+
+def test_norms_seen_by_a_sweep_obey_the_norm_effect():
+    steps = swept().steps.sel(learning_rate=1.0, gradscale=0.0).mean("seed")
+    assert float(steps.sel(norm=2.0) / steps.sel(norm=1.0)) == pytest.approx(4, rel=0.05)
+
+
+def test_numbers_of_the_force_and_the_optimizer_are_axes_too():
+    system = System(
+        forces.loss("info_nce", temperature=0.5), 0.1, optimizers.momentum(0.5), norm=1.0
+    )
+    over = {"temperature": [0.2, 1.0], "decay": [0.0, 0.9], "norm": [1.0, 3.0]}
+    found = sweep(system, clouds(0), over, 30, record="loss")
+    for temperature, decay, norm in ((0.2, 0.9, 3.0), (1.0, 0.0, 1.0)):
+        one = system.with_numbers(temperature=temperature, decay=decay, norm=norm)
+        exact = run(one, init(one, *clouds(0)), 30).records["loss"][-1]
+        place = {"temperature": temperature, "decay": decay, "norm": norm}
+        assert float(found.loss.sel(place)) == pytest.approx(exact, rel=1e-12)
+    assert not found.converged.any()
+    assert (found.steps == 30).all()
+
+
+@pytest.mark.parametrize(
+    ("over", "message"),
+    [
+        ({}, "at least one axis"),
+        ({"temperature": [1.0]}, "temperature: this system has no such number; it has learning"),
+        ({"learning_rate": [1.0, -1.0]}, "learning_rate: expected a finite number and > 0"),
+        ({"norm": [1.0, 0.0]}, "norm: expected a finite number and > 0, got 0.0 at index 1"),
+        ({"norm": 1.0}, "expected norm to be a list"),
+    ],
+)
+def test_axes_that_cannot_be_are_refused(over, message):
+    with pytest.raises(ValueError, match=message):
+        sweep(SYSTEM, clouds, over, 10)
+
+
+def test_a_run_that_blows_up_is_named():
+    z, y = (x.astype(np.float32) for x in clouds(0))
+    with pytest.raises(FloatingPointError, match=r"norm 1e-2\d.*learning_rate 1e\+15"):
+        sweep(
+            System(forces.attraction(), 1.0),
+            (z, y),
+            {"norm": [1.0, 1e-25], "learning_rate": [1.0, 1e15]},
+            10,
+        )
+
+

@@ -1,0 +1,42 @@
+"""Particles spread over the sphere: the same curve for every norm, in units of ρ² steps."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from simulations import uniformity
+
+SETTINGS = uniformity.Settings(norms=(1.0, 2.0), pairs=60, steps=512, frames=129)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return uniformity.run(SETTINGS)
+
+
+def test_the_cluster_becomes_uniform(result):
+    small = result.uniformity.isel(start_norm=0)
+    # Uniform on S²: log ∫ exp(-4(1 - t)) dt/2 = log((1 - e^-8)/8); particles that repel each other
+    # come below it.
+    uniform = np.log((1 - np.exp(-8)) / 8)
+    assert small[0] > uniform + 1.5
+    assert uniform - 0.2 < small[-1] < uniform + 0.02
+
+
+def test_twice_the_norm_is_four_times_as_slow(result):
+    fast, slow = (result.uniformity.isel(start_norm=k).values for k in (0, 1))
+    # Recorded every 4 steps: record k of the small norm is record 4k of the large one. What is left
+    # is the size of the steps, x = 0.02 before the loss's 1/τ.
+    np.testing.assert_allclose(fast[:33], slow[: 4 * 32 + 1 : 4], atol=0.05)
+    assert abs(fast[16] - slow[16]) > 0.3  # and not alike at the same step
+
+
+def test_norms_only_grow(result):
+    largest = result.norm.sel(quantile=1.0)
+    assert (largest.diff("step") >= -1e-12).all()
+
+
+def test_frames_that_do_not_divide_the_steps_are_refused():
+    with pytest.raises(ValueError, match="frames: expected one more than a divisor of the 10 "):
+        uniformity.Settings(steps=10, frames=5)
