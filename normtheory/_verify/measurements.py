@@ -7,6 +7,7 @@ from normtheory._verify import (
     every_loss,
     flows,
     gradients,
+    heavy_ball,
     networks,
     runs,
     scaling,
@@ -42,5 +43,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "ensemble_count": Measurement(flows.ensemble_count, (20,)),
     "rescaled_run": Measurement(scaling.rescaled_run, (2, 16)),
     "budget_run": Measurement(scaling.budget_run, (2, 16)),
+    "heavy_ball_pair": Measurement(heavy_ball.heavy_ball_pair, (2, 16, 128)),
+    "heavy_ball_decay": Measurement(heavy_ball.heavy_ball_decay, (16,)),
     "cut_network": Measurement(networks.cut_network, (3, 16)),
 }

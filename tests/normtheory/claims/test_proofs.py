@@ -46,6 +46,7 @@ EXPECTED = {
     "norm_budget",
     "gradscale",
     "cut_init",
+    "optimizers",
 }
 
 
