@@ -23,6 +23,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinxcontrib.bibtex",
     "claim_pages",
+    "loss_tables",
     "offline_mathjax",
 ]
 exclude_patterns = ["_build", "_figures"]

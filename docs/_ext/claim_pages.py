@@ -106,9 +106,8 @@ class Claims(SphinxDirective):
 
 
 def caption(script: Path) -> str:
-    """First paragraph of what a figure's file says about itself."""
-    text = ast.get_docstring(ast.parse(script.read_text())) or script.stem
-    return " ".join(text.split("\n\n")[0].split())
+    """What a figure's file says about itself."""
+    return ast.get_docstring(ast.parse(script.read_text())) or script.stem
 
 
 class Gallery(SphinxDirective):

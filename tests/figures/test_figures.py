@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -15,6 +16,7 @@ from matplotlib.transforms import Bbox
 
 import figures
 import simulations
+from normtheory.losses import DISOBEDIENT, LOSSES
 
 from ..simulations.smoke import smoke
 
@@ -59,6 +61,7 @@ def test_the_figures_are_there() -> None:
     wanted = {
         "gradient_field",
         "gradscale",
+        "loss_atlas",
         "norm_effect",
         "norm_growth",
         "opposite_halves",
@@ -78,8 +81,9 @@ def test_axes_are_labelled_and_show_data(picture: Figure) -> None:
     assert picture.axes
     for axes in picture.axes:
         below = axes.get_shared_x_axes().get_siblings(axes)
+        beside = axes.get_shared_y_axes().get_siblings(axes)
         assert any(a.get_xlabel() for a in below)
-        assert axes.get_ylabel()
+        assert any(a.get_ylabel() for a in beside)
         assert axes.has_data()
 
 
@@ -150,4 +154,36 @@ def test_a_slope_without_an_error_is_unknown() -> None:
     labels = [t.get_text() for t in legend.get_texts()]
     assert labels[0] == "p = 0: slope unknown"
     assert labels[1].endswith("± 0.010")
+    plt.close(drawn)
+
+
+def test_the_atlas_has_a_panel_for_every_loss_and_marks_those_that_do_not_obey() -> None:
+    result = smoke("loss_atlas")
+    # A loss of directions that disobeys must stand out, too: what counts is what was measured.
+    result["obeys"].loc[{"loss": "supcon"}] = 0
+    drawn = figures.draw(figures.get("loss_atlas"), result)
+    assert len(drawn.axes) == len(LOSSES) + len(DISOBEDIENT)
+    marked = {a.get_title().removeprefix("✗ ") for a in drawn.axes if "✗" in a.get_title()}
+    assert marked == {"supcon", *DISOBEDIENT}
+    for axes in drawn.axes:
+        name = axes.get_title().removeprefix("✗ ")
+        assert bool(axes.patch.get_hatch()) == (name in marked)
+        assert {line.get_color() for line in axes.lines} >= {
+            figures.VERMILION if name in marked else figures.BLUE,
+            figures.BLACK,
+        }
+    plt.close(drawn)
+
+
+def test_the_atlas_has_room_for_the_next_losses() -> None:
+    result = smoke("loss_atlas")
+    more = result.isel(loss=[0, 1]).assign_coords(loss=["one_more", "two_more"])
+    drawn = figures.draw(figures.get("loss_atlas"), xr.concat([result, more], "loss"))
+    with plt.style.context(figures.STYLE):
+        FigureCanvasAgg(drawn).draw()
+    assert len(drawn.axes) == result.sizes["loss"] + 2
+    lowest = [
+        a for a in drawn.axes if any(t.get_visible() and t.get_text() for t in a.get_xticklabels())
+    ]
+    assert len(lowest) == figures.get("loss_atlas").COLUMNS
     plt.close(drawn)

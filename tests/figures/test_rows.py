@@ -6,8 +6,17 @@ import numpy as np
 import pytest
 
 import figures
-from figures import Row, gradient_field, gradscale, norm_effect, norm_growth, weight_decay
+from figures import (
+    Row,
+    gradient_field,
+    gradscale,
+    loss_atlas,
+    norm_effect,
+    norm_growth,
+    weight_decay,
+)
 from figures.__main__ import table
+from normtheory.losses import DISOBEDIENT
 
 from ..simulations.smoke import smoke
 
@@ -44,7 +53,12 @@ def test_norm_growth_of_an_exact_law() -> None:
     result = smoke("norm_growth")
     # A law with another exponent and another dependence on the frequency must show as such.
     result["fourth_power"] = result.step**2.0 * result.frequency**2
-    exponent, fourth, *ratios = norm_growth.rows(result)
+    result["batch_fourth_power"] = 0 * result.batch_predicted + result.frequency**4
+    exponent, fourth, *both = norm_growth.rows(result)
+    ratios, coherent = both[:3], both[3:]
+    assert [r.simulated for r in coherent] == pytest.approx([2, 4, 8])
+    exact = result.batch_predicted.sel(gradients="coherent").values
+    assert [r.predicted for r in coherent] == pytest.approx((exact[1:] / exact[0]) ** 0.25)
     assert exponent.predicted == 0.25
     assert exponent.simulated == pytest.approx(0.5)
     assert fourth.simulated == float(result.step[-1]) ** 2
@@ -56,7 +70,7 @@ def test_norm_growth_of_an_exact_law() -> None:
 def test_norm_growth_errors() -> None:
     result = smoke("norm_growth")
     result["fourth_power_error"] = 0.04 * result.fourth_power
-    _, norm, error = norm_growth._class_ratios(result)
+    norm, error = norm_growth._class_ratios(result)
     np.testing.assert_allclose(error[1:] / norm[1:], np.sqrt(2) * 0.01)
     assert error[0] == 0
 
@@ -79,6 +93,27 @@ def test_relaxation_time_of_an_exact_law() -> None:
     far = np.exp(-result.step / 123) * (result.start**4 - settled)
     result["norm"] = (settled + far) ** 0.25
     assert weight_decay.relaxation_time(result) == pytest.approx(123)
+
+
+def test_loss_atlas() -> None:
+    result = smoke("loss_atlas")
+    result["slope"].loc[{"loss": "siglip", "view": "own"}] = -0.5
+    obedient, *others = loss_atlas.rows(result)
+    assert obedient.simulated == -0.5
+    assert obedient.predicted == -1
+    assert len(others) == 2 * len(DISOBEDIENT)
+    common, own = (r for r in others if "vicreg" in r.quantity)
+    assert (common.predicted, own.predicted) == (3, 0)
+    assert [common.simulated, own.simulated] == pytest.approx(
+        result.slope.sel(loss="vicreg").values, abs=1e-6
+    )
+
+
+def test_slopes_are_printed_once_where_both_views_agree() -> None:
+    one = smoke("loss_atlas").sel(loss="clip")
+    assert loss_atlas.slopes(one) == "slope −1.00"
+    one["slope"] = ("view", [3.0, -0.001])
+    assert loss_atlas.slopes(one) == "all rows 3.00\none row 0.00"
 
 
 def test_deviation_is_that_of_the_published_number_where_there_is_one() -> None:

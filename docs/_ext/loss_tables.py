@@ -1,0 +1,102 @@
+"""The directive `losses`: tables of LOSSES and DISOBEDIENT, made from the objects themselves.
+
+The next loss is on the page as soon as it is in LOSSES.
+"""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+from typing import Any
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from normtheory.losses import DISOBEDIENT, LOSSES, Disobedient, Loss
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def trained(loss: Loss) -> str:
+    """The arguments that are trained, by the names that the function gives them."""
+    names = list(inspect.signature(loss.value).parameters)
+    return ", ".join(f"`{names[position]}`" for position in loss.trained)
+
+
+def constants(loss: Loss) -> str:
+    """The clouds that count as constants, where the loss stops a gradient."""
+    if not loss.stop_gradient:
+        return "none"
+    required = [
+        name
+        for name, parameter in inspect.signature(loss.value).parameters.items()
+        if parameter.kind is not parameter.KEYWORD_ONLY
+    ]
+    return ", ".join(f"`{n}`" for i, n in enumerate(required) if i not in loss.trained)
+
+
+def losses_table() -> str:
+    """LOSSES as a MyST table."""
+    lines = [
+        "| loss | closed-form gradient | source | trained | stopped gradient |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name, loss in LOSSES.items():
+        value, gradient = (
+            f"{{py:obj}}`{f.__name__} <normtheory.losses.{f.__name__}>`"
+            for f in (loss.value, loss.gradient)
+        )
+        assert name == loss.value.__name__
+        lines.append(
+            f"| {value} | {gradient} | {loss.source} | {trained(loss)} | {constants(loss)} |"
+        )
+    return "\n".join(lines)
+
+
+def exponent(number: float) -> str:
+    """An exponent with a proper minus sign."""
+    return f"{number:g}".replace("-", "−")
+
+
+def disobedient_table() -> str:
+    """DISOBEDIENT as a MyST table of exponents, and a list of reasons."""
+
+    def row(record: Disobedient) -> str:
+        ends = (f"{x:g}".replace("-", "−") for x in record.norms)
+        return (
+            f"| `{record.name}` | {record.source} | {exponent(record.exponent)} "
+            f"| {exponent(record.own_exponent)} | {' to '.join(ends)} |"
+        )
+
+    return "\n".join(
+        [
+            "| loss | source | all rows | one row | at norms |",
+            "| --- | --- | ---: | ---: | ---: |",
+            *(row(record) for record in DISOBEDIENT.values()),
+            "",
+            *(f"- `{r.name}`: {r.reason}; {r.behaviour}." for r in DISOBEDIENT.values()),
+        ]
+    )
+
+
+class Losses(SphinxDirective):
+    """One of the two tables: `obedient` or `disobedient`."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """Render the table."""
+        for path in (ROOT / "normtheory" / "losses").glob("*.py"):
+            self.env.note_dependency(str(path))
+        tables = {"obedient": losses_table, "disobedient": disobedient_table}
+        which = self.arguments[0]
+        if which not in tables:
+            raise self.error(f"expected obedient or disobedient, got {which}")
+        return self.parse_text_to_nodes(tables[which]())
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Register with Sphinx."""
+    app.add_directive("losses", Losses)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
