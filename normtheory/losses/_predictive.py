@@ -11,7 +11,9 @@ from normtheory.losses._registry import Loss, clouds
 
 def _slope(p_1: Array, p_2: Array, z_1: Array, z_2: Array, *, scale: Array, shift: Array) -> Slope:
     n = p_1.shape[0]
-    value = shift - scale * (jnp.sum(p_1 * z_2) + jnp.sum(p_2 * z_1)) / n
+    # 2 - 2 cos from the chords, so that the loss of a predictor that is right keeps its digits
+    squares = jnp.sum((p_1 - z_2) ** 2) + jnp.sum((p_2 - z_1) ** 2)
+    value = shift + scale * squares / (2 * n)
     return Slope(value, (-scale * z_2 / n, -scale * z_1 / n, None, None), {})
 
 
@@ -40,12 +42,12 @@ def simsiam(p_1: Array, p_2: Array, z_1: Array, z_2: Array) -> Array:
     Reference:
         Chen and He 2021, equation 4.
     """
-    return _core.value(_slope, _arguments(p_1, p_2, z_1, z_2), scale=0.5, shift=0.0)
+    return _core.value(_slope, _arguments(p_1, p_2, z_1, z_2), scale=0.5, shift=-1.0)
 
 
 def simsiam_gradient(p_1: Array, p_2: Array, z_1: Array, z_2: Array) -> tuple[Array, Array]:
     """Closed-form gradient of :func:`simsiam` with respect to the predictions, each (n, d)."""
-    g_1, g_2 = _core.gradient(_slope, _arguments(p_1, p_2, z_1, z_2), scale=0.5, shift=0.0)
+    g_1, g_2 = _core.gradient(_slope, _arguments(p_1, p_2, z_1, z_2), scale=0.5, shift=-1.0)
     return g_1, g_2
 
 
@@ -67,12 +69,12 @@ def byol(p_1: Array, p_2: Array, z_1: Array, z_2: Array) -> Array:
     Reference:
         Grill et al. 2020, equation 2, made symmetric.
     """
-    return _core.value(_slope, _arguments(p_1, p_2, z_1, z_2), scale=2.0, shift=4.0)
+    return _core.value(_slope, _arguments(p_1, p_2, z_1, z_2), scale=2.0, shift=0.0)
 
 
 def byol_gradient(p_1: Array, p_2: Array, z_1: Array, z_2: Array) -> tuple[Array, Array]:
     """Closed-form gradient of :func:`byol` with respect to the predictions, each (n, d)."""
-    g_1, g_2 = _core.gradient(_slope, _arguments(p_1, p_2, z_1, z_2), scale=2.0, shift=4.0)
+    g_1, g_2 = _core.gradient(_slope, _arguments(p_1, p_2, z_1, z_2), scale=2.0, shift=0.0)
     return g_1, g_2
 
 

@@ -31,6 +31,28 @@ def log_sum_exp(x: Array, mask: Array) -> tuple[Array, Array]:
     return (top + jnp.log(total))[:, 0], powers / total
 
 
+def log_mean_exp(x: Array, mask: Array) -> tuple[Array, Array]:
+    """Rowwise log of the mean of exp x over the entries of a mask, and its derivative.
+
+    Where all entries are nearly equal it is their mean to the last relative digit, however small:
+    log1p of the mean of expm1. Where they are far apart that would cancel, and the sum is taken.
+
+    Args:
+        x: shape (n, m).
+        mask: booleans (n, m), at least one True in every row.
+
+    Returns:
+        Shapes (n,) and (n, m), as :func:`log_sum_exp`.
+    """
+    total, share = log_sum_exp(x, mask)
+    count = jnp.sum(mask, axis=-1).astype(x.dtype)
+    top = jax.lax.stop_gradient(jnp.max(jnp.where(mask, x, -jnp.inf), axis=-1))
+    drop = jnp.sum(jnp.expm1(jnp.where(mask, x - top[:, None], 0)), axis=-1) / count
+    close = drop > -0.5
+    near = top + jnp.log1p(jnp.where(close, drop, 0))
+    return jnp.where(close, near, total - jnp.log(count)), share
+
+
 def cross_entropy(logits: Array, positive: Array, negatives: Array) -> tuple[Array, Array, Array]:
     """Minus the log of the softmax probability of a positive against negatives.
 

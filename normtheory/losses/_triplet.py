@@ -15,7 +15,8 @@ from normtheory.losses._registry import Loss, clouds
 def _slope(a: Array, p: Array, q: Array, *, margin: Array) -> Slope:
     n = a.shape[0]
     excess = margin + jnp.sum(a * q, axis=-1) - jnp.sum(a * p, axis=-1)
-    active = (excess > 0).astype(a.dtype)[:, None] / n
+    # 0 at the hinge itself; a NaN stays one, so that no row of a spoilt triplet seems satisfied.
+    active = jnp.where(jnp.isnan(excess), excess, (excess > 0).astype(a.dtype))[:, None] / n
     value = jnp.sum(jnp.maximum(excess, 0)) / n
     return Slope(value, (active * (q - p), -active * a, active * a), {"margin": jnp.sum(active)})
 

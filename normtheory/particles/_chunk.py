@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from normtheory.particles._spread import whole
 from normtheory.particles._state import State
 from normtheory.particles._step import advance, evaluate
 from normtheory.particles._system import System
@@ -52,7 +53,7 @@ def observe(system: System, state: State, record: tuple[Observable, ...]) -> Row
 
 
 def _records(view: View, record: tuple[Observable, ...]) -> Rows:
-    return {item.name: jnp.asarray(item(view)) for item in record}
+    return whole({item.name: jnp.asarray(item(view)) for item in record})
 
 
 def chunk(
@@ -118,4 +119,4 @@ def chunk(
     start = Chunk(state, no, no, no, jnp.int32(0), jnp.zeros(slots, jnp.int32), empty)
     done = lax.while_loop(running, body, start)
     finite = jnp.stack([jnp.isfinite(z).all() for z in done.state.positions]).all()
-    return done._replace(finite=finite)
+    return done._replace(finite=finite, rows=whole(done.rows))

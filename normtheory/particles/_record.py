@@ -77,7 +77,7 @@ def attributes(
     rules = {rule.name: {k: float(v) for k, v in rule.numbers.items()} for rule in stop}
     versions = {name: version(name) for name in _LIBRARIES}
     return {
-        "system": system.to_json(),
+        "system": json.dumps(system.describe()),
         "stop": json.dumps(rules),
         "dtype": str(np.dtype(dtype)),
         "device": jax.devices()[0].device_kind,

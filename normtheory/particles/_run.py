@@ -14,17 +14,17 @@ import numpy as np
 import xarray as xr
 
 from normtheory._arrays import check_count
-from normtheory.particles import _chunk
+from normtheory.particles import _chunk, _spread
+from normtheory.particles._fit import check_fit
 from normtheory.particles._record import (
     Records,
     attributes,
     dataset,
     joined,
-    numpy_of,
     on_grid,
 )
 from normtheory.particles._state import State, handed_out, precision
-from normtheory.particles._step import check_door, check_fit
+from normtheory.particles._step import check_door
 from normtheory.particles._system import System
 from normtheory.particles.observables import Observable, chosen
 from normtheory.particles.stop import Stop, rules
@@ -128,11 +128,16 @@ def run(
     every = min(record_every or NEVER, NEVER)
     begin = int(state.step)
     pieces = on_grid(history, every, begin)
-    with precision(state.dtype):
+    with precision(state.dtype), _spread.on_devices_of(state) as mesh:
         cast = system.cast(state.dtype)
         check_fit(cast, state.positions)
         attrs = attributes(
-            system, rule, state.dtype, max_steps=max_steps, key=str(np.asarray(state.key).tolist())
+            system,
+            rule,
+            state.dtype,
+            max_steps=max_steps,
+            key=str(np.asarray(state.key).tolist()),
+            devices=1 if mesh is None else mesh.size,
         )
         slots = _slots(cast, state, items)
         size = Size(chunk_steps)
@@ -149,7 +154,9 @@ def run(
                 out = _compiled(cast, state, rule, items, *grid, slots=slots)
                 state, reached = out.state, int(out.state.step)
                 over, converged = bool(out.over), bool(out.converged)
-                size.took(reached - at, time.perf_counter() - clock)
+                if chunk_steps is None:
+                    seconds = _spread.agreed(time.perf_counter() - clock, state.positions[0])
+                    size.took(reached - at, seconds)
                 if not out.finite:
                     raise FloatingPointError(_first_bad(state, reached))
                 count = int(out.count)
@@ -173,10 +180,9 @@ def _slots(system: System, state: State, record: tuple[Observable, ...]) -> int:
 
 
 def _first_bad(state: State, step: int) -> str:
-    for k, z in enumerate(numpy_of(state.positions)):
-        bad = ~np.isfinite(z).all(axis=-1)
-        if bad.any():
-            row = int(np.argmax(bad))
+    for k, z in enumerate(state.positions):
+        row, _ = _spread.first_rows(z)
+        if row is not None:
             return f"clouds[{k}] row {row} is not finite at step {step}: the steps are too large"
     raise AssertionError("no row is bad")
 
@@ -199,8 +205,12 @@ class Size:
 
 
 def bar_of(progress: bool | None, begin: int, total: int, unit: str) -> Any:
-    """A progress bar with the time left, on a terminal or where it is asked for."""
+    """A progress bar with the time left, on a terminal or where it is asked for.
+
+    Of several processes the first shows it.
+    """
     from tqdm import tqdm
 
     show = sys.stderr.isatty() if progress is None else progress
+    show = show and jax.process_index() == 0
     return tqdm(total=total, initial=begin, unit=unit, disable=not show)

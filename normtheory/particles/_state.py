@@ -9,8 +9,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from normtheory._arrays import check_rows
+from normtheory.particles import _spread
 from normtheory.particles._system import System
 from normtheory.particles._tree import tree
 from normtheory.sphere import dot, scaled
@@ -23,7 +25,7 @@ class State:
     """All that a run goes on from: the same state and system give the same bits ever after.
 
     A frozen JAX tree of plain arrays. Those in float64 are numpy, so that no later operation turns
-    them into float32.
+    them into float32, unless they are sharded (:mod:`normtheory.particles.devices`).
 
     Attributes:
         positions: the clouds, each (n, d).
@@ -51,10 +53,12 @@ def precision(dtype: Any) -> Iterator[None]:
 
 
 def handed_out(x: Any) -> Any:
-    """float64 leaves as numpy, unless traced; the others as they are."""
+    """float64 leaves as numpy, unless traced or sharded; the others as they are."""
 
     def one(leaf: Any) -> Any:
-        if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer):
+        if isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer):
+            if _spread.mesh_of(leaf) is not None:
+                return leaf
             return np.asarray(leaf) if leaf.dtype in (jnp.float64, jnp.int64) else leaf
         return leaf
 
@@ -90,7 +94,7 @@ def check_positions(clouds: tuple[Any, ...]) -> None:
             raise TypeError(f"{name}: expected float32 or float64, got {z.dtype}; cast it first")
         if z.ndim != 2 or 0 in z.shape:
             raise ValueError(f"{name}: expected shape (n, d), got shape {tuple(z.shape)}")
-        check_rows(name, z)
+        _check_rows(name, z)
         if z.dtype != clouds[0].dtype:
             raise TypeError(f"clouds[0] is {clouds[0].dtype} and {name} is {z.dtype}")
         if z.shape[1] != clouds[0].shape[1]:
@@ -100,14 +104,36 @@ def check_positions(clouds: tuple[Any, ...]) -> None:
             )
 
 
+def _check_rows(name: str, z: Any) -> None:
+    """Raise ValueError naming the first row that is not finite or zero, wherever it lies."""
+    if _spread.is_elsewhere(z):
+        raise ValueError(
+            f"{name}: lies on several devices in its own way: normtheory.particles.devices.shard "
+            "splits a state, and devices.rows says how a cloud is split"
+        )
+    if _spread.mesh_of(z) is None:
+        return check_rows(name, z)
+    with precision(z.dtype):
+        infinite, zero = _spread.first_rows(z)
+    if infinite is not None:
+        raise ValueError(f"{name} row {infinite} is not finite")
+    if zero is not None:
+        raise ValueError(f"{name} row {zero} is zero: a zero vector has no direction")
+    return None
+
+
 def key_data(seed: Any) -> np.ndarray:
     """A seed or a JAX key as the two words of a threefry key."""
     if isinstance(seed, int | np.integer) and not isinstance(seed, bool):
         seed = jax.random.key(int(seed))
     if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
         seed = jax.random.key_data(seed)
-    if not hasattr(seed, "dtype") or seed.dtype != np.uint32 or seed.shape != (2,):
-        raise TypeError("seed: expected an integer or a JAX key of the default kind")
+    if not isinstance(seed, jax.Array | np.ndarray):
+        raise TypeError(f"seed: expected an integer or a JAX key, got {type(seed).__name__}")
+    if seed.dtype != np.uint32 or seed.shape != (2,):
+        raise TypeError(
+            f"seed: expected a key of the kind threefry2x32, got {seed.dtype} of shape {seed.shape}"
+        )
     return np.asarray(seed)
 
 
@@ -135,12 +161,12 @@ def init(system: System, *clouds: Array, seed: Any = 0) -> State:
         >>> int(init(System(forces.attraction(), 1.0), z, y).step)
         0
     """
-    from normtheory.particles._step import check_fit
+    from normtheory.particles._fit import check_fit
 
     if not isinstance(system, System):
         raise TypeError(f"system: expected a System, got {type(system).__name__}")
     check_positions(clouds)
-    with precision(clouds[0].dtype):
+    with precision(clouds[0].dtype), _spread.on_devices_of(clouds):
         positions = tuple(jnp.asarray(z) for z in clouds)
         system = system.cast(positions[0].dtype)
         check_fit(system, positions)
@@ -158,7 +184,8 @@ def start(system: System, positions: tuple[Array, ...], key: Array) -> State:
     transformation = system.transformation()
     if transformation is not None:
         memory = transformation.init(tuple(positions[k] for k in moving))
-    return State(positions, memory, np.zeros((), np.int32), key)
+    positions, memory = _spread.held(positions, memory)
+    return State(positions, memory, *_spread.whole((jnp.zeros((), jnp.int32), key)))
 
 
 _started = jax.jit(start)

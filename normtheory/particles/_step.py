@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
-from normtheory._arrays import concrete
+from normtheory.particles import _spread
 from normtheory.particles._state import (
     State,
     check_positions,
@@ -57,7 +55,7 @@ def _redrawn(key: Array, z: Array) -> Array:
     """Rows with the norms of z in fresh uniform directions."""
     near, power = scaled(jnp, z)
     norm = jnp.sqrt(dot(jnp, near, near)) * power
-    return rescale(jax.random.normal(key, z.shape, z.dtype), norm)
+    return rescale(_spread.by_rows(jax.random.normal(key, z.shape, z.dtype)), norm)
 
 
 def _fresh(system: System, key: Array, clouds: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -87,7 +85,7 @@ def evaluate(system: System, state: State) -> Evaluation:
         taken = sampling.draw(for_rows, n, clouds[0].dtype)
         if system.coherent:
             clouds = _fresh(system, for_fresh, clouds)
-        batch = tuple(z[taken] if k in chosen else z for k, z in enumerate(clouds))
+        batch = tuple(_spread.by_rows(z[taken]) if k in chosen else z for k, z in enumerate(clouds))
         if not system.coherent:
             batch = _fresh(system, for_fresh, batch)
         value, of_batch = system.force(batch, taken)
@@ -99,7 +97,8 @@ def evaluate(system: System, state: State) -> Evaluation:
         updated = tuple(hit if k in chosen else None for k in range(len(clouds)))
         rows = len(batch[0])
     full = tuple(
-        jnp.zeros_like(z) if g is None else g for z, g in zip(clouds, gradients, strict=True)
+        _spread.by_rows(jnp.zeros_like(z) if g is None else g)
+        for z, g in zip(clouds, gradients, strict=True)
     )
     if system.reduction == "sum":
         many = jnp.asarray(rows, clouds[0].dtype)
@@ -130,9 +129,7 @@ def advance(system: System, state: State, found: Evaluation) -> State:
     rate = system.rate(state.step, dtype)
     if system.gradscale is not None:
         power = jnp.asarray(system.gradscale, dtype)
-        gradients = tuple(
-            g * norm_power(z, power) for g, z in zip(gradients, before, strict=True)
-        )
+        gradients = tuple(g * norm_power(z, power) for g, z in zip(gradients, before, strict=True))
     decay = None if system.weight_decay is None else jnp.asarray(system.weight_decay, dtype)
     if decay is not None and system.coupled_decay:
         gradients = tuple(g + decay * z for g, z in zip(gradients, before, strict=True))
@@ -143,7 +140,7 @@ def advance(system: System, state: State, found: Evaluation) -> State:
         # optax raises floats to integer counts, which strict promotion forbids.
         with jax.numpy_dtype_promotion("standard"):
             updates, memory = transformation.update(gradients, memory, before)
-        updates = tuple(u.astype(dtype) for u in updates)
+        updates = tuple(u.astype(dtype) for u in jax.tree.leaves(updates))
     # An optax transformation with its own rate returns the step itself.
     sign = -rate if not system.own_rate else rate
     after = []
@@ -155,12 +152,8 @@ def advance(system: System, state: State, found: Evaluation) -> State:
         after.append(moved)
     after, memory = _keep(system, state, found, tuple(after), memory)
     new = dict(zip(moving, after, strict=True))
-    return State(
-        tuple(new.get(k, z) for k, z in enumerate(positions)),
-        memory,
-        state.step + jnp.int32(1),
-        state.key,
-    )
+    positions, memory = _spread.held(tuple(new.get(k, z) for k, z in enumerate(positions)), memory)
+    return State(positions, memory, state.step + jnp.int32(1), state.key)
 
 
 def _keep(
@@ -197,65 +190,6 @@ def _keep(
     return after, memory
 
 
-def check_fit(system: System, positions: tuple[Array, ...]) -> None:
-    """Raise unless the clouds fit the system: its force, its places, its sampling.
-
-    Raises:
-        TypeError, ValueError: what does not fit, in the words of the loss where it is its matter.
-    """
-    count = len(positions)
-    for name, places in (("frozen", system.frozen), ("fresh", system.fresh)):
-        for k in places:
-            if not isinstance(k, int) or not 0 <= k < count:
-                raise ValueError(f"{name}: expected places of the {count} clouds, got {k!r}")
-    chosen = drawn_clouds(system, positions)
-    for k in chosen:
-        if not 0 <= k < count:
-            raise ValueError(f"sampling: expected places of the {count} clouds, got {k!r}")
-    rows = {len(positions[k]) for k in chosen}
-    if len(rows) > 1:
-        raise ValueError(f"sampling: expected clouds with as many rows each, got {sorted(rows)}")
-    for name in ("cumulative", "log_frequency", "probability"):
-        given = getattr(system.sampling, name, None)
-        if given is not None and np.ndim(given) == 1 and rows and len(given) != max(rows):
-            raise ValueError(
-                f"sampling: expected {max(rows)} frequencies, one a row, got {len(given)}"
-            )
-    if isinstance(system.sampling, Minibatch) and not system.sampling.replace:
-        if system.sampling.size > max(rows):
-            raise ValueError(
-                f"sampling: expected a size of at most {max(rows)} rows without replacement, "
-                f"got {system.sampling.size}"
-            )
-    if isinstance(system.norm, tuple) and len(system.norm) != count:
-        raise ValueError(f"norm: expected one for each of {count} clouds, got {len(system.norm)}")
-    # Abstractly: shapes and options are judged by the loss itself, nothing is computed.
-    state = State(positions, (), np.zeros((), np.int32), np.zeros(2, np.uint32))
-    jax.eval_shape(lambda positions: evaluate(system, _with(state, positions)).value, positions)
-    _check_labels(system, positions)
-    if not system.moving(count):
-        raise ValueError("system: nothing moves: every trained cloud is frozen or fresh")
-
-
-def _with(state: State, positions: tuple[Array, ...]) -> State:
-    return State(positions, state.optimizer, state.step, state.key)
-
-
-def _check_labels(system: System, positions: tuple[Array, ...]) -> None:
-    """Labels of losses with class weights are below the number of classes; the row is named."""
-    for force in getattr(system.force, "forces", (system.force,)):
-        labels = getattr(force, "options", {}).get("labels")
-        if labels is None or getattr(force, "name", None) not in ("normface", "cosface", "arcface"):
-            continue
-        values = concrete(labels)
-        classes = len(positions[1 if force.clouds is None else force.clouds[1]])
-        if values is not None and (values >= classes).any():
-            row = int(np.argmax(values >= classes))
-            raise ValueError(
-                f"labels: expected classes 0 … {classes - 1}, got {values[row]} at index {row}"
-            )
-
-
 @jax.jit
 def _step(system: System, state: State) -> State:
     return advance(system, state, evaluate(system, state))
@@ -286,7 +220,7 @@ def step(system: System, state: State) -> State:
         array([[1., 1.]])
     """
     check_door(system, state)
-    with precision(state.dtype):
+    with precision(state.dtype), _spread.on_devices_of(state):
         return handed_out(_step(system.cast(state.dtype), state))
 
 
@@ -298,5 +232,3 @@ def check_door(system: Any, state: Any) -> None:
         raise TypeError(f"state: expected a State from init, got {type(state).__name__}")
     system.check()
     check_positions(state.positions)
-
-

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from normtheory._arrays import check_count
 from normtheory.losses import LOSSES, _alignment, _core, _moco, _siglip, _supcon
 from normtheory.losses._contrast import two_views
+from normtheory.particles._spread import on_devices_of
 from normtheory.particles._stream_blocks import default_block
 from normtheory.particles._stream_losses import SLOPES
 
@@ -80,7 +81,8 @@ def streamed(
     arrays = _core.check_clouds(**check(**arguments))
     arguments = dict(list(arguments.items())[len(arrays) :])
     rows = block or default_block(_columns(name, arrays), arrays[0].dtype)
-    return _compiled(name, arrays, arguments, rows, jax.lax.Precision(precision), symmetric)
+    with on_devices_of(arrays):
+        return _compiled(name, arrays, arguments, rows, jax.lax.Precision(precision), symmetric)
 
 
 def _arguments(name: str, clouds: Sequence[Array], options: dict[str, Any]) -> dict[str, Any]:

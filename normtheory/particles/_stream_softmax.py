@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from normtheory.particles._spread import AXIS
 from normtheory.particles._stream_blocks import is_column, over_rows
 
 Array = jax.Array
@@ -31,12 +32,13 @@ class Rows(NamedTuple):
     Attributes:
         total: log Σ_b exp(logit b - positive) over the negatives, shape (n,).
         mean: Σ_b p_ab v̂_b over the softmax of the negatives, shape (n, d).
-        columns: Σ_a w_a p_ab û_a, w the weights of the rows, shape (m, d); None if not asked for.
+        columns: Σ_a w_a p_ab û_a, w the weights of the rows, shape (m, d); no rows if
+            not asked for.
     """
 
     total: Array
     mean: Array
-    columns: Array | None
+    columns: Array
 
 
 def rowwise(
@@ -80,7 +82,14 @@ def rowwise(
 
     start = None if weigh is None else jnp.zeros_like(v.T)
     columns, (total, mean) = over_rows(step, (u, positive), start, block)
-    return Rows(total, mean, None if columns is None else columns.T)
+    return Rows(total, mean, u[:0] if columns is None else columns.T)
+
+
+def _together(carried: tuple[Array, Array]) -> tuple[Array, Array]:
+    """Largest logit and sum of powers of a column, from those on every device."""
+    top, total = carried
+    largest = jax.lax.pmax(top, AXIS)
+    return largest, jax.lax.psum(total * jnp.exp(top - largest), AXIS)
 
 
 class Sides(NamedTuple):
@@ -137,7 +146,7 @@ def both_ways(
     # subtract infinity from infinity.
     lowest = jnp.full(n, jnp.finfo(u.dtype).min, u.dtype)
     start = (lowest, jnp.zeros_like(lowest))
-    (column_top, column_sum), (row_top, row_sum) = over_rows(sums, (u,), start, block)
+    (column_top, column_sum), (row_top, row_sum) = over_rows(sums, (u,), start, block, _together)
     # Largest logit and sum stay apart: their logarithm together would be rounded at 1/τ.
     row_total = row_top - positive + jnp.log(row_sum)
     column_total = column_top - positive + jnp.log(column_sum)

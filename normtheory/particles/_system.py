@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +12,7 @@ import optax
 
 from normtheory._arrays import check_option, check_values, concrete
 from normtheory.pair import check_decay
+from normtheory.particles._describe import described
 from normtheory.particles._tree import map_numbers, static, tree
 from normtheory.particles.optimizers import Rule
 
@@ -67,12 +66,12 @@ class System:
     gradscale: Any = None
     norm: Any = None
     sampling: Any = None
-    reduction: str = static("mean")
-    schedule: Callable[[Any], Any] | None = static(None)
-    coupled_decay: bool = static(False)
-    frozen: tuple[int, ...] = static(())
-    fresh: tuple[int, ...] = static(())
-    coherent: bool = static(False)
+    reduction: str = static(default="mean")
+    schedule: Callable[[Any], Any] | None = static(default=None)
+    coupled_decay: bool = static(default=False)
+    frozen: tuple[int, ...] = static(default=())
+    fresh: tuple[int, ...] = static(default=())
+    coherent: bool = static(default=False)
 
     def __post_init__(self) -> None:
         """Check what a person passes; JAX rebuilds systems without coming here."""
@@ -108,7 +107,7 @@ class System:
                     "learning_rate, weight_decay: expected None with an optax transformation, "
                     "which has its own"
                 )
-            # Its functions are what is compiled: static, where a tuple of functions would be leaves.
+            # Its functions are structure; in a tuple they would be leaves.
             object.__setattr__(self, "optimizer", _ready_made(self.optimizer))
         elif self.optimizer is not None and not isinstance(self.optimizer, Rule):
             raise TypeError(
@@ -174,7 +173,7 @@ class System:
 
     def transformation(self) -> optax.GradientTransformation | None:
         """The optax object, or None for plain SGD."""
-        return None if self.optimizer is None else self.optimizer.transformation()
+        return self.optimizer.transformation() if isinstance(self.optimizer, Rule) else None
 
     @property
     def own_rate(self) -> bool:
@@ -199,13 +198,7 @@ class System:
 
     def describe(self) -> dict[str, Any]:
         """The settings as plain numbers and words, for the attributes of a result."""
-        paths, _ = jax.tree_util.tree_flatten_with_path(self)
-        numbers = {jax.tree_util.keystr(path).lstrip("."): _shown(x) for path, x in paths}
-        return {"numbers": numbers, "structure": _structure(self)}
-
-    def to_json(self) -> str:
-        """:meth:`describe` as JSON."""
-        return json.dumps(self.describe())
+        return described(self)
 
 
 def _ready_made(transformation: optax.GradientTransformation) -> Rule:
@@ -249,31 +242,3 @@ def _norm(x: Any) -> Any:
         raise ValueError(f"norm: expected a number or shape (n,), got shape {values.shape}")
     check_values("norm", values, above=0.0)
     return values
-
-
-def _shown(x: Any) -> Any:
-    values = concrete(x) if hasattr(x, "dtype") else x
-    if not hasattr(values, "shape"):
-        return values
-    values = np.asarray(values)
-    return values.item() if values.ndim == 0 else f"{values.dtype} {values.shape}"
-
-
-def _structure(x: Any) -> Any:
-    """The static part of a tree in words."""
-    if x is None or isinstance(x, bool | int | float | str):
-        return x
-    if callable(x) and not hasattr(x, "__dataclass_fields__"):
-        return f"{getattr(x, '__module__', '')}.{getattr(x, '__name__', type(x).__name__)}"
-    if isinstance(x, tuple):
-        return [_structure(y) for y in x]
-    if hasattr(x, "__dataclass_fields__"):
-        found: dict[str, Any] = {"kind": type(x).__name__}
-        for name, field in x.__dataclass_fields__.items():
-            value = getattr(x, name)
-            if field.metadata.get("static") or hasattr(value, "__dataclass_fields__"):
-                found[name] = _structure(value)
-            elif isinstance(value, tuple) and value and hasattr(value[0], "__dataclass_fields__"):
-                found[name] = _structure(value)
-        return found
-    return repr(x)

@@ -9,7 +9,7 @@ so that ``__post_init__`` may check what they pass.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
@@ -17,7 +17,7 @@ import jax
 T = TypeVar("T")
 
 
-def static(default: Any = dataclasses.MISSING) -> Any:
+def static(*, default: Any = dataclasses.MISSING) -> Any:
     """A field that is part of the structure: hashable, and compiled in."""
     return dataclasses.field(default=default, metadata={"static": True})
 
@@ -42,7 +42,7 @@ def tree(cls: type[T]) -> type[T]:
         keys = ((jax.tree_util.GetAttrKey(name), getattr(x, name)) for name in moving)
         return tuple(keys), structure(x)
 
-    def unflatten(structure: tuple[Any, ...], leaves: tuple[Any, ...]) -> Any:
+    def unflatten(structure: tuple[Any, ...], leaves: Iterable[Any]) -> Any:
         x = object.__new__(made)
         for name, value in zip(fixed, structure, strict=True):
             object.__setattr__(x, name, value)

@@ -10,171 +10,36 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
-from normtheory._arrays import check_count, check_option, check_values, concrete
+from normtheory._arrays import check_count, check_values, concrete
 from normtheory.losses import LOSSES
-from normtheory.particles._tree import static, tree
+from normtheory.particles._forces import (
+    PER_ROW,
+    Force,
+    FunctionForce,
+    LossForce,
+    Mixture,
+    checked,
+)
+
+__all__ = [
+    "PER_ROW",
+    "Force",
+    "FunctionForce",
+    "LossForce",
+    "Mixture",
+    "attraction",
+    "function",
+    "loss",
+    "mixture",
+    "repulsion",
+]
 
 Array = Any
-Clouds = tuple[Array, ...]
-Gradients = tuple[Array | None, ...]
-
-PER_ROW = ("labels", "codes")
-"""Options of losses that have one entry for every row of the first cloud."""
-
-_POSITIVE = ("temperature", "target_temperature", "scale", "sharpness", "power")
-
-
-class Force(Protocol):
-    """Value and gradients of a loss."""
-
-    def __call__(self, clouds: Clouds, rows: Array | None = None) -> tuple[Array, Gradients]:
-        """Evaluate on clouds (n, d); ``rows``, shape (b,), says which rows of a larger first cloud
-        they are, so that labels can follow.
-        """
-        ...
-
-    def trained(self, count: int) -> tuple[int, ...]:
-        """Which of ``count`` clouds get a gradient."""
-        ...
-
-    def check(self) -> None:
-        """Raise ValueError unless the numbers that can be seen are in their ranges."""
-        ...
-
-
-def _places(
-    name: str, clouds: tuple[int, ...] | None, count: int, wanted: int | None = None
-) -> tuple[int, ...]:
-    """Which of ``count`` clouds are the arguments of a force."""
-    if clouds is None and wanted is not None and count != wanted:
-        raise ValueError(
-            f"{name}: expected {wanted} clouds, got {count}; `clouds` of the force says which of "
-            "several it takes"
-        )
-    places = tuple(range(count)) if clouds is None else clouds
-    if max(places) >= count:
-        raise ValueError(f"{name}: expected clouds {places}, but there are {count}")
-    return places
-
-
-def _spread(found: dict[int, Array], count: int) -> Gradients:
-    return tuple(found.get(place) for place in range(count))
-
-
-@tree
-class LossForce:
-    """The force of a loss of ``LOSSES``; made by :func:`loss`.
-
-    Attributes:
-        options: its numbers and arrays.
-        name: of the loss.
-        flags: its true-or-false options.
-        clouds: which clouds of the state are its arguments; None for all, in order.
-        block: rows in a block of the streamed evaluation; None to form all similarities at once.
-        arity: how many clouds the loss takes.
-    """
-
-    options: dict[str, Any]
-    name: str = static()
-    flags: tuple[tuple[str, bool], ...] = static(())
-    clouds: tuple[int, ...] | None = static(None)
-    block: int | None = static(None)
-    arity: int | None = static(None)
-
-    def __call__(self, clouds: Clouds, rows: Array | None = None) -> tuple[Array, Gradients]:
-        """Value and gradients; see :class:`Force`."""
-        places = _places(self.name, self.clouds, len(clouds), self.arity)
-        chosen = [clouds[place] for place in places]
-        options: dict[str, Any] = {
-            key: jnp.asarray(x)[rows] if rows is not None and key in PER_ROW else x
-            for key, x in self.options.items()
-        }
-        options.update(self.flags)
-        if self.block is not None:
-            from normtheory.particles._stream import streamed
-
-            value, gradients = streamed(self.name, tuple(chosen), block=self.block, **options)
-        else:
-            value = LOSSES[self.name].value(*chosen, **options)
-            gradients = LOSSES[self.name].gradient(*chosen, **options)
-        trained = (places[k] for k in LOSSES[self.name].trained)
-        return value, _spread(dict(zip(trained, gradients, strict=True)), len(clouds))
-
-    def trained(self, count: int) -> tuple[int, ...]:
-        """Which clouds get a gradient."""
-        places = _places(self.name, self.clouds, count, self.arity)
-        return tuple(places[k] for k in LOSSES[self.name].trained)
-
-    def check(self) -> None:
-        """Raise ValueError unless the numbers that can be seen are in their ranges."""
-        for name, x in self.options.items():
-            if name != "labels":
-                _number(name, x)
-
-
-@tree
-class FunctionForce:
-    """The force of any loss that JAX differentiates; made by :func:`function`."""
-
-    options: dict[str, Any]
-    function: Callable[..., Array] = static()
-    clouds: tuple[int, ...] | None = static(None)
-    rows: tuple[str, ...] = static(())
-
-    def __call__(self, clouds: Clouds, rows: Array | None = None) -> tuple[Array, Gradients]:
-        """Value and gradients; see :class:`Force`."""
-        places = _places("function", self.clouds, len(clouds))
-        options = {
-            key: jnp.asarray(x)[rows] if rows is not None and key in self.rows else x
-            for key, x in self.options.items()
-        }
-        value, gradients = jax.value_and_grad(lambda chosen: self.function(*chosen, **options))(
-            tuple(clouds[place] for place in places)
-        )
-        return value, _spread(dict(zip(places, gradients, strict=True)), len(clouds))
-
-    def trained(self, count: int) -> tuple[int, ...]:
-        """Which clouds get a gradient: all its arguments."""
-        return _places("function", self.clouds, count)
-
-    def check(self) -> None:
-        """Nothing to check: the function knows its own numbers."""
-
-
-@tree
-class Mixture:
-    """A weighted sum of forces; made by :func:`mixture`."""
-
-    forces: tuple[Any, ...]
-    weights: tuple[Any, ...]
-
-    def __call__(self, clouds: Clouds, rows: Array | None = None) -> tuple[Array, Gradients]:
-        """Value and gradients; see :class:`Force`."""
-        total: Any = None
-        sums: list[Any] = [None] * len(clouds)
-        for force, weight in zip(self.forces, self.weights, strict=True):
-            value, gradients = force(clouds, rows)
-            weight = jnp.asarray(weight, value.dtype)
-            total = weight * value if total is None else total + weight * value
-            for k, g in enumerate(gradients):
-                if g is not None:
-                    sums[k] = weight * g if sums[k] is None else sums[k] + weight * g
-        return total, tuple(sums)
-
-    def trained(self, count: int) -> tuple[int, ...]:
-        """Which clouds get a gradient from any of the forces."""
-        return tuple(sorted({k for force in self.forces for k in force.trained(count)}))
-
-    def check(self) -> None:
-        """Raise ValueError unless the numbers that can be seen are in their ranges."""
-        for force in self.forces:
-            force.check()
 
 
 def _check_places(clouds: Any) -> tuple[int, ...] | None:
@@ -187,17 +52,6 @@ def _check_places(clouds: Any) -> tuple[int, ...] | None:
     if not clouds or len(set(clouds)) < len(clouds):
         raise ValueError(f"clouds: expected different places, got {clouds!r}")
     return tuple(int(k) for k in clouds)
-
-
-def _number(name: str, x: Any) -> Any:
-    """Check a number or array of numbers; leave tracers alone."""
-    if hasattr(x, "dtype"):
-        x = x if concrete(x) is None else np.asarray(x)
-        check_values(name, x, **({"above": 0.0} if name in _POSITIVE else {}))
-        return x
-    number = check_option(name, x)
-    check_values(name, np.asarray(number), **({"above": 0.0} if name in _POSITIVE else {}))
-    return number
 
 
 def _names_of_options(function: Callable[..., Any], arguments: int) -> list[str]:
@@ -252,7 +106,7 @@ def loss(
             check_values("labels", labels, least=0)
             numbers[key] = labels.astype(np.int32)
         else:
-            numbers[key] = _number(key, x)
+            numbers[key] = checked(key, x)
     missing = [
         p.name
         for p in inspect.signature(LOSSES[name].value).parameters.values()
@@ -321,5 +175,5 @@ def mixture(*terms: tuple[Any, Any]) -> Mixture:
         if not isinstance(term, tuple) or len(term) != 2 or not hasattr(term[1], "trained"):
             raise TypeError(f"mixture: expected pairs (weight, force), got {term!r}")
     return Mixture(
-        tuple(force for _, force in terms), tuple(_number("weight", weight) for weight, _ in terms)
+        tuple(force for _, force in terms), tuple(checked("weight", weight) for weight, _ in terms)
     )

@@ -39,10 +39,10 @@ class Observable:
     arrays: dict[str, Any]
     name: str = static()
     function: Callable[..., Array] = static()
-    dims: tuple[str, ...] = static(())
-    units: str = static("1")
-    long_name: str = static("")
-    coords: tuple[tuple[str, tuple[Any, ...]], ...] = static(())
+    dims: tuple[str, ...] = static(default=())
+    units: str = static(default="1")
+    long_name: str = static(default="")
+    coords: tuple[tuple[str, tuple[Any, ...]], ...] = static(default=())
 
     def __call__(self, view: View) -> Array:
         """Its value at a state."""

@@ -32,7 +32,7 @@ class Rule:
 
     numbers: dict[str, Any]
     factory: Callable[..., optax.GradientTransformation] = static()
-    flags: tuple[tuple[str, Any], ...] = static(())
+    flags: tuple[tuple[str, Any], ...] = static(default=())
 
     def transformation(self) -> optax.GradientTransformation:
         """The optax object with these numbers, traced or not."""

@@ -32,9 +32,9 @@ class Minibatch:
     cumulative: Any
     log_frequency: Any
     size: int = static()
-    lazy: bool = static(True)
-    clouds: tuple[int, ...] | None = static(None)
-    replace: bool = static(True)
+    lazy: bool = static(default=True)
+    clouds: tuple[int, ...] | None = static(default=None)
+    replace: bool = static(default=True)
 
     def draw(self, key: jax.Array, n: int, dtype: Any) -> jax.Array:
         """Draw row numbers, int32 (size,)."""
@@ -60,7 +60,7 @@ class Bernoulli:
     """
 
     probability: Any
-    clouds: tuple[int, ...] | None = static(None)
+    clouds: tuple[int, ...] | None = static(default=None)
 
     def draw(self, key: jax.Array, n: int, dtype: Any) -> jax.Array:
         """Draw which rows are updated, bool (n,)."""

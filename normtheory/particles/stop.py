@@ -31,7 +31,7 @@ class Stop:
     numbers: dict[str, Any]
     name: str = static()
     function: Callable[..., Array] = static()
-    clouds: tuple[int, ...] = static(())
+    clouds: tuple[int, ...] = static(default=())
 
     def __call__(self, view: View) -> Array:
         """Whether the run is done at this state."""

@@ -93,7 +93,11 @@ def _mixed_rows(laws: Laws, cloud: np.ndarray, tolerance: float) -> str:
         reason = "centring before normalisation: only directions from the mean of the batch matter"
     else:
         reason = "statistics of the batch enter: it is centred, and perhaps whitened"
-    return f"the loss ignores a common scale but not the norm of a single row; {reason}"
+    return (
+        f"the loss ignores a common scale but not the norm of a single row; {reason}. What is "
+        "normalised over the batch hides a common rescaling: the exponent is -1 when all norms "
+        "move together, and tends to 0 for one row's own norm"
+    )
 
 
 def _reweighted_about_mean(cloud: np.ndarray) -> np.ndarray:

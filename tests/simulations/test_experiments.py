@@ -76,12 +76,15 @@ def test_the_rerun_command_gives_the_same_result(
     again = xr.load_dataset(tmp_path / "again.nc")
     assert again.attrs.pop("created")
     assert first.attrs.pop("created")
-    xr.testing.assert_identical(again, first)
+    timings = getattr(simulations.get(name), "MEASURED", ())
+    xr.testing.assert_identical(again.drop_vars(timings), first.drop_vars(timings))
 
 
 @EVERY
 def test_another_seed_gives_other_numbers(name: str) -> None:
     module = simulations.get(name)
+    if hasattr(module, "MEASURED"):
+        pytest.skip("its numbers are timings")
     other = module.run(dataclasses.replace(module.SMOKE, seed=1))
     assert not other.equals(smoke(name))
 

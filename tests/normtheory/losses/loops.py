@@ -26,6 +26,29 @@ def _minus_log_share(own: Any, exponents: Sequence[Any]) -> Any:
     return mp.log(mp.fsum(mp.exp(x - own) for x in exponents))
 
 
+def attraction(z_1: Rows, z_2: Rows) -> Any:
+    """Draganov et al. 2025, Proposition 3.1: the mean of -cos."""
+    return -mp.fsum(cosine(x, y) for x, y in zip(z_1, z_2, strict=True)) / len(z_1)
+
+
+def repulsion(z_1: Rows, z_2: Rows) -> Any:
+    """The same with the other sign."""
+    return mp.fsum(cosine(x, y) for x, y in zip(z_1, z_2, strict=True)) / len(z_1)
+
+
+def _distance(x: Sequence[Any], y: Sequence[Any]) -> Any:
+    """Of the two directions."""
+    lengths = [mp.sqrt(mp.fsum(a * a for a in row)) for row in (x, y)]
+    return mp.sqrt(
+        mp.fsum((a / lengths[0] - b / lengths[1]) ** 2 for a, b in zip(x, y, strict=True))
+    )
+
+
+def alignment(z_1: Rows, z_2: Rows, *, power: Any) -> Any:
+    """Wang and Isola 2020, equation 1 of section 4.1."""
+    return mp.fsum(_distance(x, y) ** power for x, y in zip(z_1, z_2, strict=True)) / len(z_1)
+
+
 def info_nce(z_1: Rows, z_2: Rows, *, temperature: Any) -> Any:
     """Van den Oord et al. 2018, equation 4."""
     total = mp.mpf(0)
@@ -92,6 +115,27 @@ def siglip(z_1: Rows, z_2: Rows, *, temperature: Any, bias: Any) -> Any:
     return total / len(z_1)
 
 
+def simsiam(p_1: Rows, p_2: Rows, z_1: Rows, z_2: Rows) -> Any:
+    """Chen and He 2021, equation 4, halves of the two views."""
+    return attraction(p_1, z_2) / 2 + attraction(p_2, z_1) / 2
+
+
+def byol(p_1: Rows, p_2: Rows, z_1: Rows, z_2: Rows) -> Any:
+    """Grill et al. 2020, equation 2, for both views."""
+    total = mp.mpf(0)
+    for i in range(len(p_1)):
+        total += _distance(p_1[i], z_2[i]) ** 2 + _distance(p_2[i], z_1[i]) ** 2
+    return total / len(p_1)
+
+
+def triplet(anchor: Rows, positive: Rows, negative: Rows, *, margin: Any) -> Any:
+    """Schroff et al. 2015, equation 1; half squared distances of directions."""
+    total = mp.mpf(0)
+    for a, p, n in zip(anchor, positive, negative, strict=True):
+        total += max(mp.mpf(0), (_distance(a, p) ** 2 - _distance(a, n) ** 2) / 2 + margin)
+    return total / len(anchor)
+
+
 def moco(queries: Rows, keys: Rows, queue: Rows, *, temperature: Any) -> Any:
     """He et al. 2020, equation 1."""
     total = mp.mpf(0)
@@ -106,6 +150,16 @@ def normface(z: Rows, weights: Rows, labels: Sequence[int], *, scale: Any) -> An
     total = mp.mpf(0)
     for row, label in zip(z, labels, strict=True):
         exponents = [scale * cosine(row, w) for w in weights]
+        total += _minus_log_share(exponents[int(label)], exponents)
+    return total / len(z)
+
+
+def cosface(z: Rows, weights: Rows, labels: Sequence[int], *, scale: Any, margin: Any) -> Any:
+    """Wang et al. 2018, equation 4."""
+    total = mp.mpf(0)
+    for row, label in zip(z, labels, strict=True):
+        exponents = [scale * cosine(row, w) for w in weights]
+        exponents[int(label)] = scale * (cosine(row, weights[int(label)]) - margin)
         total += _minus_log_share(exponents[int(label)], exponents)
     return total / len(z)
 
@@ -131,6 +185,30 @@ def swav(z: Rows, prototypes: Rows, codes: Rows, *, temperature: Any) -> Any:
     return total / len(z)
 
 
+def dino(
+    z: Rows,
+    target: Rows,
+    prototypes: Rows,
+    target_prototypes: Rows,
+    *,
+    centre: Any,
+    temperature: Any = 0.1,
+    target_temperature: Any = 0.04,
+) -> Any:
+    """Caron et al. 2021, equations 1 and 2 and algorithm 1: the teacher's output is centred."""
+    total = mp.mpf(0)
+    for row, teacher in zip(z, target, strict=True):
+        exponents = [cosine(row, c) / temperature for c in prototypes]
+        outputs = [cosine(teacher, c) for c in target_prototypes]
+        centres = centre if isinstance(centre, list) else [centre] * len(outputs)
+        sharp = [
+            mp.exp((x - c) / target_temperature) for x, c in zip(outputs, centres, strict=True)
+        ]
+        for share, own in zip(sharp, exponents, strict=True):
+            total += share / mp.fsum(sharp) * _minus_log_share(own, exponents)
+    return total / len(z)
+
+
 def uniformity(z: Rows, *, sharpness: Any) -> Any:
     """Wang and Isola 2020, section 4.1.2, over ordered pairs of different points."""
     total, n = mp.mpf(0), len(z)
@@ -144,19 +222,34 @@ def uniformity(z: Rows, *, sharpness: Any) -> Any:
 LOOPS: dict[str, Callable[..., Any]] = {
     function.__name__: function
     for function in (
+        attraction,
+        repulsion,
+        alignment,
+        uniformity,
         info_nce,
         clip,
         nt_xent,
         decoupled,
         supcon,
         siglip,
+        simsiam,
+        byol,
         moco,
+        triplet,
         normface,
+        cosface,
         arcface,
         swav,
-        uniformity,
+        dino,
     )
 }
+
+
+def _number(value: Any) -> Any:
+    """A number, a vector or a matrix of them."""
+    if np.ndim(value) == 0:
+        return mp.mpf(float(value))
+    return [_number(x) for x in value]
 
 
 def _rows(cloud: np.ndarray) -> list[list[Any]]:
@@ -178,9 +271,7 @@ def exact(
     with mp.workdps(digits):
         rows = [_rows(cloud) for cloud in clouds]
         read = {
-            key: (value.tolist() if key == "labels" else _rows(value))
-            if isinstance(value, np.ndarray)
-            else mp.mpf(value)
+            key: value.tolist() if key == "labels" else _number(value)
             for key, value in options.items()
         }
         loop = LOOPS[name]

@@ -5,23 +5,27 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from normtheory.losses import LOSSES
 from tests.helpers import tolerance
-from tests.normtheory.losses.cases import ONE_EACH, closed_form, draw, value_and_gradient
+from tests.normtheory.losses.batches import batch, library
+from tests.normtheory.losses.cases import one_each
 from tests.normtheory.losses.loops import LOOPS, exact
 
-LOOPED = [case for case in ONE_EACH if case.name in LOOPS]
+
+def test_every_loss_has_a_loop():
+    assert set(LOOPS) == set(LOSSES)
 
 
-@pytest.mark.parametrize("case", LOOPED, ids=lambda case: case.name)
+@pytest.mark.parametrize("case", **one_each)
 def test_value_and_gradient_are_those_of_the_loop(case):
-    clouds, options = draw(case, np.random.default_rng(5), 7, 3)
-    value, _ = value_and_gradient(case)(clouds, options)
-    found = closed_form(case)(clouds, options)
+    clouds, options = batch(5)[case.label]
+    found = library(batch(5))[case.label]
     entries = [(index, 1, component) for index in case.loss.trained for component in (0, 2)]
-    loop, derivatives = exact(case.name, clouds, options, entries=entries)
-    bound = case.inverse_temperature * tolerance("gradient")
-    assert abs(float(loop) - value) <= bound
+    loop, derivatives = exact(case.name, clouds, options, entries=entries, digits=60)
+    assert abs(float(loop) - found.value) <= case.pull * tolerance("gradient")
+    sizes = dict(zip(case.loss.trained, case.sizes(clouds, options), strict=True))
     for (index, row, component), derivative in zip(entries, derivatives, strict=True):
-        gradient = found[case.loss.trained.index(index)][row, component]
+        gradient = found.gradients[case.loss.trained.index(index)][row, component]
+        size = np.broadcast_to(sizes[index], len(clouds[index]))[row]
         off = abs(gradient - float(derivative)) * np.linalg.norm(clouds[index][row])
-        assert off <= bound
+        assert off <= size * tolerance("gradient")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +13,8 @@ import pytest
 
 from normtheory import losses
 from tests.helpers import precision, tolerance
-from tests.normtheory.losses.cases import ONE_EACH, draw, value_and_gradient
+from tests.normtheory.losses.batches import batch, library
+from tests.normtheory.losses.cases import ONE_EACH
 
 X, Y = np.eye(2)[:1], np.eye(2)[1:]
 
@@ -18,14 +23,16 @@ X, Y = np.eye(2)[:1], np.eye(2)[1:]
     "case", [case for case in ONE_EACH if case.loss.stop_gradient], ids=lambda case: case.name
 )
 def test_constants_get_a_zero_gradient_though_the_value_depends_on_them(case):
-    clouds, options = draw(case, np.random.default_rng(1), 7, 3)
-    value, gradients = value_and_gradient(case)(clouds, options)
+    drawn = batch(1)
+    clouds, options = drawn[case.label]
+    found = library(drawn)[case.label]
     constants = set(range(len(clouds))) - set(case.loss.trained)
     assert constants
     for position in constants:
-        assert not gradients[position].any()
+        assert not found.by_grad[position].any()
         moved = tuple(z[:, ::-1].copy() if i == position else z for i, z in enumerate(clouds))
-        assert abs(value_and_gradient(case)(moved, options)[0] - value) > 1e-3
+        other = library({**drawn, case.label: (moved, options)})[case.label]
+        assert abs(other.value - found.value) > 1e-3
 
 
 def test_losses_without_a_constant_say_so():
@@ -33,13 +40,21 @@ def test_losses_without_a_constant_say_so():
     assert names == {"simsiam", "byol", "moco", "dino"}
 
 
-def _gradients(function, *clouds, **options):
+@cache
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Value, ``jax.grad`` and closed form in one module, the options traced."""
+    closed = getattr(losses, f"{function.__name__}_gradient")
+
+    def all_three(arrays: Any, options: Any) -> Any:
+        value, by_grad = jax.value_and_grad(lambda z: function(*z, **options))(arrays)
+        return value, by_grad, closed(*arrays, **options)
+
+    return jax.jit(all_three)
+
+
+def _gradients(function: Callable[..., Any], *clouds: np.ndarray, **options: Any) -> Any:
     with precision(np.float64):
-        arrays = tuple(jnp.asarray(z) for z in clouds)
-        value = float(function(*arrays, **options))
-        by_grad = jax.grad(lambda z: function(*z, **options))(arrays)
-        closed = getattr(losses, f"{function.__name__}_gradient")(*arrays, **options)
-        return value, [np.asarray(g) for g in by_grad], [np.asarray(g) for g in closed]
+        return jax.tree.map(np.asarray, _compiled(function)(clouds, options))
 
 
 def test_triplet_hinge_takes_the_flat_side():
@@ -59,7 +74,9 @@ def test_arcface_at_its_kink_pulls_the_own_class_nowhere(angle):
     z, weights = X, np.concatenate([np.cos(angle) * 2 * X, 3 * Y])
     labels = np.array([0])
     weights[0, 1] = 0.0  # parallel or antiparallel exactly
-    value, by_grad, closed = _gradients_of_arcface(z, weights, labels)
+    value, by_grad, closed = _gradients(
+        losses.arcface, z, weights, labels=labels, scale=4.0, margin=0.5
+    )
     # cos(0 + m) = cos m, cos(π + m) = -cos m, against a class at a right angle
     own = np.cos(angle) * np.cos(0.5)
     assert value == pytest.approx(np.log1p(np.exp(-4 * own)), rel=1e-14)
@@ -68,16 +85,6 @@ def test_arcface_at_its_kink_pulls_the_own_class_nowhere(angle):
     for gradients in (by_grad, closed):
         np.testing.assert_allclose(gradients[0], push * Y, atol=tolerance("gradient"))
         np.testing.assert_array_equal(gradients[1][0], 0)
-
-
-def _gradients_of_arcface(z, weights, labels):
-    with precision(np.float64):
-        value = float(losses.arcface(z, weights, labels, scale=4.0, margin=0.5))
-        by_grad = jax.grad(
-            lambda z, w: losses.arcface(z, w, labels, scale=4.0, margin=0.5), argnums=(0, 1)
-        )(jnp.asarray(z), jnp.asarray(weights))
-        closed = losses.arcface_gradient(z, weights, labels, scale=4.0, margin=0.5)
-        return value, [np.asarray(g) for g in by_grad], [np.asarray(g) for g in closed]
 
 
 @pytest.mark.parametrize("power", [0.5, 1.0, 1.5, 2.0, 3.0])
@@ -108,8 +115,7 @@ def test_ties_share_the_pull():
     assert np.abs(np.concatenate(closed)).max() <= 10 * tolerance("law")
     # DINO and SwAV pick the largest logit by its index; a tie has a gradient all the same.
     codes = np.array([[0.25, 0.75]])
-    with precision(np.float64):
-        z, prototypes = jnp.array([[1.0, 0.0]]), jnp.array([[1.0, 1.0], [1.0, -1.0]])
-        (g, _) = losses.swav_gradient(z, prototypes, jnp.asarray(codes), temperature=0.5)
+    z, prototypes = X, np.array([[1.0, 1.0], [1.0, -1.0]])
+    _, _, (g, _) = _gradients(losses.swav, z, prototypes, codes=codes, temperature=0.5)
     half = np.sqrt(0.5)
     np.testing.assert_allclose(g, [[0, (0.25 + 0.25) * half / 0.5]], rtol=1e-14, atol=1e-15)

@@ -11,7 +11,7 @@ import jax
 _COUNTS: list[int] = [0]
 
 
-def _listen(event: str, duration: float, **_: Any) -> None:
+def _listen(event: str, duration_secs: float, **kwargs: Any) -> None:
     if event == "/jax/core/compile/backend_compile_duration":
         _COUNTS[0] += 1
 

@@ -153,12 +153,14 @@ CASES = {
         "learning_rate: the optax transformation has its own",
     ),
     "dims": (
-        lambda: run(
-            system(),
-            init(system(), Z, Y),
-            1,
-            record=observables.observable("x", lambda view: view.loss, dims=("a",)),
-        ).dataset,
+        lambda: (
+            run(
+                system(),
+                init(system(), Z, Y),
+                1,
+                record=observables.observable("x", lambda view: view.loss, dims=("a",)),
+            ).dataset
+        ),
         r"x: expected 1 axes as its dims \('a',\) say, got shape \(\)",
     ),
 }

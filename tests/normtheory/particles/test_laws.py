@@ -29,7 +29,8 @@ def stepped(name: str) -> Callable[..., Any]:
         seen = view(system, state)
         return seen.after, seen.loss, seen.gradients
 
-    compiled = jax.jit(look)
+    # Compiling is what these tests cost. The laws of optimised programs are in the other files.
+    compiled = jax.jit(look, compiler_options={"xla_backend_optimization_level": 0})
 
     def call(system: System, state: State) -> Any:
         with precision(state.dtype):
@@ -138,9 +139,7 @@ def _info_nce(rate: float, steps: int) -> tuple[float, float]:
     system = system_of("info_nce", options, rate)
     start = init(system, *clouds)
     done = run(system, start, steps, record="loss")
-    sums = [
-        sum(float(squares(z).sum()) for z in state.positions) for state in (start, done.state)
-    ]
+    sums = [sum(float(squares(z).sum()) for z in state.positions) for state in (start, done.state)]
     return sums[1] - sums[0], float(done.records["loss"][0] - done.records["loss"][-1])
 
 

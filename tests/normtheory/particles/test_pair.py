@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -23,9 +25,7 @@ def pairs_of_particles(dimension: int = 7) -> tuple[np.ndarray, np.ndarray]:
     return NORMS_I[:, None] * z, NORMS_J[:, None] * y
 
 
-def worst_difference(
-    rate: float, exact_rate: float, steps: int = STEPS, **options: float | bool
-) -> float:
+def worst_difference(rate: float, exact_rate: float, steps: int = STEPS, **options: Any) -> float:
     """Largest difference of angles (radians) and norms (relative) at four times."""
     repel, stop = bool(options.get("repel")), bool(options.get("stop_gradient"))
     power, decay = options.get("gradscale"), options.get("weight_decay")

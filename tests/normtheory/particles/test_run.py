@@ -50,9 +50,10 @@ def plain(rate: float = 2.0) -> System:
 
 def test_the_step_count_is_that_of_the_exact_recursion():
     z, y = clouds()
-    angle, norms = nt.angle(z, y), [np.linalg.norm(x, axis=-1) for x in (z, y)]
+    angle = nt.angle(z, y)
+    norm_i, norm_j = (np.linalg.norm(x, axis=-1) for x in (z, y))
     for rate, tolerance in ((2.0, 1e-2), (0.5, 1e-1)):
-        exact = nt.simulate_pairs(angle, *norms, rate / N, tolerance=tolerance)
+        exact = nt.simulate_pairs(angle, norm_i, norm_j, rate / N, tolerance=tolerance)
         done = run(plain(rate), init(plain(), z, y), 100_000, stop=stop.mean_cosine(tolerance))
         assert done.steps == int(exact.steps)
         assert done.converged

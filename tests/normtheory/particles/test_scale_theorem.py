@@ -21,7 +21,9 @@ def end(alpha: float, rate: float, decay: float | None = None, **more: Any) -> l
 
 
 def same_bits(found: list[np.ndarray], exact: list[np.ndarray], alpha: float) -> bool:
-    return all(np.array_equal(z, z.dtype.type(alpha) * y) for z, y in zip(found, exact, strict=True))
+    return all(
+        np.array_equal(z, z.dtype.type(alpha) * y) for z, y in zip(found, exact, strict=True)
+    )
 
 
 @pytest.mark.parametrize("power", [0.0, 1.0, 2.0])

@@ -8,7 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-import pytest
 
 import normtheory as nt
 from normtheory.losses import LOSSES
@@ -115,7 +114,9 @@ def test_a_fixed_norm_is_kept():
 
 
 def test_frozen_partners_are_untouched_by_decay_too():
-    system = System(forces.attraction(), 0.5, optimizers.adam(), weight_decay=0.5, norm=3.0, frozen=(1,))
+    system = System(
+        forces.attraction(), 0.5, optimizers.adam(), weight_decay=0.5, norm=3.0, frozen=(1,)
+    )
     state = steps(system)
     assert np.array_equal(state.positions[1], clouds()[1])
     assert not np.array_equal(state.positions[0], clouds()[0])
@@ -162,6 +163,12 @@ def test_a_mixture_may_act_on_different_clouds():
         (push,) = jax.jit(LOSSES["uniformity"].gradient)(z)
     pull = nt.cosine_gradient(z, y) / 6, nt.cosine_gradient(y, z) / 6
     close(state, (z + 0.5 * (pull[0] - 0.5 * np.asarray(push)), y + 0.5 * pull[1]))
+
+
+def test_a_force_in_blocks_is_the_same_force():
+    whole = steps(System(forces.loss("info_nce", temperature=0.5), 0.5), 1)
+    blocks = steps(System(forces.loss("info_nce", temperature=0.5, block=4), 0.5), 1)
+    close(blocks, whole.positions)
 
 
 def test_a_step_works_under_jit_and_keeps_the_dtype():

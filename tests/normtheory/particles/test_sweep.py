@@ -141,5 +141,3 @@ def test_a_run_that_blows_up_is_named():
             {"norm": [1.0, 1e-25], "learning_rate": [1.0, 1e15]},
             10,
         )
-
-

@@ -49,6 +49,19 @@ def test_centring_has_the_right_exponent_for_the_whole_cloud_only() -> None:
     assert single > -0.9
 
 
+@pytest.mark.parametrize("name", ["barlow_twins", "whitened", "centred"])
+def test_a_normalised_batch_is_said_to_hide_a_common_rescaling_only(name: str) -> None:
+    report = _failure(
+        nt.testing.assert_inverse_norm_gradient, plain.FALSE[name][0], norms=(1e-3, 1e-1)
+    )
+    assert "hides a common rescaling: the exponent is -1 when all norms move together, " in report
+    assert "and tends to 0 for one row's own norm" in report
+    # and so it is
+    whole, single = _exponents(report)
+    assert whole == pytest.approx(-1, abs=0.01)
+    assert single > -0.9
+
+
 def test_the_counterexample_is_one_and_is_small() -> None:
     def loss(z: np.ndarray) -> float:
         return float(np.sum(z[:, 0] / np.linalg.norm(z, axis=1)) + 1e-3 * np.sum(z * z))

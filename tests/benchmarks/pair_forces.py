@@ -1,0 +1,108 @@
+"""Time of one step of SGD on n attracted pairs, against a pass over the memory it must touch.
+
+Run it with ``python -m tests.benchmarks.pair_forces``; it needs the extra ``bench``. ``--n`` and
+``--dimension`` change the sizes.
+
+Three yardsticks, all jitted: a pass that reads both clouds and writes both in place (their
+negative); a copy into arrays that are there already; and a copy into new memory, which also pays
+for the system's handing out of fresh pages.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from normtheory.losses import attraction_gradient
+from normtheory.particles._pairs import attraction_step, default_pairs
+from tests.benchmarks._report import machine, show, table
+from tests.benchmarks._timing import milliseconds
+
+RATE = 0.02
+
+in_place = partial(jax.jit, donate_argnums=(0, 1))
+
+
+@in_place
+def negative(a: jax.Array, b: jax.Array) -> Any:
+    """Read two clouds and write two, in place."""
+    return -a, -b
+
+
+@in_place
+def ours(a: jax.Array, b: jax.Array) -> Any:
+    """One step; the loss comes with it."""
+    return attraction_step(a, b, RATE)
+
+
+@in_place
+def unfused(a: jax.Array, b: jax.Array) -> Any:
+    """The same step from the gradient of :mod:`normtheory.losses`, over whole clouds."""
+    g_1, g_2 = attraction_gradient(a, b)
+    return a - RATE * len(a) * g_1, b - RATE * len(b) * g_2
+
+
+@partial(jax.jit, donate_argnums=(2, 3), keep_unused=True)
+def copy_over(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> Any:
+    """Copy a and b over c and d."""
+    return jnp.copy(a), jnp.copy(b)
+
+
+copy = jax.jit(lambda a, b: (jnp.copy(a), jnp.copy(b)))
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--n", type=int, default=10**6)
+    parser.add_argument("--dimension", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=15)
+    asked = parser.parse_args()
+    n, d = asked.n, asked.dimension
+    a, b = (
+        jax.random.normal(key, (n, d), jnp.float32) for key in jax.random.split(jax.random.key(0))
+    )
+    ways = {
+        "a pass that reads and writes both clouds in place": negative,
+        "a copy of both clouds into new memory": copy,
+        "`attraction_step`, in place, with the loss": ours,
+        "`attraction_gradient` and a step, whole clouds": unfused,
+    }
+    over = "a copy of both clouds over others"
+    times: dict[str, list[float]] = {name: [] for name in (*ways, over)}
+    spare = -a, -b
+    for _ in range(asked.rounds + 1):  # the first compiles
+        for name, way in ways.items():
+            begin = time.perf_counter()
+            out = jax.block_until_ready(way(a, b))
+            times[name].append(time.perf_counter() - begin)
+            a, b = out[:2]
+        begin = time.perf_counter()
+        spare = jax.block_until_ready(copy_over(a, b, *spare))
+        times[over].append(time.perf_counter() - begin)
+    best = {name: min(found[1:]) for name, found in times.items()}
+    touched, copied, *_, copied_over = best.values()
+    traffic = 4 * 4 * n * d
+    show(
+        machine("jax"),
+        f"n = {n:,} pairs, d = {d}, float32, {default_pairs(n, d, jnp.float32)} pairs a block, "
+        f"least of {asked.rounds} rounds; {traffic / 1e9:.3g} GB are read and written.",
+        "",
+        table(
+            ["one step", "ms", "GB/s", "/ in place", "/ copy over", "/ copy to new"],
+            [
+                [name, milliseconds(t), f"{traffic / t / 1e9:.1f}", f"{t / touched:.2f}",
+                 f"{t / copied_over:.2f}", f"{t / copied:.2f}"]
+                for name, t in best.items()
+            ],
+        ),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
