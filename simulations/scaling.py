@@ -47,14 +47,14 @@ class Settings:
         seed: of the embeddings.
     """
 
-    pairs: tuple[int, ...] = (65_536, 131_072, 262_144, 524_288, 1_048_576)
-    points: tuple[int, ...] = (1024, 2048, 4096, 8192, 16_384, 32_768)
-    dense_points: int = 8192
+    pairs: tuple[int, ...] = (65_536, 131_072, 262_144, 524_288)
+    points: tuple[int, ...] = (1024, 2048, 4096, 8192, 16_384)
+    dense_points: int = 4096
     optax_points: int = 1024
-    rivals: int = 1_048_576
+    rivals: int = 262_144
     dimension: int = 64
     learning_rate: float = 0.02
-    rounds: int = 5
+    rounds: int = 3
     seed: int = 0
 
     def __post_init__(self) -> None:
