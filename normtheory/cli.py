@@ -1,12 +1,17 @@
-"""The command line: ``normtheory verify`` and ``normtheory diagnose``.
+"""The command line: ``normtheory verify``, ``predict``, ``simulate`` and ``diagnose``.
 
-Exit status: 0 done, 1 a check failed or the input can't be used, 2 bad usage, 130 interrupted.
+Exit status: 0 done, 1 a check failed, a run could not finish or the input can't be used, 2 bad
+usage, 130 interrupted.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import sys
+import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +62,109 @@ def verify(
     else:
         typer.echo(report.table())
     raise typer.Exit(0 if report.passed else FAILED)
+
+
+@app.command()
+def predict(
+    norm: Annotated[float, typer.Option(help="Norm of the embedding, ρ_i > 0.")],
+    learning_rate: Annotated[
+        float,
+        typer.Option(help="Of the optimizer; without a mean over a batch, the rate one pair sees."),
+    ],
+    norm_j: Annotated[
+        float | None, typer.Option(help="Norm of its partner, ρ_j; the same by default.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Pairs that the loss runs over.")] = None,
+    reduction: Annotated[
+        str, typer.Option(metavar="mean|sum", help="Over the pairs of the loss.")
+    ] = "sum",
+    angle: Annotated[
+        float, typer.Option(help="Starting angle of the pair in [0, π], radians.")
+    ] = math.pi / 2,
+    tolerance: Annotated[float, typer.Option(help="Converged at cosine >= 1 - tolerance.")] = 1e-3,
+    gradscale: Annotated[float, typer.Option(help="Power of GradScale.")] = 0.0,
+    weight_decay: Annotated[float, typer.Option(help="Of the optimizer, >= 0.")] = 0.0,
+    dimension: Annotated[
+        int | None, typer.Option(help="Of the sphere, for random pairs and fresh partners.")
+    ] = None,
+    stop_gradient: Annotated[
+        bool, typer.Option("--stop-gradient", help="Only the first point of the pair moves.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Print what the theory says in closed form about an attracted pair.
+
+    Example: normtheory predict --norm 10 --learning-rate 10 --batch-size 500 --reduction mean
+    --dimension 20
+    """
+    from normtheory._commands import predict as command
+
+    try:
+        found = command.predictions(
+            norm,
+            learning_rate,
+            norm_j=norm_j,
+            batch_size=batch_size,
+            reduction=reduction,
+            angle=angle,
+            tolerance=tolerance,
+            gradscale=gradscale,
+            weight_decay=weight_decay,
+            dimension=dimension,
+            stop_gradient=stop_gradient,
+        )
+    except (TypeError, ValueError) as error:
+        raise _bad_usage(" ".join(str(error).split())) from None
+    if as_json:
+        typer.echo(json.dumps(command.as_json(found), indent=2, allow_nan=False))
+    else:
+        typer.echo(command.table(found))
+
+
+@app.command()
+def simulate(
+    file: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="Configuration in TOML; see docs/examples.")
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Override a key, such as system.learning_rate=0.5; may be given several times.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the result as NetCDF.")
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on from the newest checkpoint, or begin without one."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Run particles, or a sweep of runs, from a configuration.
+
+    Example: normtheory simulate docs/examples/pairs.toml --set system.learning_rate=5.0 --json
+    """
+    from normtheory._commands import _output
+    from normtheory._commands import simulate as command
+
+    try:
+        config = command.config(file, settings or [])
+        _output.prepare(output)
+        with _warnings_in_one_line():
+            found = command.execute(config, resume=resume)
+        if output is not None:
+            _output.write(found, output)
+    except command.ConfigError as error:
+        raise _bad_usage(str(error)) from None
+    except command.RunError as error:
+        raise _failed(str(error)) from None
+    if as_json:
+        typer.echo(json.dumps(_output.to_dict(found), indent=2, allow_nan=False))
+    else:
+        typer.echo(_output.table(found))
 
 
 @app.command()
@@ -153,8 +261,7 @@ def diagnose(
     except command.UsageError as error:
         raise _bad_usage(str(error)) from None
     except command.InputError as error:
-        typer.echo(f"normtheory: {error}", err=True)
-        raise typer.Exit(FAILED) from None
+        raise _failed(str(error)) from None
     typer.echo(report.to_json() if as_json else str(report))
 
 
@@ -162,6 +269,25 @@ def _bad_usage(message: str) -> typer.Exit:
     """One line on standard error and exit status 2."""
     typer.echo(f"normtheory: {message}", err=True)
     return typer.Exit(BAD_USAGE)
+
+
+def _failed(message: str) -> typer.Exit:
+    """One line on standard error and exit status 1."""
+    typer.echo(f"normtheory: {message}", err=True)
+    return typer.Exit(FAILED)
+
+
+@contextlib.contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Warnings of the library as one line each, when they come, without a place in its source."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        typer.echo(f"normtheory: warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -9,7 +9,6 @@ import dataclasses
 import json
 import math
 import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +28,7 @@ from normtheory._diagnosis.quantity import quantities
 from normtheory._diagnosis.text import render
 from normtheory._diagnosis.turning import Turning, measure_turning
 from normtheory._diagnosis.views import ViewSummary, pair_angles, summarise_views
+from normtheory._files import whole_file
 
 __all__ = ["Diagnosis", "diagnose"]
 
@@ -118,7 +118,8 @@ class Diagnosis:
 
         text = page(self)
         if path is not None:
-            _write_whole(Path(path), text)
+            with whole_file(Path(path)) as temporary:
+                temporary.write_text(text, encoding="utf-8")
         return text
 
     def _repr_html_(self) -> str:
@@ -140,21 +141,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Write through a temporary file beside it, so that a half-written page is never seen."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp's file is its owner's alone
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
 
 
 def diagnose(

@@ -8,16 +8,12 @@ figure.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import datetime
 import hashlib
 import json
-import os
 import platform
 import subprocess
-import tempfile
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,10 +21,11 @@ from typing import Any
 import xarray as xr
 
 import simulations
+from normtheory._files import whole_file
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "results"
-_LIBRARIES = ("numpy", "scipy", "jax", "jaxlib", "xarray")
+_LIBRARIES = ("numpy", "scipy", "jax", "jaxlib", "equinox", "optax", "xarray")
 
 
 def _versions() -> dict[str, str]:
@@ -38,6 +35,8 @@ def _versions() -> dict[str, str]:
 def _sources(name: str, root: Path) -> list[Path]:
     helpers = [p for p in (root / "simulations").glob("_*.py") if p.name != "__main__.py"]
     own = [root / "simulations" / f"{name}.py", root / "simulations" / "published.json"]
+    if "simulations.encoders" in own[0].read_text("utf-8"):
+        helpers += (root / "simulations" / "encoders").glob("*.py")
     return sorted([*(root / "normtheory").rglob("*.py"), *helpers, *own])
 
 
@@ -47,6 +46,9 @@ def fingerprint(name: str, settings: Any, root: Path = ROOT) -> str:
     digest.update(
         json.dumps([name, dataclasses.asdict(settings), _versions()], sort_keys=True).encode()
     )
+    data = getattr(settings, "data_files", ())  # an experiment on files of the user
+    for path in data:
+        digest.update(str(path).encode() + b"\0" + path.read_bytes() + b"\0")
     for path in _sources(name, root):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
@@ -77,32 +79,13 @@ def _attributes(name: str, settings: Any, key: str) -> dict[str, str]:
             f"--{field.replace('_', '-')} {','.join(map(str, v)) if isinstance(v, tuple) else v}"
             for field, v in dataclasses.asdict(settings).items()
         ),
-        "dtype": "float64",
+        "dtype": getattr(simulations.get(name), "DTYPE", "float64"),
         "device": jax.devices()[0].device_kind,
         "versions": json.dumps(_versions()),
         "commit": _commit(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "fingerprint": key,
     }
-
-
-@contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[str]:
-    """Give a temporary name to write to, which becomes ``path`` whole or not at all."""
-    handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}-", suffix=f".tmp{path.suffix}"
-    )
-    os.close(handle)
-    try:
-        yield temporary
-        with open(temporary, "rb") as file:
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-        raise
 
 
 def write(dataset: xr.Dataset, path: Path) -> None:

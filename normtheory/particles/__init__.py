@@ -13,7 +13,15 @@ them compiles nothing anew.
 
 from __future__ import annotations
 
-from normtheory.particles import forces, observables, optimizers, sampling, stop
+from normtheory.particles import (
+    checkpoint,
+    devices,
+    forces,
+    observables,
+    optimizers,
+    sampling,
+    stop,
+)
 from normtheory.particles._run import Run, run
 from normtheory.particles._state import State, init
 from normtheory.particles._step import step
@@ -26,6 +34,8 @@ __all__ = [
     "State",
     "System",
     "View",
+    "checkpoint",
+    "devices",
     "forces",
     "init",
     "observables",

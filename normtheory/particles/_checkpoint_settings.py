@@ -91,6 +91,7 @@ def _arrays(prefix: str, x: Any) -> dict[str, str]:
             continue
         about = f"{leaf.dtype} {tuple(leaf.shape)}"
         if getattr(leaf, "is_fully_addressable", True):
-            about += f" {hashlib.sha256(np.ascontiguousarray(leaf)).hexdigest()[:16]}"
+            data: Any = np.ascontiguousarray(leaf).view(np.uint8)
+            about += f" {hashlib.sha256(data).hexdigest()[:16]}"
         found[(prefix + jax.tree_util.keystr(path)).lstrip(".")] = about
     return found

@@ -15,6 +15,7 @@ from typing import Any, cast
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 Array = Any
@@ -28,7 +29,7 @@ ROWS, WHOLE = PartitionSpec(AXIS), PartitionSpec()
 def mesh_of(x: Any) -> Mesh | None:
     """The mesh over which arrays of a tree are spread; None where there is none."""
     for leaf in jax.tree.leaves(x):
-        if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer):
+        if isinstance(leaf, jax.Array) and not isinstance(leaf, Tracer):
             where = leaf.sharding
             if isinstance(where, NamedSharding) and _is_ours(where.mesh):
                 return cast(Mesh, where.mesh)  # an array that is there has real devices
@@ -42,7 +43,7 @@ def _is_ours(mesh: Any) -> bool:
 
 def is_elsewhere(x: Any) -> bool:
     """Whether an array lies on several devices in a way that is not ours."""
-    there = isinstance(x, jax.Array) and not isinstance(x, jax.core.Tracer)
+    there = isinstance(x, jax.Array) and not isinstance(x, Tracer)
     return there and len(x.sharding.device_set) > 1 and mesh_of(x) is None
 
 
@@ -104,9 +105,12 @@ def _first_rows(z: Array) -> tuple[Array, Array]:
     """Numbers of the first row that is not finite and of the first that is zero; n for none."""
     n = z.shape[0]
     index = jnp.arange(n, dtype=jnp.int32)
-    bad = ~jnp.isfinite(z).all(axis=-1), ~(z != 0).any(axis=-1)
-    infinite, zero = (jnp.min(jnp.where(rows, index, n)) for rows in bad)
-    return infinite, zero
+
+    def first(bad: Array) -> Array:
+        rows: Any = jnp.where(bad, index, n)
+        return jnp.min(rows)
+
+    return first(~jnp.isfinite(z).all(axis=-1)), first(~jnp.any(z != 0, axis=-1))
 
 
 def first_rows(z: Array) -> tuple[int | None, int | None]:

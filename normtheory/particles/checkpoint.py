@@ -26,11 +26,13 @@ import numpy as np
 from normtheory._arrays import check_count
 from normtheory._files import whole_file
 from normtheory.particles import _checkpoint_file as in_file
+from normtheory.particles import _checkpoint_fit as fit
 from normtheory.particles import _checkpoint_folder as in_folder
 from normtheory.particles import _checkpoint_sums as sums
-from normtheory.particles import _run, _spread
-from normtheory.particles._checkpoint_settings import Settings, describe, differences, of_system
-from normtheory.particles._record import Records, attributes
+from normtheory.particles import _run
+from normtheory.particles._checkpoint_fit import CheckpointError, CheckpointWarning
+from normtheory.particles._checkpoint_settings import Settings, describe, of_system
+from normtheory.particles._record import Records
 from normtheory.particles._state import State, precision
 from normtheory.particles._system import System
 
@@ -45,17 +47,6 @@ __all__ = [
     "run",
     "save",
 ]
-
-_FORMAT = 1
-_TOLD = 4  # differences that fit into one line
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint can't be written or read; the message, one line, says which and why."""
-
-
-class CheckpointWarning(UserWarning):
-    """A damaged checkpoint was passed over, or one comes from other versions."""
 
 
 @dataclass(frozen=True)
@@ -126,10 +117,10 @@ def save(
     """
     check_count("keep", keep, 2)
     folder = Path(folder)
-    leaves = _named(run.state)
+    leaves = fit.named(run.state)
     about = {
-        "format": _FORMAT,
-        "leaves": _outline(run.state),
+        "format": fit.FORMAT,
+        "leaves": fit.outline(run.state),
         "records": list(run.records),
         "settings": settings or {"system": of_system(json.loads(str(run.attrs["system"])))},
         "versions": json.loads(str(run.attrs["versions"])),
@@ -217,17 +208,17 @@ def load(
     if path is None:
         return None
     now = settings or json.loads(json.dumps({"system": of_system(system.describe())}, default=str))
-    like = _named(start)
+    like = fit.named(start)
     try:
         with precision(start.dtype):
             if path.is_dir():
                 arrays, about = in_folder.read_rest(path)
-                _check(path, about, now, system, start)
+                fit.check(path, about, now, system, start)
                 leaves = in_folder.read_leaves(path, like)
             else:
                 arrays, about = in_file.read_arrays(path)
-                _check(path, about, now, system, start)
-                leaves = {name: _placed(arrays[name], x) for name, x in like.items()}
+                fit.check(path, about, now, system, start)
+                leaves = {name: fit.placed(arrays[name], x) for name, x in like.items()}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise CheckpointError(f"{path} can't be read: {' '.join(str(error).split())}") from error
     structure = jax.tree.structure(start)
@@ -333,55 +324,3 @@ def run(
 
 def _several() -> bool:
     return jax.process_count() > 1
-
-
-def _named(state: State) -> dict[str, Any]:
-    return {f"state{k:03}": leaf for k, leaf in enumerate(jax.tree.leaves(state))}
-
-
-def _outline(state: State) -> list[list[Any]]:
-    """Path, dtype and shape of every leaf of a state, as JSON gives it back."""
-    paths, _ = jax.tree_util.tree_flatten_with_path(state)
-    return [
-        [jax.tree_util.keystr(path).lstrip("."), str(leaf.dtype), list(leaf.shape)]
-        for path, leaf in paths
-    ]
-
-
-def _placed(x: np.ndarray, like: Any) -> Any:
-    """A leaf where ``like`` is: in numpy, on a device, or in shards on several."""
-    x = x.view(like.dtype) if x.dtype.kind == "V" else x  # bfloat16 has no name in numpy
-    if not isinstance(like, jax.Array):
-        return x
-    if isinstance(like.sharding, jax.sharding.SingleDeviceSharding):
-        return jax.numpy.asarray(x)
-    return jax.make_array_from_callback(x.shape, like.sharding, lambda place: x[place])
-
-
-def _check(
-    path: Path, about: Mapping[str, Any], now: Settings, system: System, start: State
-) -> None:
-    """Raise CheckpointError unless a checkpoint is of the run with these settings."""
-    if about["format"] != _FORMAT:
-        raise CheckpointError(f"{path} has format {about['format']}, expected {_FORMAT}")
-    attrs = attributes(system, (), start.dtype)
-    mesh = _spread.mesh_of(start.positions[0])
-    device = {"device": attrs["device"], "devices": 1 if mesh is None else mesh.size}
-    here = {"versions": json.loads(str(attrs["versions"])), "device": device}
-    saved = {"versions": about["versions"], "device": about["device"]}
-    elsewhere = differences(saved, here)
-    of_run, of_now = {**about["settings"], "leaves": {}}, {**now, "leaves": {}}
-    if about["device"] != device:
-        of_now.pop("start", None)  # rows projected to a norm round differently there
-    for kind, leaves in ((of_run, about["leaves"]), (of_now, _outline(start))):
-        kind["leaves"] = {name: f"{dtype} {tuple(shape)}" for name, dtype, shape in leaves}
-    found = differences(of_run, of_now)
-    if found:
-        told = "; ".join(found[:_TOLD]) + (f"; {len(found) - _TOLD} more" * (len(found) > _TOLD))
-        raise CheckpointError(f"{path} is of a run with other settings: {told}")
-    if elsewhere:
-        warnings.warn(
-            f"the bits may differ from those of one run: {'; '.join(elsewhere)}",
-            CheckpointWarning,
-            5,
-        )

@@ -3,7 +3,8 @@
 ``run(system, shard(init(system, z, y)), ...)`` computes on all devices that JAX sees, in one
 process or in several, what ``run`` computes on one, to rounding: draws follow from the key and the
 step, not from where a row lies. XLA puts in the communication: a force on pairs needs none but for
-the loss, a contrastive force one gathering of the n·d directions, and no device ever holds n².
+the loss, a contrastive force one gathering of the n·d directions; no device ever holds n²
+similarities.
 
 The rule. A mesh has one axis. A cloud is split by rows, evenly, in the order of the devices, and so
 is what the optimizer remembers of it. The first cloud must divide; a shorter one that doesn't
@@ -29,11 +30,11 @@ __all__ = ["gathered", "mesh", "rows", "shard"]
 Array = Any
 
 
-def mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
+def mesh(devices: Sequence[Any] | None = None) -> Mesh:
     """A mesh with one axis.
 
     Args:
-        devices: which; None for all, those of other processes included.
+        devices: which of ``jax.devices()``; None for all, those of other processes included.
 
     Raises:
         ValueError: no devices.
@@ -51,16 +52,16 @@ def mesh(devices: Sequence[jax.Device] | None = None) -> Mesh:
     )
 
 
-def rows(mesh: Mesh | None = None) -> NamedSharding:
+def rows(over: Mesh | None = None) -> NamedSharding:
     """How the rows of an array lie on a mesh, for clouds that no single device or host can hold.
 
     ``jax.make_array_from_callback((n, d), rows(), part)`` asks ``part`` for the rows of each device
     alone; :func:`normtheory.particles.init` takes such arrays.
 
     Args:
-        mesh: with one axis or more, whose devices count in order; None for all devices.
+        over: with one axis or more, whose devices count in order; None for all devices.
     """
-    return NamedSharding(_flat(mesh), _spread.ROWS)
+    return NamedSharding(_flat(over), _spread.ROWS)
 
 
 def _flat(given: Mesh | None) -> Mesh:
@@ -139,7 +140,7 @@ def _check_same(state: State, mesh: Mesh) -> None:
 
     total = 0
     for x in here:
-        total = zlib.crc32(np.ascontiguousarray(x), total)
+        total = zlib.crc32(np.asarray(x).tobytes(), total)
     totals = np.asarray(multihost_utils.process_allgather(np.uint32(total)))
     if (totals != totals[0]).any():
         process = int(np.argmax(totals != totals[0]))

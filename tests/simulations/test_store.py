@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -197,7 +198,7 @@ def test_an_interrupted_write_keeps_the_last_whole_file(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(_store.os, "replace", never)
+        patch.setattr(os, "replace", never)
         with pytest.raises(KeyboardInterrupt):
             _store.result("norm_effect", SMOKE, force=True)
     assert len(list(results.iterdir())) == 1

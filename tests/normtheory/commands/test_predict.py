@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from typing import Any
 
 import pytest
 
+from normtheory import cli
 from normtheory._commands.predict import as_json, predictions, table
 
 
-def _values(**settings) -> dict[str, float | None]:
+def _values(**settings) -> dict[str, Any]:
     return {p.name: p.value for p in predictions(**settings)}
 
 
@@ -80,3 +82,77 @@ def test_a_mean_needs_its_batch_size():
         predictions(1.0, 0.01, reduction="mean")
     with pytest.raises(ValueError, match="norm"):
         predictions(-1.0, 0.01)
+
+
+def _run(capsys, *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["predict", *arguments])
+    out, err = capsys.readouterr()
+    return int(stop.value.code or 0), out, err
+
+
+TOY = ("--norm", "10", "--learning-rate", "10", "--batch-size", "500", "--reduction", "mean")
+
+
+def test_the_command_prints_the_table(capsys):
+    status, out, err = _run(capsys, *TOY, "--dimension", "20")
+    found = predictions(10.0, 10.0, batch_size=500, reduction="mean", dimension=20)
+    assert (status, out, err) == (0, table(found) + "\n", "")
+    assert any(line.startswith("random_pair_steps") for line in out.splitlines())
+
+
+def test_every_option_reaches_the_formulas(capsys):
+    options: dict[str, Any] = {
+        "norm": 2.0,
+        "learning_rate": 0.4,
+        "norm_j": 3.0,
+        "batch_size": 4,
+        "reduction": "mean",
+        "angle": 1.25,
+        "tolerance": 1e-4,
+        "gradscale": 0.5,
+        "weight_decay": 0.125,
+        "dimension": 8,
+    }
+    words = [w for name, x in options.items() for w in (f"--{name.replace('_', '-')}", str(x))]
+    for frozen, flags in (False, ()), (True, ("--stop-gradient",)):
+        status, out, err = _run(capsys, *words, *flags, "--json")
+        assert (status, err) == (0, "")
+        expected = as_json(predictions(**options, stop_gradient=frozen))
+        assert json.loads(out, parse_constant=pytest.fail) == expected
+    # Each of them counts: leaving one out changes the answer.
+    for k, name in enumerate(options):
+        if name not in ("norm", "learning_rate", "batch_size"):
+            _, out, _ = _run(capsys, *words[: 2 * k], *words[2 * k + 2 :], "--json")
+            assert json.loads(out) != as_json(predictions(**options)), name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Missing option '--norm'"),
+        (("--norm", "1"), "Missing option '--learning-rate'"),
+        (("--norm", "-1", "--learning-rate", "1"), "norm"),
+        (("--norm", "1", "--learning-rate", "x"), "a valid "),
+        (("--norm", "1", "--learning-rate", "0"), "learning_rate: expected a finite number and >"),
+        ((*TOY[:4], "--reduction", "men"), "reduction: expected 'mean' or 'sum', got 'men'"),
+        ((*TOY[:4], "--reduction", "mean"), "needs the batch size"),
+        ((*TOY, "--angle", "4"), "angle"),
+        ((*TOY, "--tolerance", "3"), "tolerance"),
+        ((*TOY, "--weight-decay", "60"), "weight_decay"),
+        ((*TOY, "--batch-siz", "3"), "No such option"),
+    ],
+)
+def test_bad_usage_is_one_line_and_2(capsys, arguments, message):
+    status, out, err = _run(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("normtheory: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_help_shows_an_example(capsys):
+    status, out, _ = _run(capsys, "--help")
+    assert status == 0
+    assert "Example: normtheory predict --norm 10" in " ".join(out.split())
+    assert "--stop-gradient" in out

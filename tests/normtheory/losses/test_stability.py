@@ -127,6 +127,8 @@ def test_value_and_gradient_are_those_of_mpmath(name, kind, dtype):
         # itself. Only the decoupled loss goes through 0, where a logit's own rounding remains.
         relative = tolerance("gradient", dtype) / temperature
         slack = relative if name == "decoupled" else tiny
+        if name == "uniformity":  # the chord of two points that coincide is known to eps
+            slack += options["sharpness"] * tolerance("similarity", dtype) ** 2
         assert abs(mp.mpf(float(value)) - loop) <= relative * abs(loop) + slack
         assert all(np.isfinite(g).all() for g in gradients)
         for index, position in enumerate(trained):

@@ -51,8 +51,8 @@ def test_runs_survive_in_folders_too(tmp_path):
     with pytest.warns(CheckpointWarning, match="step-0000000020: damaged checkpoint passed over"):
         done = checkpoint.run(tmp_path, system, begin, 40, resume=True, **OPTIONS)
     same_bits(done, run(system, begin, 40, **OPTIONS))
-    with pytest.raises(CheckpointError, match="learning_rate: 1.0 there and 2.0 here"):
-        other = system.with_numbers(learning_rate=2.0)
+    other = system.with_numbers(learning_rate=2.0)
+    with pytest.raises(CheckpointError, match=r"learning_rate: 1\.0 there and 2\.0 here"):
         checkpoint.run(tmp_path, other, begin, 40, resume=True, **OPTIONS)
 
 

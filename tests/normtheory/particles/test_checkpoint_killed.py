@@ -51,7 +51,7 @@ def newest(folder: Path) -> str:
 def test_a_run_killed_again_and_again_ends_in_the_same_bits(tmp_path):
     """Three times, each at a moment nobody chose, then to the end."""
     (tmp_path / "run.toml").write_text(CONFIG)
-    folder, moments = tmp_path / "checkpoints", random.Random()
+    folder, moments = tmp_path / "checkpoints", random.Random()  # no seed: that is the point
     command = [sys.executable, "-m", "normtheory", "simulate", "run.toml", "--resume"]
     reached = []
     for _ in range(3):

@@ -164,8 +164,8 @@ def test_what_is_no_mesh_or_state_is_refused():
     system = System(forces.attraction(), 1.0)
     start = init(system, *clouds())
     with pytest.raises(TypeError, match=r"mesh: expected a jax.sharding.Mesh, got int"):
-        devices.shard(start, 8)
+        devices.shard(start, 8)  # pyright: ignore[reportArgumentType]
     with pytest.raises(TypeError, match=r"state: expected a State from init, got ndarray"):
-        devices.shard(clouds()[0])
+        devices.shard(clouds()[0])  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match=r"devices: expected at least one"):
         devices.mesh([])
