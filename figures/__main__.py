@@ -143,7 +143,13 @@ def main(arguments: list[str] | None = None) -> int:
         for name, module in bar:
             bar.set_description(name)
             start = time.perf_counter()
-            data = figures.result(name, smoke=options.smoke, force=options.force)
+            try:
+                data = figures.result(name, smoke=options.smoke, force=options.force)
+            except ModuleNotFoundError as error:  # an extra that was not installed
+                if options.names:
+                    raise
+                bar.write(f"figures: {name} skipped: {error}", file=sys.stderr)
+                continue
             picture = figures.draw(module, data)
             for suffix in (".png", ".pdf"):
                 save(picture, options.output / f"{name}{suffix}")
@@ -154,7 +160,7 @@ def main(arguments: list[str] | None = None) -> int:
             if not options.json:
                 took = time.perf_counter() - start
                 bar.write(f"{options.output / name}.png, .pdf  ({took:.1f} s)")
-    except OSError as error:
+    except (OSError, ModuleNotFoundError, FloatingPointError) as error:
         print(f"figures: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -97,7 +97,8 @@ def cut_init(model: Model, factor: float, *, part: Literal["all", "last"] = "all
 
     Example:
         >>> import jax.numpy as jnp
-        >>> model = [{"weight": jnp.ones((2, 3))}, {"weight": jnp.ones((1, 2)), "bias": jnp.ones(1)}]
+        >>> first, last = {"weight": jnp.ones((2, 3))}, {"weight": jnp.ones((1, 2))}
+        >>> model = [first, last | {"bias": jnp.ones(1)}]
         >>> _, last = cut_init(model, 2.0, part="last")
         >>> last
         {'bias': Array([0.5], dtype=float32), 'weight': Array([[0.5, 0.5]], dtype=float32)}

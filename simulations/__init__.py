@@ -14,7 +14,7 @@ from types import ModuleType
 
 def names() -> tuple[str, ...]:
     """The experiments there are."""
-    found = (module.name for module in pkgutil.iter_modules(__path__))
+    found = (m.name for m in pkgutil.iter_modules(__path__) if not m.ispkg)  # encoders is none
     return tuple(sorted(n for n in found if not n.startswith("_")))
 
 

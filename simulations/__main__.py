@@ -43,6 +43,9 @@ def _parser(name: str | None) -> _Parser:
     parser.add_argument(
         "--smoke", action="store_true", help="the smallest size that says something"
     )
+    parser.add_argument(
+        "--full", action="store_true", help="the size for a GPU, of experiments that have one"
+    )
     parser.add_argument("--force", action="store_true", help="run it even if its result is kept")
     parser.add_argument("--json", action="store_true", help="print the result as JSON")
     parser.add_argument(
@@ -85,7 +88,11 @@ def main(arguments: list[str] | None = None) -> int:
     name = next((a for a in arguments if a in simulations.names()), None)
     options = vars(_parser(name).parse_args(arguments))
     module = simulations.get(options["name"])
+    if options["full"] and not hasattr(module, "FULL"):
+        print(f"simulations: {options['name']} has one full size, its default", file=sys.stderr)
+        return 2
     base = module.SMOKE if options["smoke"] else module.Settings()
+    base = module.FULL if options["full"] else base
     given = {
         f.name: options[f.name] for f in dataclasses.fields(base) if options[f.name] is not None
     }
@@ -95,9 +102,9 @@ def main(arguments: list[str] | None = None) -> int:
         )
         if options["output"]:
             _store.write(dataset, options["output"])
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
         print(f"simulations: {error}", file=sys.stderr)
-        return 1 if isinstance(error, OSError) else 2
+        return 2 if isinstance(error, ValueError) else 1
     except KeyboardInterrupt:
         print("simulations: interrupted; nothing was written", file=sys.stderr)
         return 130

@@ -10,6 +10,8 @@ from typing import Any
 def check_positive(settings: Any) -> None:
     """Raise unless every number among the settings is positive and finite; the seed may be 0.
 
+    Words are not looked at.
+
     Args:
         settings: a dataclass of numbers and tuples of numbers; called from its ``__post_init__``.
 
@@ -19,6 +21,8 @@ def check_positive(settings: Any) -> None:
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         values = value if isinstance(value, tuple) else (value,)
+        if values and all(isinstance(v, str) for v in values):
+            continue
         wanted = "an integer >= 0" if field.name == "seed" else "finite numbers > 0"
         if not values or not all(_usable(v, field.name == "seed") for v in values):
             shown = ",".join(map(str, values))

@@ -69,7 +69,7 @@ def run(settings: Settings) -> xr.Dataset:
 
     Returns:
         Dataset over ``start_norm`` and ``step``: ``directions`` of the first views (..., particle,
-        component), ``uniformity``, ``alignment``, ``loss`` and quantiles of the ``norm``.
+        component), ``uniformity``, ``alignment``, ``loss`` and quantiles of the ``norms``.
     """
     rng = np.random.default_rng(settings.seed)
     pole = np.array([0.0, 0.0, 1.0])
@@ -93,7 +93,7 @@ def run(settings: Settings) -> xr.Dataset:
             system,
             state,
             settings.steps,
-            record=("loss", "alignment", "uniformity", "norm", directions),
+            record=("loss", "alignment", "uniformity", "norms", directions),
             record_every=settings.steps // (settings.frames - 1),
         )
         runs.append(done.dataset)

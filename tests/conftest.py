@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +59,13 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuse to start where PyTorch is demanded and missing."""
     if REQUIRE_TORCH and importlib.util.find_spec("torch") is None:
         raise pytest.UsageError("NORMTHEORY_REQUIRE_TORCH=1, but torch is not installed")
+
+
+def pytest_sessionfinish() -> None:
+    """Remove the results that the workers left for each other."""
+    smoke = sys.modules.get("tests.simulations.smoke")
+    if smoke is not None:
+        shutil.rmtree(smoke.folder(), ignore_errors=True)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -34,7 +35,7 @@ def test_the_last_layer_is_the_last_weight_and_its_bias() -> None:
 
 
 def test_equinox_modules_are_cut_and_still_callable() -> None:
-    model = eqx.nn.MLP(3, 2, 8, 2, key=jax.random.key(0))
+    model: Any = eqx.nn.MLP(3, 2, 8, 2, key=jax.random.key(0))
     x = jnp.ones(3)
     all_cut, last_cut = nt.cut_init(model, 3.0), nt.cut_init(model, 3.0, part="last")
     np.testing.assert_allclose(last_cut(x), model(x) / 3, rtol=1e-5)

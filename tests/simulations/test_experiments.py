@@ -35,7 +35,7 @@ def test_the_experiments_are_there() -> None:
 
 
 def test_an_unknown_experiment_is_refused_with_the_known_names() -> None:
-    with pytest.raises(ValueError, match=r"no experiment 'nope'; there are: gradscale, .*"):
+    with pytest.raises(ValueError, match=r"no experiment 'nope'; there are: class_imbalance, .*"):
         simulations.get("nope")
 
 
@@ -63,7 +63,7 @@ def test_full_and_smoke_settings_are_frozen(name: str) -> None:
 def test_the_rerun_command_gives_the_same_result(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = _store.result(name, simulations.get(name).SMOKE)
+    first = smoke(name)
     assert json.loads(first.attrs["settings"]) == json.loads(
         json.dumps(dataclasses.asdict(simulations.get(name).SMOKE))
     )

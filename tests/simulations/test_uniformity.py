@@ -33,7 +33,7 @@ def test_twice_the_norm_is_four_times_as_slow(result):
 
 
 def test_norms_only_grow(result):
-    largest = result.norm.sel(quantile=1.0)
+    largest = result.norms.sel(quantile=1.0)
     assert (largest.diff("step") >= -1e-12).all()
 
 

@@ -1,0 +1,111 @@
+"""Is the norm a confidence? Accuracy in buckets of the norm, and strangers, on real images."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+
+from figures import BLUE, PAGE, VERMILION, Row
+
+LEAST = 10  # samples in a bucket that is looked at, as in the paper's read-off numbers
+COLOURS = (BLUE, VERMILION)
+
+
+def accuracy(result: xr.Dataset) -> xr.DataArray:
+    """Accuracy in every bucket over all runs; NaN where a run has fewer than ten on average."""
+    count, right = result["count"].sum("run"), result.right.sum("run")
+    enough = count >= LEAST * result.sizes["run"]
+    return (right / count.where(enough)).rename("accuracy")
+
+
+def ends(result: xr.Dataset, objective: str) -> tuple[float, float]:
+    """Accuracy in the first and the last bucket with enough samples; NaN if there is none."""
+    found = accuracy(result).sel(objective=objective).dropna("bucket").values
+    return (float(found[0]), float(found[-1])) if len(found) else (np.nan, np.nan)
+
+
+def draw(result: xr.Dataset) -> Figure:
+    """Accuracy against the norm, rank correlations, and areas under curves.
+
+    Args:
+        result: of the experiment ``confidence``.
+
+    Returns:
+        The figure.
+    """
+    figure, (buckets, paper, strangers) = plt.subplots(
+        1, 3, figsize=(PAGE, 2.9), width_ratios=(1.25, 1, 1)
+    )
+    mean = accuracy(result)
+    for i, objective in enumerate(result.objective.values):
+        color, one = COLOURS[i], result.sel(objective=objective)
+        few = one["count"] < LEAST
+        for run in result.run.values:
+            value = (one.right / one["count"].where(~few)).sel(run=run)
+            buckets.plot(value.bucket, value, color=color, lw=0.6, alpha=0.4)
+        value = float(one.spearman.sel(part="value").mean())
+        label = f"{objective}: ρ = {value:.2f}"
+        buckets.plot(mean.bucket, mean.sel(objective=objective), "o-", color=color, label=label)
+    buckets.set(xlabel="norm (min-max scaled)", ylabel="10-NN accuracy in bucket", ylim=(0, 1.4))
+    buckets.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    buckets.set_title("held-out images")
+    buckets.legend(loc="upper left")
+    names = [*result.paper_data.values, "here"]
+    for i, objective in enumerate(result.paper_objective.values):
+        for j, name in enumerate(names):
+            if name == "here":
+                if objective not in result.objective.values:
+                    continue
+                first, last = ends(result, objective)
+            else:
+                first, last = result.published.sel(paper_objective=objective, paper_data=name)
+            x = j + 0.24 * (i - 0.5)
+            paper.plot([x, x], [first, last], "-", color=COLOURS[i], lw=1)
+            paper.plot([x], [first], "o", mfc="white", color=COLOURS[i])
+            label = str(objective) if j == 0 else None
+            paper.plot([x], [last], "o", color=COLOURS[i], label=label)
+    paper.set(ylim=(0, 1.4), xlabel="data", ylabel="accuracy in first (○), last bucket (●)")
+    paper.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    paper.set_xticks(range(len(names)), [n.replace("-", "\n", 1) for n in names])
+    paper.set_title("paper's plots, and here")
+    paper.legend(loc="upper left")
+    for i, objective in enumerate(result.objective.values):
+        values = result.auroc.sel(objective=objective).transpose("run", "stranger").values
+        x = np.arange(values.shape[1]) + 0.24 * (i - 0.5)
+        strangers.plot(x, values.T, "o", mfc="none", ms=3, color=COLOURS[i])
+        strangers.plot(x, values.mean(axis=0), "_", ms=12, color=COLOURS[i])
+    strangers.axhline(0.5, color="0.7", lw=0.9)
+    strangers.set(ylim=(0, 1.05), xlabel="strangers", ylabel="AUROC of the norm")
+    strangers.set_xticks(
+        range(result.sizes["stranger"]), [n.replace(" ", "\n") for n in result.stranger.values]
+    )
+    strangers.set_xlim(-0.5, result.sizes["stranger"] - 0.5)
+    strangers.set_title("trained classes against")
+    return figure
+
+
+def rows(result: xr.Dataset) -> list[Row]:
+    """Rank correlations with intervals, accuracy at both ends, and areas under curves."""
+    found = []
+    for objective in result.objective.values:
+        one = result.sel(objective=objective)
+        value, low, high = one.spearman.mean("run").values
+        above = int((one.spearman.sel(part="low") > 0).sum())
+        found.append(
+            Row(
+                f"ρ(norm, right), {objective} [{low:.2f}, {high:.2f}], above 0 in {above} of "
+                f"{result.sizes['run']}",
+                None,
+                None,
+                float(value),
+            )
+        )
+        for end, value in zip(("first", "last"), ends(result, objective), strict=True):
+            if np.isfinite(value):
+                found.append(Row(f"accuracy in the {end} bucket, {objective}", None, None, value))
+        for stranger in result.stranger.values:
+            area = float(one.auroc.sel(stranger=stranger).mean())
+            found.append(Row(f"AUROC against {stranger}, {objective}", None, 0.5, area))
+    return found

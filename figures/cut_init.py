@@ -1,0 +1,100 @@
+"""Cut-initialisation speeds training up; a tuned learning rate does the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from simulations.cut_init import best
+from simulations.encoders.measures import interval
+
+COLOURS = (BLUE, GREEN, VERMILION, ORANGE)
+
+
+def _band(axes: Axes, values: xr.DataArray, along: str, **style: Any) -> None:
+    """Mean over runs as a line, its 95 % interval as a band."""
+    mean, half = values.mean("run"), interval(values.transpose("run", along).values)
+    (line,) = axes.plot(values[along], mean, **style)
+    axes.fill_between(
+        values[along], mean - half, mean + half, color=line.get_color(), alpha=0.15, lw=0
+    )
+
+
+def draw(result: xr.Dataset) -> Figure:
+    """Loss and accuracy against steps, the controls, and accuracy against the rate.
+
+    Args:
+        result: of the experiment ``cut_init``.
+
+    Returns:
+        The figure.
+    """
+    figure, ((loss, accuracy, agreement), sweep) = plt.subplots(2, 3, figsize=(PAGE, 4.6))
+    one = result.sel(kind="biases")
+    for i, c in enumerate(result.cut.values):
+        color = COLOURS[i % len(COLOURS)]
+        for j, style in enumerate(("-", "--")):
+            cut = one.sel(cut=c).isel(decay=j)
+            label = f"c = {c:g}" + (", decay" if j else "")
+            _band(loss, cut.loss, "until", ls=style, color=color, label=label)
+            _band(accuracy, cut.accuracy, "step", ls=style, color=color)
+        control = one.sel(cut=c).isel(decay=0).control_accuracy.mean("run")
+        accuracy.plot(control.step, control, "o", mfc="none", ms=3, color=color)
+    loss.set(xlabel="step", ylabel="loss", title="network with biases")
+    loss.legend()
+    accuracy.set(xlabel="step", ylabel="10-NN accuracy, held out")
+    accuracy.set_title("cut (lines), rate × c² (○)")
+    for i, kind in enumerate(result.kind.values):
+        for j, c in enumerate(result.cut.values[1:]):
+            apart = 1 - result.agreement.sel(kind=kind, cut=c).isel(decay=0)
+            x = i + 0.25 * (j - (result.sizes["cut"] - 2) / 2)
+            agreement.plot(
+                [x] * apart.size,
+                apart.values.clip(1e-8),
+                "o",
+                ms=3,
+                color=COLOURS[(j + 1) % len(COLOURS)],
+                label=f"c = {c:g}" if i == 0 else None,
+            )
+    agreement.set(yscale="log", ylabel="1 − cos(cut, control)", xlabel="network")
+    agreement.set_title("embeddings at the end")
+    agreement.set_xticks(range(result.sizes["kind"]), result.kind.values)
+    agreement.set_xlim(-0.5, result.sizes["kind"] - 0.5)
+    agreement.legend(loc="lower right")
+    tuned = best(result).accuracy.mean("run")
+    for axes in sweep[1:]:
+        axes.sharey(sweep[0])
+    for axes, kind in zip(sweep, result.kind.values, strict=True):
+        for i, c in enumerate(result.cut.values):
+            found = tuned.sel(kind=kind, cut=c)
+            label = f"c = {c:g}: best {float(found):.3f}"
+            values = result.tuned.sel(kind=kind, cut=c)
+            _band(axes, values, "rate", color=COLOURS[i % len(COLOURS)], label=label, marker="o")
+        axes.axhline(float(tuned.sel(kind=kind, cut=1)), color=BLACK, ls=":", lw=0.8)
+        axes.set(xscale="log", xlabel="learning rate", title=str(kind))
+        axes.set_ylim(0, 1.5)
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+        axes.legend(loc="upper left")
+    sweep[0].set_ylabel("10-NN accuracy after training")
+    return figure
+
+
+def rows(result: xr.Dataset) -> list[Row]:
+    """Agreement of cut networks with their controls, and gains left after tuning the rate."""
+    found, tuned = [], best(result).accuracy.mean("run")
+    for kind in result.kind.values:
+        for c in result.cut.values[1:]:
+            at = {"kind": kind, "cut": c}
+            agreement = float(result.agreement.sel(at).isel(decay=0).mean())
+            exact, zero = (1.0, 0.0) if kind == "no biases" else (None, None)
+            found.append(Row(f"cos(cut by {c:g}, rate × c²), {kind}", None, exact, agreement))
+            gain = float(tuned.sel(at) - tuned.sel(kind=kind, cut=1))
+            found.append(
+                Row(f"accuracy gained by c = {c:g} at tuned rates, {kind}", None, zero, gain)
+            )
+    return found

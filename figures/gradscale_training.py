@@ -1,0 +1,65 @@
+"""GradScale in an encoder: what is left of it once each power has its own best rate."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import xarray as xr
+from matplotlib.figure import Figure
+
+from figures import BLUE, PAGE, VERMILION, Row
+from simulations.encoders.measures import interval
+from simulations.gradscale_training import best_rate
+
+COLOURS = (BLUE, VERMILION)
+
+
+def draw(result: xr.Dataset) -> Figure:
+    """Accuracy against the rate, and against the step at the best rate, all and rare classes.
+
+    Args:
+        result: of the experiment ``gradscale_training``.
+
+    Returns:
+        The figure.
+    """
+    figure, (sweep, every, rare) = plt.subplots(1, 3, figsize=(PAGE, 2.6))
+    chosen = best_rate(result)
+    for i, power in enumerate(result.power.values):
+        one, rate = result.sel(power=power), float(chosen.sel(power=power))
+        final, tuned = one.accuracy.isel(step=-1), one.sel(rate=rate)
+        for axes, values, along in (
+            (sweep, final, "rate"),
+            (every, tuned.accuracy, "step"),
+            (rare, tuned.rare, "step"),
+        ):
+            mean, half = values.mean("run"), interval(values.transpose("run", along).values)
+            label = f"p = {power:g}"
+            if axes is not sweep:
+                label += f": {float(mean[-1]):.3f} ± {half[-1]:.3f}"
+            axes.errorbar(
+                values[along], mean, half, fmt="o-", color=COLOURS[i], capsize=2, label=label
+            )
+        sweep.axvline(rate, color=COLOURS[i], ls=":", lw=0.9)
+    sweep.set(xscale="log", xlabel="learning rate", ylabel="accuracy at the end")
+    sweep.set_title("held out (dotted: chosen rate)")
+    every.set(xlabel="step", ylabel="accuracy", title="at the chosen rates: all points")
+    rare.set(xlabel="step", ylabel="accuracy of a rare class", title="and rare classes")
+    for axes in (sweep, every, rare):
+        axes.set_ylim(0, 1.3)
+        axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+        axes.legend(loc="upper left")
+    return figure
+
+
+def rows(result: xr.Dataset) -> list[Row]:
+    """Chosen rates, and accuracies at them."""
+    chosen, found = best_rate(result), []
+    for power in result.power.values:
+        rate = float(chosen.sel(power=power))
+        one = result.sel(power=power, rate=rate).isel(step=-1).mean("run")
+        found += [
+            Row(f"chosen rate, p = {power:g}", None, None, rate),
+            Row(f"accuracy at it, p = {power:g}", None, None, float(one.accuracy)),
+            Row(f"of rare classes, p = {power:g}", None, None, float(one.rare)),
+        ]
+    return found

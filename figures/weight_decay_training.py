@@ -1,0 +1,53 @@
+"""Weight decay in an encoder: norms of embeddings and weights, and accuracy."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import xarray as xr
+from matplotlib.figure import Figure
+
+from figures import BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from simulations.encoders.measures import interval
+
+COLOURS = (BLUE, GREEN, ORANGE, VERMILION)
+
+
+def draw(result: xr.Dataset) -> Figure:
+    """Norms and accuracy against the step for every decay.
+
+    Args:
+        result: of the experiment ``weight_decay_training``.
+
+    Returns:
+        The figure.
+    """
+    figure, panels = plt.subplots(1, 3, figsize=(PAGE, 2.6))
+    for axes, name, title in zip(
+        panels,
+        ("norm", "weight_norm", "accuracy"),
+        ("mean embedding norm, held out", "norm of all weights", "10-NN accuracy, held out"),
+        strict=True,
+    ):
+        for i, decay in enumerate(result.decay.values):
+            values = result[name].sel(decay=decay)
+            mean, half = values.mean("run"), interval(values.transpose("run", "step").values)
+            color = COLOURS[i % len(COLOURS)]
+            axes.plot(mean.step, mean, color=color, label=f"λ = {decay:g}")
+            axes.fill_between(mean.step, mean - half, mean + half, color=color, alpha=0.2, lw=0)
+        axes.set(xlabel="step", ylabel=title)
+    panels[0].set_yscale("log")
+    panels[0].minorticks_off()
+    panels[2].legend(loc="lower right")
+    return figure
+
+
+def rows(result: xr.Dataset) -> list[Row]:
+    """Norms and accuracy at the end."""
+    found = []
+    for decay in result.decay.values:
+        last = result.sel(decay=decay).isel(step=-1).mean("run")
+        found += [
+            Row(f"mean embedding norm, λ = {decay:g}", None, None, float(last.norm)),
+            Row(f"accuracy, λ = {decay:g}", None, None, float(last.accuracy)),
+        ]
+    return found

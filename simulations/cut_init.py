@@ -1,0 +1,289 @@
+"""Cut-initialisation, and what is left of it once the learning rate is tuned.
+
+Small encoders learn classes with NT-Xent, their initial parameters divided by c = 1, 3, 9, with and
+without weight decay. Theory says that for a bias-free ReLU network the cut *is* a rate of c²γ with
+a decay of λ/c², exactly. So every cut run has a control, the uncut network at that rate and decay,
+from the same start and on the same batches: how alike are they for a network without biases, with
+biases, and with layer normalisation (whose gains are cut too)? And with the best of many rates for
+each c, which c wins? The rate is chosen on one half of the held-out points, and accuracy reported
+on the other half. Claim :mod:`normtheory.claims.cut_init`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import xarray as xr
+
+import normtheory as nt
+from simulations._settings import check_positive
+from simulations.encoders.data import LatentClasses, Points, SameClassPairs
+from simulations.encoders.measures import networks_are_right
+from simulations.encoders.models import FLOAT, Mlp
+from simulations.encoders.objectives import NewLearner, Objective
+from simulations.encoders.training import Recipe, Run, embed, start, train
+
+DTYPE = "float32"
+KINDS = {"no biases": (False, False), "biases": (True, False), "normalised": (True, True)}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings.
+
+    Attributes:
+        cuts: c; the first must be 1.
+        classes: equally frequent.
+        points: to train on, and as many held out.
+        latent_dimension: of the space of the class centres.
+        data_dimension: of what the encoder sees.
+        noise: standard deviation per latent coordinate, around centres of norm 1.
+        hidden: width of the two hidden layers.
+        dimension: of the embedding.
+        batch: points in a batch, two for every pair.
+        steps: of SGD.
+        records: looks after the start.
+        learning_rate: γ of all runs of the first part.
+        weight_decay: λ of those that have one.
+        rates: of the second part, in units of ``learning_rate``.
+        temperature: of NT-Xent.
+        neighbours: that vote.
+        runs: independent worlds and networks.
+        seed: of everything.
+    """
+
+    cuts: tuple[float, ...] = (1.0, 3.0, 9.0)
+    classes: int = 20
+    points: int = 1000
+    latent_dimension: int = 10
+    data_dimension: int = 64
+    noise: float = 0.25
+    hidden: int = 64
+    dimension: int = 10
+    batch: int = 128
+    steps: int = 400
+    records: int = 8
+    learning_rate: float = 3e-4
+    weight_decay: float = 2.0
+    rates: tuple[float, ...] = tuple(3.0**k for k in range(-3, 6))
+    temperature: float = 0.5
+    neighbours: int = 10
+    runs: int = 5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse settings that are not positive, and cuts that don't begin with none."""
+        check_positive(self)
+        if self.cuts[0] != 1:
+            raise ValueError(f"cuts: expected the first to be 1, got {self.cuts[0]:g}")
+
+    @property
+    def recipe(self) -> Recipe:
+        """How a step is made."""
+        return Recipe(Objective("nt_xent", (("temperature", self.temperature),)))
+
+
+SMOKE = Settings(
+    cuts=(1.0, 3.0),
+    classes=4,
+    points=100,
+    data_dimension=16,
+    hidden=16,
+    dimension=4,
+    batch=16,
+    steps=20,
+    records=2,
+    learning_rate=1e-3,
+    rates=(1.0, 9.0),
+    runs=2,
+)
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Cuts, rates and decays of runs that are trained side by side, each for every world."""
+
+    cut: np.ndarray
+    rate: np.ndarray
+    decay: np.ndarray
+
+
+def _plan(settings: Settings) -> tuple[_Plan, dict[str, slice]]:
+    """All runs: cut ones and their controls (both with decay 0 and λ), then the sweep of rates."""
+    cuts, rate = np.array(settings.cuts), settings.learning_rate
+    decay = np.array([0.0, settings.weight_decay])
+    d, c = (a.ravel() for a in np.meshgrid(decay, cuts, indexing="ij"))
+    swept_cut, swept = (a.ravel() for a in np.meshgrid(cuts, settings.rates, indexing="ij"))
+    plan = _Plan(
+        np.concatenate([c, np.ones_like(c), swept_cut]),
+        rate * np.concatenate([np.ones_like(c), c**2, swept]),
+        np.concatenate([d, d / c**2, np.zeros_like(swept)]),
+    )
+    n = len(c)
+    parts = {"cut": slice(0, n), "control": slice(n, 2 * n), "sweep": slice(2 * n, None)}
+    return plan, parts
+
+
+def _repeat(points: Points, times: int) -> Points:
+    return Points(*(jnp.tile(a, (times,) + (1,) * (a.ndim - 1)) for a in points))
+
+
+def _right(settings: Settings, z: np.ndarray, known: np.ndarray, data: Any) -> np.ndarray:
+    """Whether held-out points are classified rightly, (plans, runs, held-out points)."""
+    points, held_out = data
+    many = len(z)
+    labels, known_labels = (
+        np.tile(np.asarray(a), (many, 1)) for a in (held_out.labels[:, ::2], points.labels)
+    )
+    flat = (a.reshape(-1, *a.shape[2:]) for a in (z, known))
+    z, known = flat
+    right = networks_are_right(z, labels, known, known_labels, settings.neighbours)
+    return right.reshape(many, settings.runs, -1)
+
+
+def _cosine(z: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Cosines between rows; 0 where a network has died."""
+    lengths = np.linalg.norm(z, axis=-1) * np.linalg.norm(y, axis=-1)
+    usable = np.isfinite(lengths) & (lengths > 0)
+    return np.divide(np.sum(z * y, axis=-1), lengths, out=np.zeros_like(lengths), where=usable)
+
+
+def _one_kind(settings: Settings, kind: str, data: tuple[Points, Points]) -> dict[str, np.ndarray]:
+    biases, normalised = KINDS[kind]
+    sizes = (settings.data_dimension, settings.hidden, settings.hidden, settings.dimension)
+    plan, parts = _plan(settings)
+    many, runs = len(plan.cut), settings.runs
+    points, held_out = (_repeat(p, many) for p in data)
+
+    def each(values: np.ndarray) -> jax.Array:
+        return jnp.repeat(jnp.asarray(values, FLOAT), runs)
+
+    state = start(
+        settings.recipe,
+        NewLearner(Mlp(sizes, biases=biases, normalised=normalised)),
+        [(settings.seed, r) for r in range(runs)] * many,
+        each(plan.rate),
+        each(plan.decay),
+    )
+    uncut = jax.tree.map(lambda a: a[:runs], state.learner)
+    cut = [nt.cut_init(uncut, float(c)) for c in plan.cut]
+    learner = jax.tree.map(lambda *a: jnp.concatenate(a), *cut)
+    state = Run(learner, None, state.memory, state.key, state.rate, state.decay)
+
+    def look(state: Run) -> tuple[np.ndarray, np.ndarray]:
+        z, known = (
+            np.asarray(embed(state.learner, x, shared=False)).reshape(many, runs, -1, sizes[-1])
+            for x in (held_out.x[:, ::2], points.x)
+        )
+        return z, known
+
+    first = parts["control"].stop
+    accuracies: list[np.ndarray] = []
+
+    def follow(state: Run) -> tuple[np.ndarray, np.ndarray]:
+        z, known = look(state)
+        accuracies.append(_right(settings, z[:first], known[:first], data).mean(axis=-1))
+        return z, known
+
+    last: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def keep_last(state: Run) -> None:
+        last[:] = [follow(state)]
+
+    _, step, _, loss = train(
+        state,
+        points,
+        SameClassPairs(settings.batch // 2),
+        settings.recipe,
+        steps=settings.steps,
+        records=settings.records,
+        look=keep_last,
+        shared=False,
+        name=f"cut_init, {kind}",
+    )
+    (z, known) = last[0]
+    shape = (2, len(settings.cuts), runs)
+    accuracy = np.stack(accuracies, axis=-1)
+    cosine = _cosine(z[parts["cut"]], z[parts["control"]])
+    swept = _right(settings, z[parts["sweep"]], known[parts["sweep"]], data)
+    swept = swept.reshape(len(settings.cuts), len(settings.rates), runs, -1)
+    loss = loss.reshape(many, runs, -1)
+    return {
+        "step": step,
+        "accuracy": accuracy[parts["cut"]].reshape(*shape, -1),
+        "control_accuracy": accuracy[parts["control"]].reshape(*shape, -1),
+        "loss": loss[parts["cut"]].reshape(*shape, -1),
+        "agreement": cosine.mean(axis=-1).reshape(shape),
+        "chosen_on": swept[..., ::2].mean(axis=-1),
+        "tuned": swept[..., 1::2].mean(axis=-1),
+    }
+
+
+def run(settings: Settings) -> xr.Dataset:
+    """Train cut networks, their controls, and all cuts at many rates.
+
+    Args:
+        settings: see :class:`Settings`.
+
+    Returns:
+        Dataset over ``kind`` of network, ``decay``, ``cut``, ``run`` and ``step`` of the held-out
+        ``accuracy`` of a nearest-neighbour vote, ``control_accuracy`` of the uncut networks at rate
+        c²γ, decay λ/c², and the mean ``loss`` of the steps before (over ``until``); without step,
+        the mean cosine ``agreement`` between embeddings of cut network and control at the end.
+        Over ``kind``, ``cut``, ``rate`` and ``run`` accuracies after training at that rate, on two
+        halves of the held-out points, ``chosen_on`` and ``tuned``.
+
+    Raises:
+        FloatingPointError: where no run has a finite loss.
+    """
+    worlds = LatentClasses(
+        (1.0,) * settings.classes,
+        settings.points,
+        settings.latent_dimension,
+        settings.data_dimension,
+        settings.noise,
+    )
+    data = worlds(settings.seed, settings.runs)
+    found = [_one_kind(settings, kind, data) for kind in KINDS]
+
+    def stack(name: str) -> np.ndarray:
+        return np.stack([f[name] for f in found])
+
+    across, unit = ("kind", "decay", "cut", "run"), {"units": "1"}
+    step = found[0]["step"]
+    return xr.Dataset(
+        {
+            "accuracy": ((*across, "step"), stack("accuracy"), unit),
+            "control_accuracy": ((*across, "step"), stack("control_accuracy"), unit),
+            "loss": ((*across, "until"), stack("loss"), unit),
+            "agreement": (across, stack("agreement"), unit),
+            "chosen_on": (("kind", "cut", "rate", "run"), stack("chosen_on"), unit),
+            "tuned": (("kind", "cut", "rate", "run"), stack("tuned"), unit),
+        },
+        coords={
+            "kind": list(KINDS),
+            "decay": ("decay", [0.0, settings.weight_decay], unit),
+            "cut": ("cut", list(settings.cuts), unit),
+            "run": np.arange(settings.runs),
+            "step": ("step", step, {"units": "steps"}),
+            "until": ("until", step[1:], {"units": "steps"}),
+            "rate": ("rate", settings.learning_rate * np.array(settings.rates), unit),
+        },
+    )
+
+
+def best(result: xr.Dataset) -> xr.Dataset:
+    """For every kind and cut the best rate, and the accuracy at it on points not used to choose.
+
+    Args:
+        result: of the experiment.
+
+    Returns:
+        Dataset over ``kind`` and ``cut`` of ``rate``, and with ``run`` of ``accuracy``.
+    """
+    rate = result.chosen_on.mean("run").idxmax("rate")
+    return xr.Dataset({"best_rate": rate, "accuracy": result.tuned.sel(rate=rate)})

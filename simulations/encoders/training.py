@@ -1,0 +1,263 @@
+"""Training of many runs at once: seeds, rates and decays side by side in one compiled program.
+
+A step of one run is written plainly; ``lax.scan`` repeats it and ``vmap`` runs it for all. Between
+chunks of steps Python looks at the networks. What is static, and so compiled in, is hashed by
+value, so that a second call with the same settings compiles nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from tqdm import tqdm
+
+from simulations.encoders.models import FLOAT
+from simulations.encoders.objectives import Batch, Learner, NewLearner, Objective
+
+
+class Sampler(Protocol):
+    """Draws batches, in two steps. Compared by value: a frozen dataclass."""
+
+    def draw(self, key: jax.Array, data: Any) -> Any:
+        """What chance decides, a few numbers. Done for many steps at once, which is quicker."""
+        ...
+
+    def batch(self, drawn: Any, data: Any) -> Batch:
+        """The batch that was drawn."""
+        ...
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a step is made.
+
+    Attributes:
+        objective: the loss.
+        momentum: of SGD.
+        adam: use Adam, with decoupled decay, rather than SGD with decay in the gradient.
+        average: share that the target network keeps of itself in a step; 0 makes it the network.
+        cosine_steps: anneal the rate to 0 over so many steps along a cosine; 0 keeps it.
+    """
+
+    objective: Objective
+    momentum: float = 0.0
+    adam: bool = False
+    average: float = 0.0
+    cosine_steps: int = 0
+
+    def optimizer(self, rate: Any, decay: Any) -> optax.GradientTransformation:
+        """The optimizer, whose rate and decay may be traced."""
+        last = optax.scale(-rate)
+        if self.cosine_steps:
+            last = optax.chain(optax.scale_by_schedule(self._cosine), last)
+        decaying = optax.add_decayed_weights(decay)
+        if self.adam:
+            return optax.chain(optax.scale_by_adam(), decaying, last)
+        steps = [optax.trace(self.momentum)] if self.momentum else []
+        return optax.chain(decaying, *steps, last)
+
+    def _cosine(self, step: Any) -> jax.Array:
+        # Optax's own mixes integers and floats, which strict promotion refuses.
+        done = jnp.minimum(jnp.asarray(step, FLOAT) / self.cosine_steps, 1)
+        return (1 + jnp.cos(jnp.pi * done)) / 2
+
+
+class Run(eqx.Module):
+    """State of one run, or of many along a leading axis.
+
+    Attributes:
+        learner: what is trained.
+        target: the moving average whose outputs count as constants; None where that is the
+            learner itself.
+        memory: of the optimizer.
+        key: of all batches to come.
+        rate: learning rate.
+        decay: weight decay.
+    """
+
+    learner: Learner
+    target: Learner | None
+    memory: Any
+    key: jax.Array
+    rate: jax.Array
+    decay: jax.Array
+
+
+def start(
+    recipe: Recipe,
+    make: NewLearner,
+    seeds: Sequence[tuple[int, int]],
+    rate: Any,
+    decay: Any = 0.0,
+) -> Run:
+    """Runs from new networks.
+
+    Args:
+        recipe: how steps are made.
+        make: how a learner is made.
+        seeds: one for every run; runs with the same seed start alike and see the same batches.
+        rate: learning rates, a number or shape (runs,).
+        decay: weight decays, likewise.
+    """
+    new = {seed: make(np.random.default_rng(seed)) for seed in seeds}
+    learner = jax.tree.map(lambda *a: jnp.stack(a), *(new[seed] for seed in seeds))
+    memory = recipe.optimizer(1.0, 0.0).init(eqx.filter(learner, eqx.is_inexact_array))
+    runs = (len(seeds),)
+    return Run(
+        learner,
+        learner if recipe.average else None,
+        # Counters of steps; everything else has the shape of the stacked parameters.
+        jax.tree.map(lambda a: a if jnp.ndim(a) else jnp.broadcast_to(a, runs), memory),
+        jax.random.wrap_key_data(jnp.asarray(seeds, jnp.uint32), impl="threefry2x32"),
+        jnp.broadcast_to(jnp.asarray(rate, FLOAT), runs),
+        jnp.broadcast_to(jnp.asarray(decay, FLOAT), runs),
+    )
+
+
+def _step(run: Run, batch: Batch, recipe: Recipe) -> tuple[Run, Any]:
+    def loss(learner: Learner) -> jax.Array:
+        return recipe.objective(learner, run.target, batch)
+
+    value, gradient = eqx.filter_value_and_grad(loss)(run.learner)
+    parameters = eqx.filter(run.learner, eqx.is_inexact_array)
+    optimizer = recipe.optimizer(run.rate, run.decay)
+    # Optax's Adam raises a float to an integer power, which strict promotion would refuse.
+    with jax.numpy_dtype_promotion("standard"):
+        change, memory = optimizer.update(gradient, run.memory, parameters)
+    learner = eqx.apply_updates(run.learner, change)
+    target = run.target
+    if target is not None:
+        target = jax.tree.map(
+            lambda t, w: recipe.average * t + (1 - recipe.average) * w, target, learner
+        )
+    return Run(learner, target, memory, run.key, run.rate, run.decay), value
+
+
+@eqx.filter_jit
+def advance(
+    runs: Run,
+    data: Any,
+    begin: int | jax.Array,
+    *,
+    steps: int,
+    recipe: Recipe,
+    sample: Sampler,
+    shared: bool | tuple[bool, ...],
+) -> tuple[Run, jax.Array]:
+    """Some steps of all runs.
+
+    Args:
+        runs: along a leading axis.
+        data: what batches are drawn from; a leading axis of runs unless shared.
+        begin: number of the first step.
+        steps: how many.
+        recipe: how a step is made.
+        sample: draws a batch.
+        shared: whether all runs see the same data; for each part, where data is a tuple.
+
+    Returns:
+        The runs, and their losses, shape (runs, steps).
+    """
+
+    def one(run: Run, data: Any) -> tuple[Run, jax.Array]:
+        dynamic, static = eqx.partition(run, eqx.is_array)
+
+        def draw(k: jax.Array) -> Any:
+            # Keyed by the number of the step, so that looking more often changes nothing.
+            return sample.draw(jax.random.fold_in(run.key, k), data)
+
+        def body(dynamic: Any, drawn: Any) -> tuple[Any, jax.Array]:
+            batch = sample.batch(drawn, data)
+            after, value = _step(eqx.combine(dynamic, static), batch, recipe)
+            return eqx.filter(after, eqx.is_array), value
+
+        numbers = jnp.asarray(begin, jnp.int32) + jnp.arange(steps, dtype=jnp.int32)
+        dynamic, values = jax.lax.scan(body, dynamic, jax.vmap(draw)(numbers))
+        return eqx.combine(dynamic, static), values
+
+    over = eqx.if_array(0)
+    parts = shared if isinstance(shared, tuple) else (shared,)
+    axes = tuple(None if part else over for part in parts)
+    in_axes = (over, axes if isinstance(shared, tuple) else axes[0])
+    return eqx.filter_vmap(one, in_axes=in_axes)(runs, data)
+
+
+@eqx.filter_jit
+def embed(learners: Learner, x: jax.Array, *, shared: bool) -> jax.Array:
+    """Embeddings by many networks, shape (runs, n, d), of inputs (n, ...), or (runs, n, ...).
+
+    Args:
+        learners: along a leading axis.
+        x: inputs.
+        shared: whether all networks see the same inputs.
+    """
+
+    def one(learner: Learner, x: jax.Array) -> jax.Array:
+        return jax.vmap(learner.encoder)(x)
+
+    over = eqx.if_array(0)
+    return eqx.filter_vmap(one, in_axes=(over, None if shared else over))(learners, x)
+
+
+def train(
+    runs: Run,
+    data: Any,
+    sample: Sampler,
+    recipe: Recipe,
+    *,
+    steps: int,
+    records: int,
+    look: Callable[[Run], Any],
+    shared: bool | tuple[bool, ...],
+    name: str = "training",
+) -> tuple[Run, np.ndarray, list[Any], np.ndarray]:
+    """Train, and look at the runs now and then.
+
+    Args:
+        runs: from :func:`start`.
+        data: what batches are drawn from; a leading axis of runs unless shared.
+        sample: draws a batch.
+        recipe: the one that the runs were started with.
+        steps: of every run.
+        records: looks after the start, evenly spaced; must divide ``steps``.
+        look: what to keep of the runs, called at the start and after every chunk.
+        shared: whether all runs see the same data; for each part, where data is a tuple.
+        name: for the progress bar.
+
+    Returns:
+        The trained runs; the numbers of steps at the looks; what the looks gave; the mean losses
+        of the chunks between them, shape (runs, records).
+
+    Raises:
+        ValueError: records that don't divide the steps.
+        FloatingPointError: a loss that is not finite, for every run.
+    """
+    if steps % records:
+        raise ValueError(f"records: expected a divisor of the {steps} steps, got {records}")
+    chunk = steps // records
+    seen, losses = [look(runs)], []
+    for i in tqdm(range(records), desc=name, disable=not sys.stderr.isatty(), leave=False):
+        runs, values = advance(
+            runs,
+            data,
+            jnp.asarray(i * chunk, jnp.int32),
+            steps=chunk,
+            recipe=recipe,
+            sample=sample,
+            shared=shared,
+        )
+        losses.append(np.asarray(values).mean(axis=1))
+        if not np.isfinite(losses[-1]).any():
+            raise FloatingPointError(
+                f"{name}: no run has a finite loss after step {(i + 1) * chunk}"
+            )
+        seen.append(look(runs))
+    return runs, chunk * np.arange(records + 1), seen, np.stack(losses, axis=1)

@@ -1,0 +1,135 @@
+"""Classes behind a linear map, pairs of a class, and images of files and folders."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from simulations.encoders.augmentations import Augmentation, resampling
+from simulations.encoders.data import (
+    AugmentedPairs,
+    LatentClasses,
+    SameClassPairs,
+    choose,
+    load_images,
+)
+
+RNG = np.random.default_rng(0)
+
+
+def test_classes_have_the_wanted_sizes_and_lie_on_a_map_of_the_sphere() -> None:
+    train, held_out = LatentClasses((1.0, 3.0), 80, 3, 7, 0.2)(0, 2)
+    assert np.asarray(train.count).tolist() == [[20, 60]] * 2
+    assert np.bincount(np.asarray(train.labels[1])).tolist() == [20, 60]
+    for world in range(2):
+        both = np.concatenate([np.asarray(p.x[world]) for p in (train, held_out)])
+        assert np.linalg.matrix_rank(both, tol=1e-2) == 3  # one map for both samples
+    assert not np.array_equal(train.x, held_out.x)
+
+
+def test_partners_are_other_points_of_the_same_class() -> None:
+    train, _ = LatentClasses((1.0, 3.0), 12, 3, 4, 0.2)(0, 1)
+    one = jax.tree.map(lambda a: a[0], train)
+    i, j = (np.asarray(a) for a in SameClassPairs(500).draw(jax.random.key(0), one))
+    labels = np.asarray(one.labels)
+    assert (labels[i] == labels[j]).all()
+    assert (i != j).all()
+    pairs = {(a, b) for a, b in zip(i.tolist(), j.tolist(), strict=True)}
+    assert len(pairs) == 3 * 2 + 9 * 8  # every one of them
+
+
+def test_views_are_drawn_from_chosen_images_only() -> None:
+    images = np.zeros((6, 16, 16, 1), np.uint8)
+    labels = np.arange(6)
+    chosen = choose(np.array([5, 1, 3, 2]), np.array([True, False, True, False]))
+    data = ((jnp.asarray(images), jnp.asarray(labels)), chosen)
+    sampler = AugmentedPairs(50, Augmentation())
+    batch = sampler.batch(sampler.draw(jax.random.key(0), data), data)
+    assert set(np.asarray(batch.labels).tolist()) == {5, 3}
+    assert batch.view_1.shape == (50, 16, 16, 1)
+    assert not np.array_equal(batch.view_1, batch.view_2)
+
+
+def test_resampling_reads_where_it_is_told() -> None:
+    values = np.arange(9.0)
+    same = resampling(9, jnp.float32(4), jnp.float32(1), jnp.float32(0))
+    np.testing.assert_allclose(same, np.eye(9), atol=1e-6)
+    magnified = resampling(9, jnp.float32(4), jnp.float32(0.5), jnp.float32(0))
+    np.testing.assert_allclose(magnified @ values, np.linspace(2, 6, 9), atol=1e-5)
+    blurred = np.asarray(resampling(9, jnp.float32(4), jnp.float32(1), jnp.float32(1)))
+    np.testing.assert_allclose(blurred[4].sum(), 1, atol=1e-3)
+    spread = (blurred[4] * (np.arange(9) - 4) ** 2).sum()
+    np.testing.assert_allclose(spread, 1, atol=0.01)
+
+
+def test_a_file_of_colour_images(tmp_path: Path) -> None:
+    images = RNG.integers(0, 256, (40, 32, 33, 3), dtype=np.uint8)
+    labels = np.repeat(["cat", "dog"], 20)
+    np.savez(tmp_path / "some.npz", images=images, labels=labels)
+    found = load_images(tmp_path / "some.npz")
+    np.testing.assert_array_equal(found.images, images)
+    assert found.names == ("cat", "dog")
+    assert found.labels.tolist() == [0] * 20 + [1] * 20
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("png", "RGB"), ("png", "L"), ("jpg", "RGB")])
+def test_a_folder_of_images(kind: str, mode: str, tmp_path: Path) -> None:
+    channels = 3 if mode == "RGB" else 1
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for i in range(20):
+            level = 200 if name == "dog" else 50
+            pixels = np.full((32, 32, channels), level, np.uint8)
+            Image.fromarray(pixels.squeeze()).save(tmp_path / name / f"{i}.{kind}")
+    found = load_images(tmp_path)
+    assert found.images.shape == (40, 32, 32, channels)
+    assert found.names == ("cat", "dog")
+    level = found.images.mean(axis=(1, 2, 3))
+    np.testing.assert_allclose(level, np.where(found.labels == 1, 200, 50), atol=2)
+
+
+IMAGES, LABELS = np.zeros((40, 16, 16, 1), np.uint8), np.repeat([0, 1], 20)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"images": IMAGES}, "expected images and labels, found ['images']"),
+        ({"images": IMAGES / 1, "labels": LABELS}, "got float64 of shape (40, 16, 16, 1)"),
+        ({"images": IMAGES[..., 0], "labels": LABELS}, "got uint8 of shape (40, 16, 16)"),
+        ({"images": IMAGES, "labels": LABELS[1:]}, "one label for each of 40 images"),
+        ({"images": IMAGES[:, :9], "labels": LABELS}, "at least 16 × 16, got (9, 16)"),
+        ({"images": IMAGES, "labels": 0 * LABELS}, "got 1 classes, 40 of '0'"),
+        ({"images": IMAGES, "labels": np.arange(40) // 30}, "got 2 classes, 10 of '1'"),
+    ],
+)
+def test_files_that_do_not_fit(arrays, message: str, tmp_path: Path) -> None:
+    np.savez(tmp_path / "some.npz", **arrays)
+    with pytest.raises(ValueError, match=re.escape(message)):
+        load_images(tmp_path / "some.npz")
+
+
+def test_what_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="no such file or folder"):
+        load_images(tmp_path / "nothing")
+    (tmp_path / "text.npz").write_text("no archive")
+    with pytest.raises(ValueError, match=r"text.npz: expected an \.npz file"):
+        load_images(tmp_path / "text.npz")
+    np.savez(tmp_path / "objects.npz", images=np.array([{}], dtype=object), labels=LABELS)
+    with pytest.raises(
+        ValueError, match=r"objects\.npz: expected arrays of numbers, not of objects"
+    ):
+        load_images(tmp_path / "objects.npz")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match="expected folders of png or jpg files"):
+        load_images(tmp_path / "empty")
+    (tmp_path / "broken" / "cat").mkdir(parents=True)
+    (tmp_path / "broken" / "cat" / "0.png").write_text("no image")
+    with pytest.raises(ValueError, match=r"0\.png: not an image that can be read"):
+        load_images(tmp_path / "broken")

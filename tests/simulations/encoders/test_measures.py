@@ -1,0 +1,65 @@
+"""Measures against loops and against scipy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from simulations.encoders.measures import (
+    auroc,
+    interval,
+    neighbour_distance,
+    neighbours_are_right,
+    networks_are_right,
+    spearman,
+)
+
+RNG = np.random.default_rng(0)
+
+
+def test_distance_is_that_to_the_kth_other_direction() -> None:
+    z = RNG.standard_normal((30, 4)) * RNG.uniform(0.1, 9, (30, 1))
+    u = z / np.linalg.norm(z, axis=1, keepdims=True)
+    for k in (1, 5):
+        expected = [np.sort(np.linalg.norm(u - x, axis=1))[k] for x in u]  # [0] is itself
+        np.testing.assert_allclose(neighbour_distance(z, k), expected, atol=1e-7)
+
+
+def test_neighbours_vote_by_direction() -> None:
+    known = np.array([[9.0, 0.0], [1.0, 0.1], [0.0, 0.2], [0.1, 5.0], [-1.0, 0.0]])
+    labels = np.array([0, 0, 1, 1, 2])
+    z = np.array([[0.1, 0.01], [0.01, 7.0], [-3.0, 0.1]])
+    found = neighbours_are_right(z, np.array([0, 1, 0]), known, labels, 2)
+    assert found.tolist() == [True, True, False]
+
+
+def test_a_dead_network_classifies_nothing() -> None:
+    z = np.stack([np.ones((3, 2)), np.zeros((3, 2)), np.full((3, 2), np.nan)])
+    labels = np.zeros((3, 3), int)
+    found = networks_are_right(z, labels, z, labels, 1)
+    assert found.tolist() == [[True] * 3, [False] * 3, [False] * 3]
+
+
+def test_rank_correlation_is_that_of_scipy_and_its_interval_about_normal() -> None:
+    x = RNG.standard_normal(2000)
+    y = x + RNG.standard_normal(2000)
+    value, low, high = spearman(x, y, np.random.default_rng(1))
+    assert value == pytest.approx(stats.spearmanr(x, y)[0])
+    # Bonett and Wright (2000): standard error of the Fisher transform.
+    error = np.sqrt((1 + value**2 / 2) / (2000 - 3))
+    expected = np.tanh(np.arctanh(value) + 1.96 * error * np.array([-1, 1]))
+    np.testing.assert_allclose([low, high], expected, atol=0.006)
+
+
+def test_auroc_counts_pairs() -> None:
+    a, b = RNG.integers(0, 5, 20), RNG.integers(1, 7, 15)
+    expected = np.mean([(x > y) + 0.5 * (x == y) for x in a for y in b])
+    assert auroc(a, b) == pytest.approx(expected)
+
+
+def test_interval_is_students() -> None:
+    values = RNG.standard_normal((5, 2))
+    low, high = stats.t.interval(0.95, 4, loc=values.mean(axis=0), scale=stats.sem(values, axis=0))
+    np.testing.assert_allclose(interval(values), (high - low) / 2)
+    assert interval(np.ones((1, 3))).tolist() == [0, 0, 0]

@@ -1,0 +1,64 @@
+"""Networks against plain numpy and against JAX's own convolution."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from simulations.encoders.models import Affine, Convolution, Convolutional, Mlp
+
+
+def test_mlp_is_matrix_products_and_relus() -> None:
+    rng = np.random.default_rng(0)
+    network = Mlp((5, 7, 6, 3))(rng)
+    x = rng.standard_normal(5).astype(np.float32)
+    y = x
+    for i, layer in enumerate(network.layers):
+        y = np.asarray(layer.weight) @ y + np.asarray(layer.bias)
+        y = np.maximum(y, 0) if i < 2 else y
+    np.testing.assert_allclose(network(jnp.asarray(x)), y, rtol=1e-4, atol=1e-6)
+
+
+def test_without_biases_the_network_is_homogeneous() -> None:
+    network = Mlp((5, 7, 3), biases=False)(np.random.default_rng(0))
+    assert all(layer.bias is None for layer in network.layers)
+    x = jnp.arange(1.0, 6.0)
+    np.testing.assert_allclose(network(4 * x), 4 * network(x), rtol=1e-5)
+
+
+def test_normalised_hidden_layers_forget_the_size_of_their_input() -> None:
+    network = Mlp((5, 7, 3), biases=False, normalised=True)(np.random.default_rng(0))
+    x = jnp.arange(1.0, 6.0)
+    np.testing.assert_allclose(network(100 * x), network(10 * x), rtol=1e-2)
+
+
+def test_weights_start_within_one_over_the_root_of_the_inputs() -> None:
+    (layer,) = Mlp((400, 100))(np.random.default_rng(0)).layers
+    weight = np.asarray(layer.weight)
+    assert 0.0499 < abs(weight).max() <= 0.05
+    np.testing.assert_allclose(weight.std(), 0.05 / np.sqrt(3), rtol=0.02)
+    assert abs(np.asarray(layer.bias)).max() <= 0.05
+
+
+def test_convolution_is_that_of_jax() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.standard_normal((7, 6, 2)).astype(np.float32)
+    weight = rng.standard_normal((4, 3 * 3 * 2)).astype(np.float32)
+    bias = rng.standard_normal(4).astype(np.float32)
+    found = Convolution(Affine(jnp.asarray(weight), jnp.asarray(bias)), 3, 2)(jnp.asarray(image))
+    expected = jax.lax.conv_general_dilated(
+        jnp.asarray(image[None]),
+        jnp.asarray(weight.reshape(4, 3, 3, 2)),
+        (2, 2),
+        [(1, 1), (1, 1)],
+        dimension_numbers=("NHWC", "OHWI", "NHWC"),
+    )[0]
+    assert found.shape == (4, 3, 4)
+    np.testing.assert_allclose(found, expected + bias[None, None], rtol=1e-4, atol=1e-5)
+
+
+def test_convolutional_encoders_take_images_of_any_size() -> None:
+    encoder = Convolutional(3, 2, 5)(np.random.default_rng(0))
+    for size in (16, 33):
+        assert jax.eval_shape(encoder, jnp.ones((size, size, 3))).shape == (5,)

@@ -1,0 +1,108 @@
+"""Training against steps written out by hand, and many runs against one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from simulations.encoders.data import LatentClasses, SameClassPairs
+from simulations.encoders.models import Mlp
+from simulations.encoders.objectives import NewLearner, Objective
+from simulations.encoders.training import Recipe, advance, embed, start, train
+
+WORLDS = LatentClasses((1.0, 2.0), 60, 4, 6, 0.3)
+NEW = NewLearner(Mlp((6, 8, 3)), Mlp((3, 4, 3)))
+SAMPLE = SameClassPairs(8)
+SEEDS = [(0, 0), (0, 1)]
+
+
+def leaves(tree) -> list[np.ndarray]:
+    return [np.asarray(a) for a in jax.tree.leaves(tree)]
+
+
+def test_steps_are_those_of_momentum_decay_and_a_moving_average() -> None:
+    points, _ = WORLDS(0, 2)
+    recipe = Recipe(Objective("byol"), momentum=0.9, average=0.5)
+    runs = start(recipe, NEW, SEEDS, [0.1, 0.2], [0.0, 0.3])
+    trained, losses = advance(runs, points, 0, steps=2, recipe=recipe, sample=SAMPLE, shared=False)
+    slope_of = jax.jit(jax.value_and_grad(recipe.objective))
+    one = lambda tree, r: jax.tree.map(lambda a: a[r], tree)  # noqa: E731
+    for r, (rate, decay) in enumerate(((0.1, 0.0), (0.2, 0.3))):
+        learner, target = one(runs.learner, r), one(runs.target, r)
+        speed = jax.tree.map(jnp.zeros_like, learner)
+        for k in range(2):
+            data = one(points, r)
+            batch = SAMPLE.batch(SAMPLE.draw(jax.random.fold_in(runs.key[r], k), data), data)
+            value, slope = slope_of(learner, target, batch)
+            assert float(losses[r, k]) == pytest.approx(float(value), rel=1e-5)
+            speed = jax.tree.map(
+                lambda v, g, w, d=decay: 0.9 * v + g + d * w, speed, slope, learner
+            )
+            learner = jax.tree.map(lambda w, v, a=rate: w - a * v, learner, speed)
+            target = jax.tree.map(lambda t, w: 0.5 * t + 0.5 * w, target, learner)
+        for found, expected in (
+            (one(trained.learner, r), learner),
+            (one(trained.target, r), target),
+        ):
+            for a, b in zip(leaves(found), leaves(expected), strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+def test_looking_more_often_changes_no_number_and_losses_go_down() -> None:
+    points, held_out = WORLDS(0, 2)
+    recipe = Recipe(Objective("nt_xent"))
+    ends = []
+    for records in (1, 2):
+        _, step, seen, loss = train(
+            start(recipe, NEW, SEEDS, 0.1),
+            points,
+            SAMPLE,
+            recipe,
+            steps=40,
+            records=records,
+            look=lambda runs: embed(runs.learner, held_out.x, shared=False),
+            shared=False,
+        )
+        assert step.tolist() == [0, 40] if records == 1 else [0, 20, 40]
+        assert len(seen) == records + 1
+        assert loss.shape == (2, records)
+        ends.append(np.asarray(seen[-1]))
+    np.testing.assert_array_equal(*ends)
+    assert loss[:, 1].mean() < loss[:, 0].mean()
+
+
+def test_runs_of_one_seed_start_alike() -> None:
+    recipe = Recipe(Objective("nt_xent"))
+    runs = start(recipe, NEW, [(0, 0), (0, 0), (0, 1)], 0.1)
+    weight = np.asarray(runs.learner.encoder.layers[0].weight)
+    np.testing.assert_array_equal(weight[0], weight[1])
+    assert (weight[0] != weight[2]).all()
+
+
+def test_a_rate_annealed_along_a_cosine_ends_at_nothing() -> None:
+    recipe = Recipe(Objective("nt_xent"), cosine_steps=4)
+    optimizer = recipe.optimizer(2.0, 0.0)
+    state, moves = optimizer.init(jnp.zeros(1)), []
+    for _ in range(5):
+        change, state = optimizer.update(jnp.ones(1), state, jnp.zeros(1))
+        moves.append(float(np.asarray(change)[0]))
+    np.testing.assert_allclose(moves, -1 - np.cos(np.pi * np.arange(5) / 4), atol=1e-6)
+
+
+def test_errors() -> None:
+    recipe = Recipe(Objective("nt_xent"))
+    points, _ = WORLDS(0, 2)
+
+    def go(data: Any, steps: int, records: int) -> None:
+        runs = start(recipe, NEW, SEEDS, 0.1)
+        options: dict[str, Any] = {"look": lambda runs: None, "shared": False}
+        train(runs, data, SAMPLE, recipe, steps=steps, records=records, **options)
+
+    with pytest.raises(ValueError, match="records: expected a divisor of the 3 steps, got 2"):
+        go(points, 3, 2)
+    with pytest.raises(FloatingPointError, match="no run has a finite loss after step 20"):
+        go(points._replace(x=points.x * jnp.nan), 20, 1)

@@ -1,0 +1,76 @@
+"""Norm and correctness on real images; the result of the smallest run, and how it is counted."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simulations import confidence
+from simulations._store import fingerprint
+from simulations.confidence import SMOKE, _accuracy, _splits, _strangers
+from simulations.encoders.data import Images
+
+from .smoke import smoke
+
+pytest.importorskip("mlxtend")
+
+
+def test_every_held_out_image_is_in_one_bucket() -> None:
+    result = smoke("confidence")
+    assert (result["count"].sum("bucket") == round(0.4 * 200)).all()
+    assert (result.right <= result["count"]).all()
+    assert ((result.auroc >= 0) & (result.auroc <= 1)).all()
+
+
+def test_splits_share_no_image() -> None:
+    fit, out = _splits(SMOKE, 50)
+    for known, new in zip(fit, out, strict=True):
+        assert sorted([*known, *new]) == list(range(50))
+    assert (fit[0] != fit[1]).any()
+
+
+def test_a_norm_that_is_a_confidence_is_found() -> None:
+    """Embeddings made so that the large ones, and only they, point at their class."""
+    rng = np.random.default_rng(0)
+    n = 400
+    labels = np.arange(n) % 2
+    sure = rng.uniform(size=n) < 0.5
+    angle = np.where(sure, labels, rng.uniform(size=n)) * np.pi / 2
+    z = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    z *= np.where(sure, 2.0, 1.0)[:, None] * rng.uniform(0.99, 1.01, (n, 1))
+    settings = dataclasses.replace(SMOKE, buckets=2, neighbours=5, runs=1)
+    fit, out = _splits(settings, n)
+    found = _accuracy(settings, labels, z[None], fit, out)
+    low, high = (found["right"] / found["count"])[0]
+    assert high > 0.95
+    assert low < 0.75
+    value, below, above = found["spearman"][0]
+    assert 0.2 < below < value < above
+
+
+def test_strangers_with_smaller_norms_have_an_auroc_of_one() -> None:
+    images = Images(np.zeros((8, 16, 16, 1), np.uint8), np.repeat([0, 1], 4), ("a", "b"))
+    z = np.where(images.labels[:, None] == 0, 3.0, 1.0) * np.ones((1, 8, 2))
+    area = _strangers(images, z, z / 9, 5 * z, np.array([[1, 2, 5, 6]]))
+    assert area.tolist() == [[1.0, 1.0, 0.0]]
+
+
+def test_files_of_the_user_count_for_the_fingerprint(tmp_path: Path) -> None:
+    path = tmp_path / "some.npz"
+    np.savez(path, images=np.zeros(3))
+    settings = dataclasses.replace(SMOKE, data=str(path))
+    before = fingerprint("confidence", settings)
+    np.savez(path, images=np.ones(3))
+    assert fingerprint("confidence", settings) != before
+
+
+def test_refused_settings() -> None:
+    with pytest.raises(ValueError, match="objectives: expected SimCLR or SimSiam, got 'DINO'"):
+        dataclasses.replace(SMOKE, objectives=("DINO",))
+    with pytest.raises(ValueError, match="held_out: expected a share below 1, got 1"):
+        dataclasses.replace(SMOKE, held_out=1.0)
+    with pytest.raises(FileNotFoundError, match="no such file or folder"):
+        confidence.run(dataclasses.replace(SMOKE, data="nowhere.npz"))

@@ -1,0 +1,41 @@
+"""What holds exactly for weights, and in the limit of wide networks for an embedding's own part."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .smoke import smoke
+
+
+def test_weights_are_orthogonal_to_their_gradient_in_every_layer_without_biases() -> None:
+    result = smoke("encoder_drift")
+    assert float(result.weight_alignment.max()) < 1e-14
+    # A network with biases is the control: there the identity holds for the last (W, b) only.
+    assert float(result.weight_alignment_biased.min()) > 1e-6
+    assert float(result.joint_alignment) < 1e-14
+
+
+def test_weight_norms_grow_by_the_sum_of_squared_steps_and_embeddings_do_not() -> None:
+    result = smoke("encoder_drift")
+    # The growth is what is left of 1 + growth: its rounding is absolute.
+    np.testing.assert_allclose(result.weight_growth, result.weight_orthogonal, rtol=0, atol=1e-13)
+    assert (result.weight_growth.isel(step=-1) > 1e-6).all()
+    gap = abs(result.embedding_growth / result.embedding_orthogonal - 1).isel(step=-1)
+    assert (gap > 0.05).all()
+
+
+def test_the_own_part_becomes_orthogonal_with_width_and_the_batch_does_not() -> None:
+    result = smoke("encoder_drift")
+    own, batch = (
+        ((result[name] ** 2).mean(("run", "embedding")) ** 0.5).values
+        for name in ("radial_own", "radial_batch")
+    )
+    # Width 16 to 128 is a factor of 2.8 by the law.
+    assert 1.5 < own[0] / own[1] < 6
+    assert batch[1] > 0.1
+
+
+def test_both_signs_occur_at_first_order() -> None:
+    radial = smoke("encoder_drift").radial_batch
+    assert (radial < 0).any()
+    assert (radial > 0).any()
