@@ -36,6 +36,9 @@ def draw(result: xr.Dataset) -> Figure:
             axes.fill_between(mean.step, mean - half, mean + half, color=color, alpha=0.2, lw=0)
         axes.set(xlabel="step", ylabel=title)
     panels[0].set_yscale("log")
+    shown = panels[0].get_ylim()
+    panels[0].set_yticks([0.1, 0.2, 0.5, 1, 2, 5], ["0.1", "0.2", "0.5", "1", "2", "5"])
+    panels[0].set_ylim(shown)
     panels[0].minorticks_off()
     panels[2].legend(loc="lower right")
     return figure

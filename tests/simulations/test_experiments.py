@@ -20,6 +20,14 @@ from .smoke import smoke
 
 EVERY = pytest.mark.parametrize("name", simulations.names())
 
+# A second run of these compiles for long.
+LONG = {"confidence", "cut_init", "loss_atlas", "norm_growth", "optimizers", "scaling"}
+LONG |= {"class_imbalance", "density", "encoder_drift"}
+LONG |= {"gradscale_training", "weight_decay_training"}
+AGAIN = pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in simulations.names()]
+)
+
 
 def test_the_experiments_are_there() -> None:
     wanted = {
@@ -59,7 +67,7 @@ def test_full_and_smoke_settings_are_frozen(name: str) -> None:
             settings.seed = 1
 
 
-@EVERY
+@AGAIN
 def test_the_rerun_command_gives_the_same_result(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,7 +88,7 @@ def test_the_rerun_command_gives_the_same_result(
     xr.testing.assert_identical(again.drop_vars(timings), first.drop_vars(timings))
 
 
-@EVERY
+@AGAIN
 def test_another_seed_gives_other_numbers(name: str) -> None:
     module = simulations.get(name)
     if hasattr(module, "MEASURED"):

@@ -30,7 +30,12 @@ def _over_the_clouds(shape: tuple[int, int]) -> list[tuple[str, Batch, Any, Any]
     return found
 
 
-@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: f"n={shape[0]},d={shape[1]}")
+@pytest.mark.parametrize(
+    "shape",
+    # Another shape is another compilation of all losses.
+    [pytest.param(s, marks=[pytest.mark.slow] * (s == (64, 128))) for s in SHAPES],
+    ids=lambda shape: f"n={shape[0]},d={shape[1]}",
+)
 @pytest.mark.parametrize("case", **cases.cases)
 def test_the_closed_form_is_the_gradient_of_the_plain_definition(case, shape):
     some = False

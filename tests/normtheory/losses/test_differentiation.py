@@ -78,6 +78,7 @@ def test_hessian_is_that_of_the_plain_definition(case):
 # A loss that is trained in all its clouds and one that is not. The derivatives of all others are
 # compared with the plain definition, to the same order and sharper.
 @pytest.mark.parametrize("name", ["info_nce", "moco"])
+@pytest.mark.slow
 def test_check_grads_to_second_order_in_both_modes(name):
     case = next(case for case in ONE_EACH if case.name == name)
     clouds, options = _gentle(case)
@@ -116,6 +117,7 @@ def test_vmap_gives_the_same(case):
 
 # Compiled one operation at a time, which costs most: one loss of each kind.
 @pytest.mark.parametrize("name", ["attraction", "uniformity", "nt_xent", "dino"])
+@pytest.mark.slow
 def test_without_jit_it_is_the_same(name):
     case = next(case for case in ONE_EACH if case.name == name)
     clouds, options = batch(0)[case.label]

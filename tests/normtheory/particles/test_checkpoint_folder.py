@@ -94,6 +94,7 @@ assert checkpoint.load(folder / "True", system, begin).steps == 7
 """
 
 
+@pytest.mark.slow
 def test_eight_devices_get_their_shards_back_and_a_full_disk_loses_nothing(tmp_path):
     found = subprocess.run(
         [sys.executable, "-c", SHARDED, str(tmp_path)],

@@ -90,6 +90,7 @@ def assert_cases(found: dict[str, dict[str, Any]]) -> None:
     assert adam == [["rows"]] * 2 + [[]] + [["rows"]] * 4 + [[]] * 2
 
 
+@pytest.mark.slow
 def test_one_against_eight_devices(tmp_path):
     (found,) = outcomes(tmp_path, 8, ["devices"])
     assert found["cases"].keys() == cases().keys()
@@ -126,6 +127,7 @@ def test_one_against_eight_devices(tmp_path):
     assert errors["not finite"].startswith("clouds[0] row 37 is not finite at step ")
 
 
+@pytest.mark.slow
 def test_one_against_two_processes(tmp_path):
     with socket.socket() as trial:
         trial.bind(("127.0.0.1", 0))
