@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.animation import FuncAnimation
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 
 from figures import BLUE, PAGE, VERMILION
 
@@ -93,7 +94,7 @@ def _sphere(axes: Any, colour: str) -> Any:
     """An empty sphere seen from above the equator; returns what puts points (n, 3) on it."""
     axes.set(xlim=(-1.08, 1.08), ylim=(-1.08, 1.08), aspect="equal")
     axes.axis("off")
-    axes.add_patch(plt.Circle((0, 0), 1, facecolor="0.95", edgecolor="0.6", lw=0.6))
+    axes.add_patch(Circle((0, 0), 1, facecolor="0.95", edgecolor="0.6", lw=0.6))
     tilt = np.deg2rad(35)
     angle = np.linspace(0, 2 * np.pi, 200)
     equator = np.stack([np.cos(angle), np.sin(angle), 0 * angle], axis=-1)

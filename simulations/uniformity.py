@@ -99,4 +99,4 @@ def run(settings: Settings) -> xr.Dataset:
         runs.append(done.dataset)
     start = {"units": "1", "long_name": "embedding norm at the start"}
     norms = xr.DataArray(list(settings.norms), dims="start_norm", attrs=start, name="start_norm")
-    return xr.concat(runs, dim=norms, combine_attrs="drop_conflicts")
+    return xr.Dataset(xr.concat(runs, dim=norms, combine_attrs="drop_conflicts"))

@@ -23,6 +23,7 @@ def test_the_rare_class_ends_smaller_in_every_run_though_it_starts_alike() -> No
     assert abs(start.sel(frequency=8.0) / start.sel(frequency=1.0) - 1).max() < 0.1
 
 
+@pytest.mark.slow
 def test_with_equal_frequencies_the_labels_mean_nothing() -> None:
     even = dataclasses.replace(class_imbalance.SMOKE, frequencies=(1.0, 1.0))
     norm = class_imbalance.run(even).norm.mean("assignment").isel(epoch=-1)

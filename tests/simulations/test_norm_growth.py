@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from simulations import norm_growth
 
@@ -35,6 +36,7 @@ def test_probabilities_are_shares() -> None:
     np.testing.assert_allclose(smoke("norm_growth").probability, np.array([1, 2, 4, 8]) / 15)
 
 
+@pytest.mark.slow
 def test_batches_follow_the_law_and_coherent_ones_its_square() -> None:
     settings = norm_growth.Settings(batch=64, batch_steps=200, batch_starts=24, dimension=8)
     probability = np.array([1, 2, 4, 8]) / 15

@@ -7,6 +7,8 @@ import pytest
 
 from simulations import optimizers
 
+pytestmark = pytest.mark.slow  # five optimizers are compiled
+
 # Few norms, far apart: either side of the crossover of the heavy ball at ρ = 8.7.
 SETTINGS = optimizers.Settings(
     norms=(1.0, 32.0), points=3, pairs=16, starts=2, sgd_rate=0.1, adam_rate=0.005

@@ -50,6 +50,7 @@ def test_a_process_that_fails_says_why() -> None:
         scaling.measure("nope", "streamed", (4,), 2, rounds=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("force", ["pairs", "info_nce", "decoupled"])
 @pytest.mark.parametrize("way", ["dense", "optax", pytest.param("torch", marks=pytest.mark.torch)])
 def test_the_other_ways_run(force: str, way: str) -> None:

@@ -56,6 +56,8 @@ def test_the_theory_is_covered_in_its_order():
     assert items == sorted(items)
 
 
+# Slow, because tests/normtheory/test_verify.py runs the same proofs.
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_residual_is_zero(name):
     residuals = claims.get(name).proof()
@@ -66,6 +68,7 @@ def test_every_residual_is_zero(name):
         assert all(e == 0 for e in found), f"{key}: {found}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_planted_residual_differs_from_zero(name):
     residuals = claims.get(name).planted_proof()

@@ -33,7 +33,7 @@ def _over_the_clouds(shape: tuple[int, int]) -> list[tuple[str, Batch, Any, Any]
 @pytest.mark.parametrize(
     "shape",
     # Another shape is another compilation of all losses.
-    [pytest.param(s, marks=[pytest.mark.slow] * (s == (64, 128))) for s in SHAPES],
+    [pytest.param(s, marks=[pytest.mark.slow] * (s in ((64, 128), (3, 1024)))) for s in SHAPES],
     ids=lambda shape: f"n={shape[0]},d={shape[1]}",
 )
 @pytest.mark.parametrize("case", **cases.cases)
