@@ -9,6 +9,7 @@ over the first views.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import xarray as xr
@@ -99,4 +100,5 @@ def run(settings: Settings) -> xr.Dataset:
         runs.append(done.dataset)
     start = {"units": "1", "long_name": "embedding norm at the start"}
     norms = xr.DataArray(list(settings.norms), dims="start_norm", attrs=start, name="start_norm")
-    return xr.Dataset(xr.concat(runs, dim=norms, combine_attrs="drop_conflicts"))
+    joined = xr.concat(runs, dim=norms, combine_attrs="drop_conflicts")
+    return cast(xr.Dataset, joined)
