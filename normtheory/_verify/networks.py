@@ -93,11 +93,16 @@ def cut_network(d: int, points: int, rng: np.random.Generator, *, biases: bool =
     same_decay = _train(parameters, x, targets, rate * c**2, decay, momentum)
     trained_cut = _train(cut, x, targets, rate, decay, momentum)
     alignment = [
-        np.einsum("nij,nij->n", weight, np.asarray(slope))
+        _inner(weight, slope)
         / np.linalg.norm(weight, axis=(1, 2))
         / np.linalg.norm(np.asarray(slope), axis=(1, 2))
         for (weight, _), (slope, _) in zip(parameters, gradient, strict=True)
     ]
+    # The last layer's weights and bias together, and its weights alone, against their gradient.
+    together = [_inner(parameters[-1][k], gradient[-1][k]) for k in (0, 1)]
+    size = np.sqrt(
+        sum(_inner(a, a) for a in parameters[-1]) * sum(_inner(a, a) for a in gradient[-1])
+    )
     is_other = column(np.arange(n) % 2 == 0)
     compared = np.where(is_other[..., None] == 1, other_output, cut_output)
     inputs = {
@@ -108,12 +113,14 @@ def cut_network(d: int, points: int, rng: np.random.Generator, *, biases: bool =
         "gradient": _weight_part(gradient),
         "whole": _weight_part(whole),
         "same_decay": _weight_part(same_decay),
+        "last_weights": column(together[0] / size),
     }
     values = {
         "cut_output": np.asarray(cut_output).reshape(n, -1),
         "cut_gradient": _weight_part(cut_gradient),
         "trained_cut": _weight_part(trained_cut),
         "alignment": np.stack(alignment, axis=1),
+        "last_layer": column(sum(together) / size),
         "change_of_direction": column(
             np.linalg.norm(c**layers * compared - output, axis=(1, 2))
             / np.linalg.norm(np.asarray(output), axis=(1, 2))
@@ -121,6 +128,11 @@ def cut_network(d: int, points: int, rng: np.random.Generator, *, biases: bool =
     }
     kind = "with biases" if biases else "bias-free"
     return Sample(inputs, values, (f"{layers} layers {kind}, cut by {c:g}, d={d}",) * n)
+
+
+def _inner(a: Any, b: Any) -> np.ndarray:
+    """Inner products of two stacks of matrices (n, i, j), shape (n,)."""
+    return np.einsum("nij,nij->n", np.asarray(a), np.asarray(b))
 
 
 def _weight_part(parameters: Any) -> np.ndarray:

@@ -36,6 +36,7 @@ EXPECTED = {
     "norm_growth_momentum",
     "quartic_growth",
     "weight_decay",
+    "encoder_drift",
     "step_map",
     "norm_equalising",
     "step_change",
