@@ -10,6 +10,7 @@ from scipy import stats
 from normtheory import sphere
 
 SENTENCES = Path(__file__).resolve().parents[2] / "data" / "sentences.npz"
+DIGITS = SENTENCES.with_name("digits.npz")
 
 
 def embeddings(n: int = 200, dimension: int = 8, seed: int = 0) -> np.ndarray:
