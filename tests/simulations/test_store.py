@@ -129,6 +129,7 @@ def test_experiments_with_equal_settings_are_told_apart() -> None:
     assert fingerprint("norm_effect", SMOKE) != fingerprint("gradscale", SMOKE)
 
 
+@pytest.mark.slow
 def test_a_changed_formula_never_draws_an_old_figure(tmp_path: Path) -> None:
     root = copy_of_sources(tmp_path)
 

@@ -62,6 +62,7 @@ def _hessians(ours: bool) -> dict[str, Any]:
         return jax.tree.map(np.asarray, batches.compile_together(hessians, fast=False)(given))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", **one_each)
 def test_hessian_is_that_of_the_plain_definition(case):
     found, exact = (_hessians(ours)[case.name] for ours in (True, False))
