@@ -128,6 +128,9 @@ class Gallery(SphinxDirective):
             words = picture.stem.replace("_", " ").capitalize()
             lines += [f"## {words}", "", caption(script), ""]
             lines += [f"![{words}]({os.path.relpath(picture, page.parent)})", ""]
+            moving = picture.with_suffix(".gif")
+            if moving.exists():
+                lines += [f"![{words}, moving]({os.path.relpath(moving, page.parent)})", ""]
             pdf = picture.with_suffix(".pdf")
             files = [link(f"figures/{script.name}", script, page), link(pdf.name, pdf, page)]
             lines += [" · ".join(files), ""]

@@ -89,7 +89,8 @@ def test_arcface_at_its_kink_pulls_the_own_class_nowhere(angle):
 
 @pytest.mark.parametrize("power", [0.5, 1.0, 1.5, 2.0, 3.0])
 def test_alignment_of_coincident_points_has_gradient_zero(power):
-    z = np.array([[1.0, 2.0], [3.0, -1.0]])
+    # Directions that are exact: others may differ in the last bit, as XLA fuses either cloud.
+    z = np.array([[2.0, 0.0], [0.0, -3.0]])
     value, by_grad, closed = _gradients(losses.alignment, z, 2 * z, power=power)
     assert value == 0
     assert not any(g.any() for g in (*by_grad, *closed))
