@@ -64,8 +64,9 @@ def _alignment(u: Array, v: Array, *, power: Array) -> Slope:
     n = u.shape[0]
     chord = u - v
     square = jnp.sum(chord * chord, axis=-1)
-    # Where the two coincide the subgradient is 0; for powers above 1 it is the gradient.
-    apart = square != 0  # so that a NaN counts as apart, and stays NaN
+    # Where the two coincide the subgradient is 0; for powers above 1 it is the gradient. Directions
+    # are known to eps: a chord below that is rounding (XLA may subtract before it rounds û).
+    apart = ~(square <= jnp.finfo(u.dtype).eps ** 2)  # a NaN counts as apart, and stays NaN
     safe = jnp.where(apart, square, 1)
     powers = jnp.where(apart, safe ** (power / 2), 0)
     # At α = 2 the factor stays 2 there, so that the Hessian is right too.

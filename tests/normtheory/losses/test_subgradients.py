@@ -93,7 +93,9 @@ def test_alignment_of_coincident_points_has_gradient_zero(power):
     z = np.array([[2.0, 0.0], [0.0, -3.0]])
     value, by_grad, closed = _gradients(losses.alignment, z, 2 * z, power=power)
     assert value == 0
-    assert not any(g.any() for g in (*by_grad, *closed))
+    # At α = 2 the gradient is in proportion to a chord that may be a rounding.
+    smallest = np.finfo(np.float64).eps if power == 2 else 0
+    assert all(np.abs(g).max() <= smallest for g in (*by_grad, *closed))
 
 
 def test_alignment_of_coincident_points_has_the_hessian_of_two_minus_two_cosines():
