@@ -15,15 +15,21 @@ from normtheory.losses._registry import Loss, labelled
 from normtheory.losses._softmax import log_sum_exp
 
 
-def _slope(u: Array, *, labels: Array, temperature: Array) -> Slope:
-    n = u.shape[0]
-    other = ~jnp.eye(n, dtype=bool)
-    positive = (labels[:, None] == labels[None, :]) & other
-    similarity = product(u, u.T)
-    logits = similarity / temperature
-    # The positives P(i) and the negatives are summed apart: log Σ_P exp - mean_P of the logits, and
-    # what the negatives add to it, log(1 + Σ_N exp/Σ_P exp). So a solved class keeps its digits.
-    count = jnp.sum(positive, axis=-1).astype(u.dtype)
+def rows(logits: Array, positive: Array, other: Array) -> tuple[Array, Array, Array]:
+    """The loss of every anchor, and its derivative with respect to the logits.
+
+    The positives P(i) and the negatives are summed apart: log Σ_P exp - mean_P of the logits, and
+    what the negatives add to it, log(1 + Σ_N exp/Σ_P exp). So a solved class keeps its digits.
+
+    Args:
+        logits: shape (b, n).
+        positive: which entries are positives of the row.
+        other: which are not the row itself.
+
+    Returns:
+        Which rows are anchors, (b,); their loss, 0 for the others; its derivative, (b, n).
+    """
+    count = jnp.sum(positive, axis=-1).astype(logits.dtype)
     anchors = count > 0
     mean_share = jnp.where(positive, 1 / jnp.maximum(count, 1)[:, None], 0)
     mean = jnp.sum(logits * mean_share, axis=-1)
@@ -32,12 +38,23 @@ def _slope(u: Array, *, labels: Array, temperature: Array) -> Slope:
     )
     gap, among_negatives = log_sum_exp(logits - (mean + of_positives)[:, None], other & ~positive)
     missing = jax.nn.sigmoid(gap)[:, None]  # probability of the negatives
-    anchor_count = jnp.maximum(jnp.sum(anchors), 1).astype(u.dtype)
-    value = jnp.sum(jnp.where(anchors, of_positives + jnp.logaddexp(gap, 0), 0)) / anchor_count
     by_logit = (among_positives - mean_share) - missing * (among_positives - among_negatives)
-    weights = jnp.where(anchors[:, None], by_logit, 0) / (anchor_count * temperature)
+    loss = jnp.where(anchors, of_positives + jnp.logaddexp(gap, 0), 0)
+    return anchors, loss, jnp.where(anchors[:, None], by_logit, 0)
+
+
+def _slope(u: Array, *, labels: Array, temperature: Array) -> Slope:
+    other = ~jnp.eye(u.shape[0], dtype=bool)
+    positive = (labels[:, None] == labels[None, :]) & other
+    similarity = product(u, u.T)
+    anchors, loss, by_logit = rows(similarity / temperature, positive, other)
+    anchor_count = jnp.maximum(jnp.sum(anchors), 1).astype(u.dtype)
+    weights = by_logit / (anchor_count * temperature)
     return of_own_similarities(
-        value, weights, u, temperature=-jnp.sum(weights * similarity) / temperature
+        jnp.sum(loss) / anchor_count,
+        weights,
+        u,
+        temperature=-jnp.sum(weights * similarity) / temperature,
     )
 
 

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from normtheory.losses._core import Slope
-from normtheory.losses._softmax import log_sum_exp
+from normtheory.losses._supcon import rows as of_rows
 from normtheory.particles._stream_blocks import is_column, over_rows
 from normtheory.particles._stream_softmax import Product, both_ways, rowwise
 
@@ -147,21 +147,8 @@ def supcon(u: Array, *, labels: Array, temperature: Array, product: Product, blo
 
     def step(carried: Array, index: Array, u_block: Array, own: Array) -> tuple[Array, Any]:
         other = ~is_column(index, n)
-        same = own[:, None] == labels[None, :]
-        positive = same & other & (index < n)[:, None]
-        logits = product(scale * u_block, u.T)
-        count = jnp.sum(positive, axis=-1).astype(u.dtype)
-        anchors = count > 0
-        mean_share = jnp.where(positive, 1 / jnp.maximum(count, 1)[:, None], 0)
-        mean = jnp.sum(logits * mean_share, axis=-1)
-        of_positives, among_positives = log_sum_exp(
-            logits - mean[:, None], positive | ~anchors[:, None]
-        )
-        gap, among_negatives = log_sum_exp(logits - (mean + of_positives)[:, None], other & ~same)
-        missing = jax.nn.sigmoid(gap)[:, None]
-        weights = (among_positives - mean_share) - missing * (among_positives - among_negatives)
-        weights = jnp.where(anchors[:, None], weights, 0)
-        loss = jnp.where(anchors, of_positives + jnp.logaddexp(gap, 0), 0)
+        positive = (own[:, None] == labels[None, :]) & other & (index < n)[:, None]
+        anchors, loss, weights = of_rows(product(scale * u_block, u.T), positive, other)
         return carried + product(u_block.T, weights), (anchors, loss, product(weights, u))
 
     columns, (anchors, loss, rows) = over_rows(step, (u, labels), jnp.zeros_like(u.T), block)
