@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from normtheory._verify.plain_losses import PLAIN
 from tests.helpers import precision
 from tests.normtheory.losses.cases import CASES, Case, draw
-from tests.normtheory.losses.plain import PLAIN
 
 Batch = Mapping[str, tuple[tuple[np.ndarray, ...], dict[str, Any]]]
 """Clouds and options of every case, by label."""

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from normtheory._verify.plain_losses import PLAIN
 from normtheory.losses import LOSSES
 from tests.helpers import tolerance
 from tests.normtheory.losses import batches, cases
 from tests.normtheory.losses.batches import Batch, batch
 from tests.normtheory.losses.cases import CASES, SHAPES, SPREADS, error
-from tests.normtheory.losses.plain import PLAIN
 
 
 def test_every_loss_has_a_plain_definition_and_a_case():

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
+from normtheory._verify.plain_losses import PLAIN
 from normtheory.losses import nt_xent
 from tests.helpers import precision, tolerance
 from tests.normtheory.losses import batches, cases
 from tests.normtheory.losses.batches import as_dtype, batch
 from tests.normtheory.losses.cases import ONE_EACH, draw, error, one_each
-from tests.normtheory.losses.plain import PLAIN
 
 
 def _gentle(case: cases.Case) -> tuple[tuple[np.ndarray, ...], dict[str, Any]]:

@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from normtheory._verify.plain_losses import PLAIN
 from normtheory.losses import clip, clip_temperature_gradient
 from tests.helpers import precision, tolerance
 from tests.normtheory.losses import batches, cases
 from tests.normtheory.losses.cases import CASES, draw
-from tests.normtheory.losses.plain import PLAIN
 
 TRAINED = ("temperature", "scale", "bias", "margin", "power", "sharpness")
 CONSTANT = ("codes", "centre", "target_temperature")
