@@ -24,47 +24,31 @@ from simulations._published import published
 from simulations._settings import check_positive
 from simulations.encoders.data import LatentClasses, SameClassPairs
 from simulations.encoders.models import Mlp
-from simulations.encoders.objectives import NewLearner, Objective
-from simulations.encoders.training import Recipe, Run, embed, start, train
+from simulations.encoders.objectives import NewLearner
+from simulations.encoders.training import Run, embed, start, train
+from simulations.encoders.worlds import LatentSettings
 
 DTYPE = "float32"
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Settings, by default the paper's.
+class Settings(LatentSettings):
+    """Settings, by default the paper's, beside those of :class:`LatentSettings`.
 
     Attributes:
         frequencies: of the classes, relative.
-        points: to train on, and as many held out.
-        latent_dimension: of the space of the class centres.
-        data_dimension: of what the encoder sees.
-        noise: standard deviation per latent coordinate, around centres of norm 1.
-        hidden: width of the hidden layer.
-        dimension: of the embedding.
-        batch: points in a batch, two for every pair.
         epochs: of points / batch steps, rounded down.
         records: looks after the start.
         learning_rate: of SGD on the mean loss.
-        temperature: of NT-Xent.
-        runs: independent worlds and networks.
-        seed: of everything.
     """
 
     frequencies: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0)
     points: int = 2000
-    latent_dimension: int = 10
-    data_dimension: int = 64
     noise: float = 1.0
-    hidden: int = 64
-    dimension: int = 10
-    batch: int = 128
     epochs: int = 50
     records: int = 25
     learning_rate: float = 0.01
     temperature: float = 1.0
-    runs: int = 5
-    seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse settings that are not positive, and epochs that looks don't divide."""
@@ -73,11 +57,6 @@ class Settings:
             raise ValueError(
                 f"records: expected a divisor of the {self.epochs} epochs, got {self.records}"
             )
-
-    @property
-    def recipe(self) -> Recipe:
-        """How a step is made."""
-        return Recipe(Objective("nt_xent", (("temperature", self.temperature),)))
 
     @property
     def steps(self) -> int:
@@ -109,17 +88,6 @@ def orders(classes: int) -> list[tuple[int, ...]]:
     return [tuple((i + shift) % classes for i in range(classes)) for shift in range(classes)]
 
 
-def classes(settings: Settings, frequencies: tuple[float, ...]) -> LatentClasses:
-    """Classes of given frequencies."""
-    return LatentClasses(
-        frequencies,
-        settings.points,
-        settings.latent_dimension,
-        settings.data_dimension,
-        settings.noise,
-    )
-
-
 def _norms(settings: Settings, kinds: list[LatentClasses]) -> tuple[np.ndarray, np.ndarray]:
     """Steps at the looks, and mean norms of held-out points, (kinds, runs, looks, classes)."""
     samples = [kind(settings.seed, settings.runs) for kind in kinds]
@@ -136,7 +104,7 @@ def _norms(settings: Settings, kinds: list[LatentClasses]) -> tuple[np.ndarray, 
 
     seeds = [(settings.seed, r) for r in range(settings.runs)]
     runs = start(
-        settings.recipe,
+        settings.recipe(),
         settings.learner,
         seeds * len(kinds),  # the same networks for every kind
         settings.learning_rate,
@@ -145,7 +113,7 @@ def _norms(settings: Settings, kinds: list[LatentClasses]) -> tuple[np.ndarray, 
         runs,
         points,
         SameClassPairs(settings.batch // 2),
-        settings.recipe,
+        settings.recipe(),
         steps=settings.steps,
         records=settings.records,
         look=look,
@@ -169,10 +137,10 @@ def run(settings: Settings) -> xr.Dataset:
         ``frequency`` of the ``published`` norm at epoch 50, where there is one.
     """
     given = orders(len(settings.frequencies))
-    kinds = [classes(settings, tuple(settings.frequencies[i] for i in order)) for order in given]
+    kinds = [settings.worlds(tuple(settings.frequencies[i] for i in order)) for order in given]
     step, by_class = _norms(settings, kinds)
     norm = np.stack([a[..., np.argsort(order)] for order, a in zip(given, by_class, strict=True)])
-    even = classes(settings, (1.0,) * len(settings.frequencies))
+    even = settings.worlds((1.0,) * len(settings.frequencies))
     _, (balanced,) = _norms(settings, [even])
     frequency = np.array(settings.frequencies)
     paper = published("class_imbalance")

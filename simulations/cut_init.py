@@ -21,70 +21,46 @@ import xarray as xr
 
 import normtheory as nt
 from simulations._settings import check_positive
-from simulations.encoders.data import LatentClasses, Points, SameClassPairs
+from simulations.encoders.data import Points, SameClassPairs, repeated
 from simulations.encoders.measures import networks_are_right
 from simulations.encoders.models import FLOAT, Mlp
-from simulations.encoders.objectives import NewLearner, Objective
-from simulations.encoders.training import Recipe, Run, embed, start, train
+from simulations.encoders.objectives import NewLearner
+from simulations.encoders.training import Run, embed, start, train
+from simulations.encoders.worlds import LatentSettings
 
 DTYPE = "float32"
 KINDS = {"no biases": (False, False), "biases": (True, False), "normalised": (True, True)}
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Settings.
+class Settings(LatentSettings):
+    """Settings, beside those of :class:`LatentSettings`.
 
     Attributes:
         cuts: c; the first must be 1.
         classes: equally frequent.
-        points: to train on, and as many held out.
-        latent_dimension: of the space of the class centres.
-        data_dimension: of what the encoder sees.
-        noise: standard deviation per latent coordinate, around centres of norm 1.
-        hidden: width of the two hidden layers.
-        dimension: of the embedding.
-        batch: points in a batch, two for every pair.
         steps: of SGD.
         records: looks after the start.
         learning_rate: γ of all runs of the first part.
         weight_decay: λ of those that have one.
         rates: of the second part, in units of ``learning_rate``.
-        temperature: of NT-Xent.
         neighbours: that vote.
-        runs: independent worlds and networks.
-        seed: of everything.
     """
 
     cuts: tuple[float, ...] = (1.0, 3.0, 9.0)
     classes: int = 20
-    points: int = 1000
-    latent_dimension: int = 10
-    data_dimension: int = 64
-    noise: float = 0.25
-    hidden: int = 64
-    dimension: int = 10
-    batch: int = 128
     steps: int = 400
     records: int = 8
     learning_rate: float = 3e-4
     weight_decay: float = 2.0
     rates: tuple[float, ...] = tuple(3.0**k for k in range(-3, 6))
-    temperature: float = 0.5
     neighbours: int = 10
-    runs: int = 5
-    seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse settings that are not positive, and cuts that don't begin with none."""
         check_positive(self)
         if self.cuts[0] != 1:
             raise ValueError(f"cuts: expected the first to be 1, got {self.cuts[0]:g}")
-
-    @property
-    def recipe(self) -> Recipe:
-        """How a step is made."""
-        return Recipe(Objective("nt_xent", (("temperature", self.temperature),)))
 
 
 SMOKE = Settings(
@@ -128,10 +104,6 @@ def _plan(settings: Settings) -> tuple[_Plan, dict[str, slice]]:
     return plan, parts
 
 
-def _repeat(points: Points, times: int) -> Points:
-    return Points(*(jnp.tile(a, (times,) + (1,) * (a.ndim - 1)) for a in points))
-
-
 def _right(settings: Settings, z: np.ndarray, known: np.ndarray, data: Any) -> np.ndarray:
     """Whether held-out points are classified rightly, (plans, runs, held-out points)."""
     points, held_out = data
@@ -157,13 +129,13 @@ def _one_kind(settings: Settings, kind: str, data: tuple[Points, Points]) -> dic
     sizes = (settings.data_dimension, settings.hidden, settings.hidden, settings.dimension)
     plan, parts = _plan(settings)
     many, runs = len(plan.cut), settings.runs
-    points, held_out = (_repeat(p, many) for p in data)
+    points, held_out = (repeated(p, many) for p in data)
 
     def each(values: np.ndarray) -> jax.Array:
         return jnp.repeat(jnp.asarray(values, FLOAT), runs)
 
     state = start(
-        settings.recipe,
+        settings.recipe(),
         NewLearner(Mlp(sizes, biases=biases, normalised=normalised)),
         [(settings.seed, r) for r in range(runs)] * many,
         each(plan.rate),
@@ -198,7 +170,7 @@ def _one_kind(settings: Settings, kind: str, data: tuple[Points, Points]) -> dic
         state,
         points,
         SameClassPairs(settings.batch // 2),
-        settings.recipe,
+        settings.recipe(),
         steps=settings.steps,
         records=settings.records,
         look=keep_last,
@@ -240,13 +212,7 @@ def run(settings: Settings) -> xr.Dataset:
     Raises:
         FloatingPointError: where no run has a finite loss.
     """
-    worlds = LatentClasses(
-        (1.0,) * settings.classes,
-        settings.points,
-        settings.latent_dimension,
-        settings.data_dimension,
-        settings.noise,
-    )
+    worlds = settings.worlds((1.0,) * settings.classes)
     data = worlds(settings.seed, settings.runs)
     found = [_one_kind(settings, kind, data) for kind in KINDS]
 

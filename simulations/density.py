@@ -14,51 +14,35 @@ import numpy as np
 import xarray as xr
 
 from simulations._settings import check_positive
-from simulations.encoders.data import LatentClasses, SameClassPairs
+from simulations.encoders.data import SameClassPairs
 from simulations.encoders.measures import neighbour_distance, spearman
 from simulations.encoders.models import Mlp
-from simulations.encoders.objectives import NewLearner, Objective
-from simulations.encoders.training import Recipe, Run, embed, start, train
+from simulations.encoders.objectives import NewLearner
+from simulations.encoders.training import Run, embed, start, train
+from simulations.encoders.worlds import LatentSettings
 
 DTYPE = "float32"
 SAMPLES = ("trained on", "held out")
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Settings, by default the paper's.
+class Settings(LatentSettings):
+    """Settings, by default the paper's, beside those of :class:`LatentSettings`.
 
     Attributes:
         classes: equally frequent.
-        points: to train on, and as many held out.
-        latent_dimension: of the space of the class centres.
-        data_dimension: of what the encoder sees.
-        noise: standard deviation per latent coordinate, around centres of norm 1.
-        hidden: width of the hidden layer.
-        dimension: of the embedding.
-        batch: points in a batch, two for every pair.
         steps: of SGD.
         learning_rate: of SGD on the mean loss.
-        temperature: of NT-Xent.
         neighbour: which one.
-        runs: independent worlds and networks.
-        seed: of everything.
     """
 
     classes: int = 4
     points: int = 2000
-    latent_dimension: int = 10
-    data_dimension: int = 64
     noise: float = 0.1
-    hidden: int = 64
-    dimension: int = 10
-    batch: int = 128
     steps: int = 1500
     learning_rate: float = 0.01
     temperature: float = 1.0
     neighbour: int = 10
-    runs: int = 5
-    seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse settings that are not positive, and points without so many neighbours."""
@@ -67,11 +51,6 @@ class Settings:
             raise ValueError(
                 f"neighbour: expected less than the {self.points} points, got {self.neighbour}"
             )
-
-    @property
-    def recipe(self) -> Recipe:
-        """How a step is made."""
-        return Recipe(Objective("nt_xent", (("temperature", self.temperature),)))
 
 
 SMOKE = Settings(
@@ -91,16 +70,10 @@ def run(settings: Settings) -> xr.Dataset:
         ``part`` (value, low, high), the rank correlation ``spearman`` of the two, and
         ``within_classes``, that of norm and distance each less its class's mean rank.
     """
-    worlds = LatentClasses(
-        (1.0,) * settings.classes,
-        settings.points,
-        settings.latent_dimension,
-        settings.data_dimension,
-        settings.noise,
-    )
+    worlds = settings.worlds((1.0,) * settings.classes)
     samples = worlds(settings.seed, settings.runs)
     runs = start(
-        settings.recipe,
+        settings.recipe(),
         NewLearner(Mlp((settings.data_dimension, settings.hidden, settings.dimension))),
         [(settings.seed, r) for r in range(settings.runs)],
         settings.learning_rate,
@@ -113,7 +86,7 @@ def run(settings: Settings) -> xr.Dataset:
         runs,
         samples[0],
         SameClassPairs(settings.batch // 2),
-        settings.recipe,
+        settings.recipe(),
         steps=settings.steps,
         records=1,
         look=look,

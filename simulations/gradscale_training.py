@@ -14,63 +14,40 @@ import numpy as np
 import xarray as xr
 
 from simulations._settings import check_positive
-from simulations.encoders.data import LatentClasses, Points, SameClassPairs
+from simulations.encoders.data import Points, SameClassPairs, repeated
 from simulations.encoders.measures import networks_are_right
 from simulations.encoders.models import Mlp
-from simulations.encoders.objectives import NewLearner, Objective
-from simulations.encoders.training import Recipe, Run, embed, start, train
+from simulations.encoders.objectives import NewLearner
+from simulations.encoders.training import Run, embed, start, train
+from simulations.encoders.worlds import LatentSettings
 
 DTYPE = "float32"
 POWERS = (0.0, 1.0)
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Settings.
+class Settings(LatentSettings):
+    """Settings, beside those of :class:`LatentSettings`.
 
     Attributes:
         classes: of every frequency.
         frequencies: of the rare and of the frequent classes, relative.
-        points: to train on, and as many held out.
-        latent_dimension: of the space of the class centres.
-        data_dimension: of what the encoder sees.
-        noise: standard deviation per latent coordinate, around centres of norm 1.
-        hidden: width of the two hidden layers.
-        dimension: of the embedding.
-        batch: points in a batch, two for every pair.
         steps: of SGD.
         records: looks after the start.
         rates: learning rates.
-        temperature: of NT-Xent.
         neighbours: that vote.
-        runs: independent worlds and networks.
-        seed: of everything.
     """
 
     classes: int = 10
     frequencies: tuple[float, float] = (1.0, 8.0)
-    points: int = 1000
-    latent_dimension: int = 10
-    data_dimension: int = 64
-    noise: float = 0.25
-    hidden: int = 64
-    dimension: int = 10
-    batch: int = 128
     steps: int = 600
     records: int = 6
     rates: tuple[float, ...] = tuple(1e-5 * 3.0**k for k in range(9))
-    temperature: float = 0.5
     neighbours: int = 5
-    runs: int = 5
-    seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse settings that are not positive."""
         check_positive(self)
-
-    def recipe(self, power: float) -> Recipe:
-        """How a step is made with GradScale of that power."""
-        return Recipe(Objective("nt_xent", (("temperature", self.temperature),), power))
 
 
 SMOKE = Settings(
@@ -90,9 +67,7 @@ SMOKE = Settings(
 def _one_power(settings: Settings, power: float, data: tuple[Points, Points]) -> list[np.ndarray]:
     """Whether held-out points are right at every look, (looks, rates, runs, points)."""
     rates, runs = len(settings.rates), settings.runs
-    points, held_out = (
-        Points(*(np.concatenate([np.asarray(a)] * rates) for a in part)) for part in data
-    )
+    points, held_out = (repeated(part, rates) for part in data)
     sizes = (settings.data_dimension, settings.hidden, settings.hidden, settings.dimension)
 
     def look(state: Run) -> np.ndarray:
@@ -132,13 +107,7 @@ def run(settings: Settings) -> xr.Dataset:
         ``accuracy``, and ``rare``, the mean over the rare classes.
     """
     frequencies = np.repeat(settings.frequencies, settings.classes)
-    worlds = LatentClasses(
-        tuple(frequencies.tolist()),
-        settings.points,
-        settings.latent_dimension,
-        settings.data_dimension,
-        settings.noise,
-    )
+    worlds = settings.worlds(tuple(frequencies.tolist()))
     data = worlds(settings.seed, settings.runs)
     # power, step, rate, run, point -> power, rate, run, step, point
     right = np.moveaxis(np.array([_one_power(settings, p, data) for p in POWERS]), 1, 3)

@@ -13,63 +13,39 @@ import numpy as np
 import xarray as xr
 
 from simulations._settings import check_positive
-from simulations.encoders.data import LatentClasses, SameClassPairs
+from simulations.encoders.data import SameClassPairs, repeated
 from simulations.encoders.measures import networks_are_right
 from simulations.encoders.models import Mlp
-from simulations.encoders.objectives import NewLearner, Objective
-from simulations.encoders.training import Recipe, Run, embed, start, train
+from simulations.encoders.objectives import NewLearner
+from simulations.encoders.training import Run, embed, start, train
+from simulations.encoders.worlds import LatentSettings
 
 DTYPE = "float32"
 
 
 @dataclass(frozen=True)
-class Settings:
-    """Settings.
+class Settings(LatentSettings):
+    """Settings, beside those of :class:`LatentSettings`.
 
     Attributes:
         decays: λ beside 0.
         classes: equally frequent.
-        points: to train on, and as many held out.
-        latent_dimension: of the space of the class centres.
-        data_dimension: of what the encoder sees.
-        noise: standard deviation per latent coordinate, around centres of norm 1.
-        hidden: width of the two hidden layers.
-        dimension: of the embedding.
-        batch: points in a batch, two for every pair.
         steps: of SGD.
         records: looks after the start.
         learning_rate: of SGD on the mean loss.
-        temperature: of NT-Xent.
         neighbours: that vote.
-        runs: independent worlds and networks.
-        seed: of everything.
     """
 
     decays: tuple[float, ...] = (0.01, 0.03, 0.1)
     classes: int = 20
-    points: int = 1000
-    latent_dimension: int = 10
-    data_dimension: int = 64
-    noise: float = 0.25
-    hidden: int = 64
-    dimension: int = 10
-    batch: int = 128
     steps: int = 3000
     records: int = 15
     learning_rate: float = 0.003
-    temperature: float = 0.5
     neighbours: int = 10
-    runs: int = 5
-    seed: int = 0
 
     def __post_init__(self) -> None:
         """Refuse settings that are not positive."""
         check_positive(self)
-
-    @property
-    def recipe(self) -> Recipe:
-        """How a step is made."""
-        return Recipe(Objective("nt_xent", (("temperature", self.temperature),)))
 
 
 SMOKE = Settings(
@@ -100,17 +76,8 @@ def run(settings: Settings) -> xr.Dataset:
     """
     decays = np.array([0.0, *settings.decays])
     many, runs = len(decays), settings.runs
-    worlds = LatentClasses(
-        (1.0,) * settings.classes,
-        settings.points,
-        settings.latent_dimension,
-        settings.data_dimension,
-        settings.noise,
-    )
-    points, held_out = (
-        type(part)(*(np.concatenate([np.asarray(a)] * many) for a in part))
-        for part in worlds(settings.seed, runs)
-    )
+    worlds = settings.worlds((1.0,) * settings.classes)
+    points, held_out = (repeated(part, many) for part in worlds(settings.seed, runs))
     sizes = (settings.data_dimension, settings.hidden, settings.hidden, settings.dimension)
 
     def look(state: Run) -> list[np.ndarray]:
@@ -123,7 +90,7 @@ def run(settings: Settings) -> xr.Dataset:
         return [np.linalg.norm(z, axis=-1).mean(axis=1), np.sqrt(weights), right.mean(axis=1)]
 
     state = start(
-        settings.recipe,
+        settings.recipe(),
         NewLearner(Mlp(sizes, biases=False)),
         [(settings.seed, r) for r in range(runs)] * many,
         settings.learning_rate,
@@ -133,7 +100,7 @@ def run(settings: Settings) -> xr.Dataset:
         state,
         points,
         SameClassPairs(settings.batch // 2),
-        settings.recipe,
+        settings.recipe(),
         steps=settings.steps,
         records=settings.records,
         look=look,

@@ -36,6 +36,11 @@ class Points(NamedTuple):
     count: Array
 
 
+def repeated(points: Points, times: int) -> Points:
+    """The samples of all runs once more for every plan: plans × runs in front, as numpy."""
+    return Points(*(np.concatenate([np.asarray(a)] * times) for a in points))
+
+
 @dataclass(frozen=True)
 class LatentClasses:
     """Noisy classes on a sphere, seen through a random linear map, as in the paper's simulations.

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
 
-from simulations.class_imbalance import Settings, classes
+from simulations.class_imbalance import Settings
 from simulations.encoders.data import Points, SameClassPairs
 from simulations.encoders.training import Run, advance, embed, start
 from tests.benchmarks._report import machine, show, table
@@ -67,7 +67,7 @@ def jax_runs(points: Points, state: Run) -> Run:
         points,
         0,
         steps=SETTINGS.steps,
-        recipe=SETTINGS.recipe,
+        recipe=SETTINGS.recipe(),
         sample=SameClassPairs(SETTINGS.batch // 2),
         shared=False,
     )
@@ -88,9 +88,9 @@ def _class_norms(norm: np.ndarray, labels: np.ndarray) -> str:
 def main() -> None:
     """Print the table."""
     s = SETTINGS
-    points, held_out = classes(s, s.frequencies)(s.seed, s.runs)
+    points, held_out = s.worlds(s.frequencies)(s.seed, s.runs)
     seeds = [(s.seed, r) for r in range(s.runs)]
-    state = start(s.recipe, s.learner, seeds, s.learning_rate)
+    state = start(s.recipe(), s.learner, seeds, s.learning_rate)
     first = _seconds(lambda: jax_runs(points, state))
     thread_counts = sorted({1, torch.get_num_threads()})
     torch_times: dict[int, list[float]] = {threads: [] for threads in thread_counts}
