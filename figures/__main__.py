@@ -24,6 +24,7 @@ from tqdm import tqdm
 import figures
 from figures import Row
 from normtheory._files import whole_file
+from simulations._cores import use_all_cores
 
 
 class _Parser(argparse.ArgumentParser):
@@ -128,6 +129,7 @@ def main(arguments: list[str] | None = None) -> int:
         for name in figures.names():
             print(f"{name:18} {(figures.get(name).__doc__ or '').splitlines()[0]}")
         return 0
+    use_all_cores()
     names = options.names or figures.names()
     rows: list[Row] = []
     try:

@@ -12,6 +12,7 @@ from typing import Any
 
 import simulations
 from simulations import _store
+from simulations._cores import use_all_cores
 
 
 class _Parser(argparse.ArgumentParser):
@@ -87,6 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     name = next((a for a in arguments if a in simulations.names()), None)
     options = vars(_parser(name).parse_args(arguments))
+    use_all_cores()
     module = simulations.get(options["name"])
     if options["full"] and not hasattr(module, "FULL"):
         print(f"simulations: {options['name']} has one full size, its default", file=sys.stderr)

@@ -15,16 +15,15 @@ from normtheory.losses._softmax import cross_entropy
 
 def _slope(u: Array, v: Array, *, temperature: Array) -> Slope:
     n = u.shape[0]
-    views = jnp.concatenate([u, v])
-    similarity = product(views, views.T)
-    partner = jnp.roll(jnp.arange(2 * n), n)
-    is_partner = partner[:, None] == jnp.arange(2 * n)[None, :]
-    logits = similarity / temperature
-    positive = jnp.sum(jnp.where(is_partner, logits, 0), axis=-1)
-    loss, off, missing = cross_entropy(logits, positive, ~(is_partner | jnp.eye(2 * n, dtype=bool)))
-    weights = (off - jnp.where(is_partner, missing[:, None], 0)) / (2 * n * temperature)
-    slope = product(weights + weights.T, views)
-    of_temperature = -jnp.sum(weights * similarity) / temperature
+    views, partners = jnp.concatenate([u, v]), jnp.concatenate([v, u])
+    logits = product(views, views.T) / temperature
+    positive = jnp.sum(views * partners, axis=-1) / temperature
+    away = jnp.abs(jnp.arange(2 * n)[:, None] - jnp.arange(2 * n)[None, :])
+    negatives = (away != 0) & (away != n)  # neither itself nor its partner
+    loss, off, missing = cross_entropy(logits, positive, negatives)
+    pull = missing + jnp.roll(missing, n)  # of the two terms in which a pair is the positive
+    slope = (product(off + off.T, views) - pull[:, None] * partners) / (2 * n * temperature)
+    of_temperature = jnp.sum(off * (positive[:, None] - logits)) / (2 * n * temperature)
     return Slope(jnp.mean(loss), (slope[:n], slope[n:]), {"temperature": of_temperature})
 
 

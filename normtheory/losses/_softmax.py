@@ -25,8 +25,9 @@ def log_sum_exp(x: Array, mask: Array) -> tuple[Array, Array]:
         minus infinity and zeros.
     """
     some = jnp.any(mask, axis=-1, keepdims=True)
-    top = jax.lax.stop_gradient(jnp.max(jnp.where(mask, x, -jnp.inf), axis=-1, keepdims=True))
-    powers = jnp.where(mask, jnp.exp(jnp.where(mask, x - top, 0)), 0)
+    x = jnp.where(mask, x, -jnp.inf)
+    top = jax.lax.stop_gradient(jnp.max(x, axis=-1, keepdims=True))
+    powers = jnp.exp(x - jnp.where(some, top, 0))
     total = jnp.where(some, jnp.sum(powers, axis=-1, keepdims=True), 1)
     return (top + jnp.log(total))[:, 0], powers / total
 

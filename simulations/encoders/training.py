@@ -1,8 +1,8 @@
 """Training of many runs at once: seeds, rates and decays side by side in one compiled program.
 
-A step of one run is written plainly; ``lax.scan`` repeats it and ``vmap`` runs it for all. Between
-chunks of steps Python looks at the networks. What is static, and so compiled in, is hashed by
-value, so that a second call with the same settings compiles nothing.
+A step of one run is written plainly; ``lax.scan`` repeats it and ``over_runs`` does it for all.
+Between chunks of steps Python looks at the networks. What is static, and so compiled in, is hashed
+by value, so that a second call with the same settings compiles nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import numpy as np
 import optax
 from tqdm import tqdm
 
+from simulations.encoders.devices import over_runs, place
 from simulations.encoders.models import FLOAT
 from simulations.encoders.objectives import Batch, Learner, NewLearner, Objective
 
@@ -78,7 +79,7 @@ class Run(eqx.Module):
         target: the moving average whose outputs count as constants; None where that is the
             learner itself.
         memory: of the optimizer.
-        key: of all batches to come.
+        key: the words of the key of all batches to come.
         rate: learning rate.
         decay: weight decay.
     """
@@ -116,7 +117,7 @@ def start(
         learner if recipe.average else None,
         # Counters of steps; everything else has the shape of the stacked parameters.
         jax.tree.map(lambda a: a if jnp.ndim(a) else jnp.broadcast_to(a, runs), memory),
-        jax.random.wrap_key_data(jnp.asarray(seeds, jnp.uint32), impl="threefry2x32"),
+        jnp.asarray(seeds, jnp.uint32),
         jnp.broadcast_to(jnp.asarray(rate, FLOAT), runs),
         jnp.broadcast_to(jnp.asarray(decay, FLOAT), runs),
     )
@@ -166,13 +167,13 @@ def advance(
     Returns:
         The runs, and their losses, shape (runs, steps).
     """
+    dynamic, static = eqx.partition(runs, eqx.is_array)
 
-    def one(run: Run, data: Any) -> tuple[Run, jax.Array]:
-        dynamic, static = eqx.partition(run, eqx.is_array)
-
+    def one(dynamic: Any, data: Any) -> tuple[Any, jax.Array]:
         def draw(k: jax.Array) -> Any:
             # Keyed by the number of the step, so that looking more often changes nothing.
-            return sample.draw(jax.random.fold_in(run.key, k), data)
+            key = jax.random.wrap_key_data(dynamic.key, impl="threefry2x32")
+            return sample.draw(jax.random.fold_in(key, k), data)
 
         def body(dynamic: Any, drawn: Any) -> tuple[Any, jax.Array]:
             batch = sample.batch(drawn, data)
@@ -180,14 +181,10 @@ def advance(
             return eqx.filter(after, eqx.is_array), value
 
         numbers = jnp.asarray(begin, jnp.int32) + jnp.arange(steps, dtype=jnp.int32)
-        dynamic, values = jax.lax.scan(body, dynamic, jax.vmap(draw)(numbers))
-        return eqx.combine(dynamic, static), values
+        return jax.lax.scan(body, dynamic, jax.vmap(draw)(numbers))
 
-    over = eqx.if_array(0)
-    parts = shared if isinstance(shared, tuple) else (shared,)
-    axes = tuple(None if part else over for part in parts)
-    in_axes = (over, axes if isinstance(shared, tuple) else axes[0])
-    return eqx.filter_vmap(one, in_axes=in_axes)(runs, data)
+    dynamic, losses = over_runs(one, dynamic, data, shared)
+    return eqx.combine(dynamic, static), losses
 
 
 @eqx.filter_jit
@@ -199,12 +196,12 @@ def embed(learners: Learner, x: jax.Array, *, shared: bool) -> jax.Array:
         x: inputs.
         shared: whether all networks see the same inputs.
     """
+    dynamic, static = eqx.partition(learners, eqx.is_array)
 
-    def one(learner: Learner, x: jax.Array) -> jax.Array:
-        return jax.vmap(learner.encoder)(x)
+    def one(dynamic: Any, x: jax.Array) -> jax.Array:
+        return jax.vmap(eqx.combine(dynamic, static).encoder)(x)
 
-    over = eqx.if_array(0)
-    return eqx.filter_vmap(one, in_axes=(over, None if shared else over))(learners, x)
+    return over_runs(one, dynamic, x, shared)
 
 
 def train(
@@ -243,6 +240,9 @@ def train(
     if steps % records:
         raise ValueError(f"records: expected a divisor of the {steps} steps, got {records}")
     chunk = steps // records
+    dynamic, static = eqx.partition(runs, eqx.is_array)
+    dynamic, data = place(dynamic, data, shared)
+    runs = eqx.combine(dynamic, static)
     seen, losses = [look(runs)], []
     for i in tqdm(range(records), desc=name, disable=not sys.stderr.isatty(), leave=False):
         runs, values = advance(

@@ -1,0 +1,25 @@
+"""All cores of the machine, as devices that experiments can spread their runs over."""
+
+from __future__ import annotations
+
+import os
+
+import jax
+
+def use_all_cores() -> None:
+    """Make every core a device of JAX on the CPU.
+
+    For commands, before they compute. Without effect once JAX has computed something, and where
+    ``JAX_NUM_CPU_DEVICES`` or ``XLA_FLAGS`` says how many devices there are.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "JAX_NUM_CPU_DEVICES" in os.environ or "host_platform_device_count" in flags:
+        return
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on Linux
+        cores = os.cpu_count() or 1
+    try:
+        jax.config.update("jax_num_cpu_devices", cores)
+    except RuntimeError:  # JAX has started
+        return
