@@ -77,7 +77,7 @@ def draw(result: xr.Dataset) -> Figure:
         strangers.plot(x, values.T, "o", mfc="none", ms=3, color=COLOURS[i])
         strangers.plot(x, values.mean(axis=0), "_", ms=12, color=COLOURS[i])
     strangers.axhline(0.5, color="0.7", lw=0.9)
-    strangers.set(ylim=(0, 1.05), xlabel="strangers", ylabel="AUROC of the norm")
+    strangers.set(ylim=(-0.05, 1.05), xlabel="strangers", ylabel="AUROC of the norm")
     strangers.set_xticks(
         range(result.sizes["stranger"]), [n.replace(" ", "\n") for n in result.stranger.values]
     )

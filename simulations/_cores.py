@@ -6,6 +6,7 @@ import os
 
 import jax
 
+
 def use_all_cores() -> None:
     """Make every core a device of JAX on the CPU.
 

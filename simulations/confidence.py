@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,6 +30,7 @@ from simulations.encoders.training import Recipe, embed, start, train
 DTYPE = "float32"
 OBJECTIVES = ("SimCLR", "SimSiam")
 STRANGERS = ("other classes", "noise", "inverted")
+REFERENCE = 256  # images whose mean and variance a batch normalisation takes after training
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,11 @@ class Settings:
         dimension: of the embedding.
         predictor: width of the hidden layer of SimSiam's predictor.
         pairs: images in a batch, of two views each.
-        steps: of Adam along a cosine schedule.
-        learning_rate: the largest.
-        weight_decay: decoupled from the gradient.
+        steps: of SimCLR, by Adam along a cosine schedule.
+        learning_rate: the largest of SimCLR.
+        siamese_steps: of SimSiam, by SGD with momentum 0.9 along a cosine schedule.
+        siamese_rate: the largest of SimSiam.
+        weight_decay: decoupled from the gradient for SimCLR, in it for SimSiam.
         temperature: of NT-Xent.
         neighbours: that vote.
         buckets: of the norm, scaled by min-max.
@@ -64,6 +68,8 @@ class Settings:
     pairs: int = 128
     steps: int = 300
     learning_rate: float = 3e-3
+    siamese_steps: int = 900
+    siamese_rate: float = 0.1
     weight_decay: float = 5e-4
     temperature: float = 0.5
     neighbours: int = 10
@@ -102,17 +108,22 @@ class Settings:
 
     def recipe(self, method: str) -> Recipe:
         """How a step of a method is made."""
-        options = (("temperature", self.temperature),) if method == "SimCLR" else ()
-        loss = {"SimCLR": "nt_xent", "SimSiam": "simsiam"}[method]
-        return Recipe(Objective(loss, options), adam=True, cosine_steps=self.steps)
+        if method == "SimCLR":
+            loss = Objective("nt_xent", (("temperature", self.temperature),))
+            return Recipe(loss, adam=True, cosine_steps=self.steps)
+        return Recipe(Objective("simsiam"), momentum=0.9, cosine_steps=self.siamese_steps)
 
     def learner(self, method: str, channels: int) -> NewLearner:
-        """How a network of a method is made."""
-        encoder = Convolutional(channels, self.width, self.dimension)
+        """How a network of a method is made.
+
+        SimSiam needs batch normalisation (Chen & He 2021, section 4.4), and has it as there in the
+        projector, its output included, and in the predictor's hidden layer.
+        """
         if method == "SimCLR":
-            return NewLearner(encoder)
+            return NewLearner(Convolutional(channels, self.width, self.dimension))
+        encoder = Convolutional(channels, self.width, self.dimension, "batch", norm_outputs=True)
         sizes = (self.dimension, self.predictor, self.dimension)
-        return NewLearner(encoder, Mlp(sizes, normalised=True))
+        return NewLearner(encoder, Mlp(sizes, norm="batch"))
 
 
 SMOKE = Settings(
@@ -122,55 +133,81 @@ SMOKE = Settings(
     dimension=4,
     predictor=4,
     pairs=8,
-    steps=8,
+    siamese_steps=8,
     neighbours=3,
     buckets=5,
     runs=2,
 )
 FULL = Settings(
-    per_class=10**9, width=64, dimension=128, predictor=64, pairs=512, steps=20_000, runs=5
+    per_class=10**9,
+    width=64,
+    dimension=128,
+    predictor=64,
+    pairs=512,
+    steps=20_000,
+    siamese_steps=20_000,
+    runs=5,
 )
 """For a GPU."""
 
 
-def _train(settings: Settings, method: str, images: Images, fit: np.ndarray) -> Learner:
+class Trained(NamedTuple):
+    """Trained networks.
+
+    Attributes:
+        learners: along a leading axis.
+        reference: some of the images that each was trained on, (networks, m, h, w, channels), for
+            batch normalisations; None where there are none.
+    """
+
+    learners: Learner
+    reference: jax.Array | None
+
+
+def _train(settings: Settings, method: str, images: Images, fit: np.ndarray) -> Trained:
     """Trained networks; the first half of them see all classes, the others half of the classes."""
     recipe, runs = settings.recipe(method), settings.runs
     known = images.labels < len(images.names) // 2
     chosen = [choose(i, np.ones_like(known[i])) for i in fit] + [choose(i, known[i]) for i in fit]
+    rate, steps = (
+        (settings.learning_rate, settings.steps)
+        if method == "SimCLR"
+        else (settings.siamese_rate, settings.siamese_steps)
+    )
     state = start(
         recipe,
         settings.learner(method, images.images.shape[-1]),
         [(settings.seed, r) for r in range(runs)] * 2,
-        settings.learning_rate,
+        rate,
         settings.weight_decay,
     )
+    among = jax.tree.map(lambda *a: jnp.stack(a), *chosen)
     state, *_ = train(
         state,
-        (
-            (jnp.asarray(images.images), jnp.asarray(images.labels)),
-            jax.tree.map(lambda *a: jnp.stack(a), *chosen),
-        ),
+        ((jnp.asarray(images.images), jnp.asarray(images.labels)), among),
         AugmentedPairs(settings.pairs, Augmentation()),
         recipe,
-        steps=settings.steps,
-        records=4 if settings.steps % 4 == 0 else 1,
+        steps=steps,
+        records=4 if steps % 4 == 0 else 1,
         look=lambda state: None,
         shared=(True, False),
         name=f"confidence, {method}",
     )
-    return state.learner
+    if method == "SimCLR":
+        return Trained(state.learner, None)
+    first = np.asarray(among.index)[:, : min(REFERENCE, int(among.count.min()))]
+    return Trained(state.learner, unit_range(jnp.asarray(images.images[first])))
 
 
-def _embeddings(learners: Learner, images: np.ndarray, batch: int = 500) -> np.ndarray:
+def _embeddings(trained: Trained, images: np.ndarray, batch: int = 500) -> np.ndarray:
     """Embeddings (networks, n, d) of images (n, ...), a batch of one size at a time."""
     n = len(images)
     batch = min(batch, n)
     padded = np.resize(images, (-(-n // batch) * batch, *images.shape[1:]))
-    found = [
-        np.asarray(embed(learners, unit_range(jnp.asarray(padded[i : i + batch])), shared=True))
-        for i in range(0, len(padded), batch)
-    ]
+    found = []
+    for i in range(0, len(padded), batch):
+        x = unit_range(jnp.asarray(padded[i : i + batch]))
+        found.append(np.asarray(embed(trained.learners, x, trained.reference, shared=True)))
     return np.concatenate(found, axis=1)[:, :n]
 
 
@@ -238,14 +275,14 @@ def _strangers(
 
 def _one_method(settings: Settings, method: str, images: Images) -> dict[str, np.ndarray]:
     fit, out = _splits(settings, len(images.images))
-    learners = _train(settings, method, images, fit)
+    trained = _train(settings, method, images, fit)
     rng = np.random.default_rng(settings.seed)
     shape = (out.shape[1], *images.images.shape[1:])
     noise = rng.integers(0, 256, size=shape, dtype=np.uint8)
     runs = settings.runs
-    z = _embeddings(learners, images.images)
-    of_noise = _embeddings(learners, noise)[runs:]
-    inverted = _embeddings(learners, 255 - images.images)[runs:]
+    z = _embeddings(trained, images.images)
+    of_noise = _embeddings(trained, noise)[runs:]
+    inverted = _embeddings(trained, 255 - images.images)[runs:]
     return {
         **_accuracy(settings, images.labels, z[:runs], fit, out),
         "auroc": _strangers(images, z[runs:], of_noise, inverted, out),

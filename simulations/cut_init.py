@@ -23,13 +23,17 @@ import normtheory as nt
 from simulations._settings import check_positive
 from simulations.encoders.data import Points, SameClassPairs, repeated
 from simulations.encoders.measures import networks_are_right
-from simulations.encoders.models import FLOAT, Mlp
+from simulations.encoders.models import FLOAT, Mlp, Norm
 from simulations.encoders.objectives import NewLearner
 from simulations.encoders.training import Run, embed, start, train
 from simulations.encoders.worlds import LatentSettings
 
 DTYPE = "float32"
-KINDS = {"no biases": (False, False), "biases": (True, False), "normalised": (True, True)}
+KINDS: dict[str, tuple[bool, Norm]] = {
+    "no biases": (False, "none"),
+    "biases": (True, "none"),
+    "normalised": (True, "layer"),
+}
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def _cosine(z: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _one_kind(settings: Settings, kind: str, data: tuple[Points, Points]) -> dict[str, np.ndarray]:
-    biases, normalised = KINDS[kind]
+    biases, norm = KINDS[kind]
     sizes = (settings.data_dimension, settings.hidden, settings.hidden, settings.dimension)
     plan, parts = _plan(settings)
     many, runs = len(plan.cut), settings.runs
@@ -136,7 +140,7 @@ def _one_kind(settings: Settings, kind: str, data: tuple[Points, Points]) -> dic
 
     state = start(
         settings.recipe(),
-        NewLearner(Mlp(sizes, biases=biases, normalised=normalised)),
+        NewLearner(Mlp(sizes, biases=biases, norm=norm)),
         [(settings.seed, r) for r in range(runs)] * many,
         each(plan.rate),
         each(plan.decay),

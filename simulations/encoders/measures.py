@@ -97,7 +97,7 @@ class Correlation(NamedTuple):
 def spearman(
     x: np.ndarray, y: np.ndarray, rng: np.random.Generator, resamples: int = 400
 ) -> Correlation:
-    """Spearman's rank correlation and its bootstrap interval.
+    """Spearman's rank correlation and its bootstrap interval; NaN where either is constant.
 
     Args:
         x: shape (n,).
@@ -105,6 +105,8 @@ def spearman(
         rng: of the resampling.
         resamples: how many.
     """
+    if (x == x[0]).all() or (y == y[0]).all():
+        return Correlation(np.nan, np.nan, np.nan)
     chosen = rng.integers(len(x), size=(resamples, len(x)))
     pairs = [stats.rankdata(a[chosen], axis=1) for a in (x, y)]
     a, b = (r - r.mean(axis=1, keepdims=True) for r in pairs)

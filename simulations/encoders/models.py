@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import equinox as eqx
 import jax
@@ -17,6 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 
 FLOAT = jnp.float32
+Norm = Literal["none", "layer", "batch"]
+BATCH = "batch"
+"""The axis of the items of a batch, by which a batch normalisation knows it under ``vmap``."""
 
 
 class Affine(eqx.Module):
@@ -43,12 +46,45 @@ def _affine(rng: np.random.Generator, inputs: int, outputs: int, biases: bool) -
     return Affine(jnp.asarray(weight), jnp.asarray(bias) if biases else None)
 
 
+class BatchNorm(eqx.Module):
+    """Batch normalisation of one item of a batch (Ioffe & Szegedy 2015, algorithm 1).
+
+    It keeps no averages. An item is judged by what stands at the head of its batch instead: give
+    the first items as ``reference``, and the others don't change each other's outputs.
+
+    Attributes:
+        scale: shape (features,).
+        shift: likewise.
+        reference: items at the head of the batch whose mean and variance are taken; 0 for all.
+    """
+
+    scale: jax.Array
+    shift: jax.Array
+    reference: int = eqx.field(static=True, default=0)
+
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """The normalised features (features,) of an item, under ``vmap`` over ``BATCH``."""
+        items = jax.lax.all_gather(x, BATCH)
+        items = items[: self.reference] if self.reference else items
+        spread = jnp.sqrt(jnp.var(items, axis=0) + 1e-5)
+        return (x - jnp.mean(items, axis=0)) / spread * self.scale + self.shift
+
+
+def referring(tree: Any, reference: int) -> Any:
+    """The same networks, their batch normalisations with that many items of reference."""
+    return jax.tree.map(
+        lambda m: BatchNorm(m.scale, m.shift, reference) if isinstance(m, BatchNorm) else m,
+        tree,
+        is_leaf=lambda m: isinstance(m, BatchNorm),
+    )
+
+
 class Network(eqx.Module):
     """Layers with ReLUs, and normalisations if there are any, between them.
 
     Attributes:
-        layers: maps of one item, the last of which is followed by nothing.
-        norms: a normalisation for every layer but the last, or none.
+        layers: maps of one item, the last of which is followed by no ReLU.
+        norms: normalisations of the outputs of the first layers, before the ReLU.
     """
 
     layers: tuple[Any, ...]
@@ -56,10 +92,12 @@ class Network(eqx.Module):
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """The output of one item."""
-        for i, layer in enumerate(self.layers[:-1]):
+        last = len(self.layers) - 1
+        for i, layer in enumerate(self.layers):
             x = layer(x)
-            x = jax.nn.relu(self.norms[i](x) if self.norms else x)
-        return self.layers[-1](x)
+            x = self.norms[i](x) if i < len(self.norms) else x
+            x = x if i == last else jax.nn.relu(x)
+        return x
 
 
 @dataclass(frozen=True)
@@ -69,18 +107,25 @@ class Mlp:
     Attributes:
         sizes: inputs, widths of the hidden layers, outputs.
         biases: whether layers have them.
-        normalised: put a layer normalisation before every ReLU.
+        norm: the normalisation of hidden layers, before the ReLU.
+        norm_outputs: whether outputs are normalised too.
     """
 
     sizes: tuple[int, ...]
     biases: bool = True
-    normalised: bool = False
+    norm: Norm = "none"
+    norm_outputs: bool = False
 
     def __call__(self, rng: np.random.Generator) -> Network:
         """A new network."""
         layers = tuple(_affine(rng, a, b, self.biases) for a, b in pairwise(self.sizes))
-        norms = tuple(eqx.nn.LayerNorm(b, dtype=FLOAT) for b in self.sizes[1:-1])
-        return Network(layers, norms if self.normalised else ())
+        normed = self.sizes[1:] if self.norm_outputs else self.sizes[1:-1]
+        if self.norm == "layer":
+            return Network(layers, tuple(eqx.nn.LayerNorm(b, dtype=FLOAT) for b in normed))
+        if self.norm == "batch":
+            ones = [jnp.ones(b, FLOAT) for b in normed]
+            return Network(layers, tuple(BatchNorm(one, jnp.zeros_like(one)) for one in ones))
+        return Network(layers)
 
 
 class Convolution(eqx.Module):
@@ -140,11 +185,15 @@ class Convolutional:
         channels: of the image.
         width: channels after the first convolution; twice and four times that after the others.
         dimension: of the embedding.
+        norm: the normalisation in the projector.
+        norm_outputs: whether embeddings are normalised too.
     """
 
     channels: int
     width: int
     dimension: int
+    norm: Norm = "layer"
+    norm_outputs: bool = False
 
     def __call__(self, rng: np.random.Generator) -> ConvolutionalEncoder:
         """A new encoder."""
@@ -155,5 +204,7 @@ class Convolutional:
             for a, b in pairwise(widths)
         )
         features = 2 * widths[-1]
-        projector = Mlp((features, features, self.dimension), normalised=True)
+        projector = Mlp(
+            (features, features, self.dimension), norm=self.norm, norm_outputs=self.norm_outputs
+        )
         return ConvolutionalEncoder(convolutions, projector(rng))

@@ -19,6 +19,7 @@ import numpy as np
 
 from normtheory import grad_scale
 from normtheory.losses import LOSSES
+from simulations.encoders.models import BATCH
 
 
 class Learner(eqx.Module):
@@ -129,7 +130,7 @@ def _given(
     if wants == ("z",):  # uniformity: all views
         return {"z": jnp.concatenate([u, v])}
     if "p_1" in wants:
-        predict = jax.vmap(learner.predictor)
+        predict = jax.vmap(learner.predictor, axis_name=BATCH)
         return {"p_1": predict(u), "p_2": predict(v), "z_1": t_1, "z_2": t_2}
     if "queue" in wants:  # the keys of the other half of the batch
         half = len(u) // 2
@@ -157,7 +158,8 @@ def _given(
 
 def _views(learner: Learner, batch: Batch) -> tuple[jax.Array, jax.Array]:
     """Embeddings of both views, from one pass, which halves what there is to compile."""
-    both = jax.vmap(learner.encoder)(jnp.concatenate([batch.view_1, batch.view_2]))
+    encode = jax.vmap(learner.encoder, axis_name=BATCH)
+    both = encode(jnp.concatenate([batch.view_1, batch.view_2]))
     u, v = jnp.split(both, 2)
     return u, v
 

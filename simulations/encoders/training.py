@@ -20,7 +20,7 @@ import optax
 from tqdm import tqdm
 
 from simulations.encoders.devices import over_runs, place
-from simulations.encoders.models import FLOAT
+from simulations.encoders.models import BATCH, FLOAT, referring
 from simulations.encoders.objectives import Batch, Learner, NewLearner, Objective
 
 
@@ -188,20 +188,28 @@ def advance(
 
 
 @eqx.filter_jit
-def embed(learners: Learner, x: jax.Array, *, shared: bool) -> jax.Array:
+def embed(
+    learners: Learner, x: jax.Array, reference: jax.Array | None = None, *, shared: bool
+) -> jax.Array:
     """Embeddings by many networks, shape (runs, n, d), of inputs (n, ...), or (runs, n, ...).
 
     Args:
         learners: along a leading axis.
         x: inputs.
+        reference: inputs (runs, m, ...) whose mean and variance batch normalisations take, where
+            there are any; None for those of ``x``.
         shared: whether all networks see the same inputs.
     """
-    dynamic, static = eqx.partition(learners, eqx.is_array)
+    given = () if reference is None else reference
+    first = 0 if reference is None else reference.shape[1]
+    dynamic, static = eqx.partition(referring(learners, first), eqx.is_array)
 
-    def one(dynamic: Any, x: jax.Array) -> jax.Array:
-        return jax.vmap(eqx.combine(dynamic, static).encoder)(x)
+    def one(dynamic: Any, data: Any) -> jax.Array:
+        before, x = data
+        encode = jax.vmap(eqx.combine(dynamic, static).encoder, axis_name=BATCH)
+        return encode(x if reference is None else jnp.concatenate([before, x]))[first:]
 
-    return over_runs(one, dynamic, x, shared)
+    return over_runs(one, dynamic, (given, x), (False, shared))
 
 
 def train(

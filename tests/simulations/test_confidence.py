@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from simulations import confidence
 from simulations._store import fingerprint
@@ -65,6 +66,20 @@ def test_files_of_the_user_count_for_the_fingerprint(tmp_path: Path) -> None:
     before = fingerprint("confidence", settings)
     np.savez(path, images=np.ones(3))
     assert fingerprint("confidence", settings) != before
+
+
+@pytest.mark.slow
+def test_a_folder_of_colour_images_is_an_experiment_too(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name, colour in (("cold", (40, 90, 200)), ("warm", (220, 120, 30))):
+        (tmp_path / name).mkdir()
+        for i in range(24):
+            image = np.clip(rng.normal(colour, 40, (32, 36, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(image).save(tmp_path / name / f"{i}.{('png', 'jpg')[i % 2]}")
+    result = confidence.run(dataclasses.replace(SMOKE, data=str(tmp_path), runs=1))
+    assert result["count"].sum() == round(0.4 * 2 * 20)  # 20 of a class are wanted
+    assert result.right.sum() > 0.8 * result["count"].sum()  # colours tell them apart
+    assert ((result.auroc >= 0) & (result.auroc <= 1)).all()
 
 
 def test_refused_settings() -> None:

@@ -52,6 +52,12 @@ def test_rank_correlation_is_that_of_scipy_and_its_interval_about_normal() -> No
     np.testing.assert_allclose([low, high], expected, atol=0.006)
 
 
+def test_a_constant_has_no_rank_correlation() -> None:
+    """As where every vote of neighbours is right."""
+    found = spearman(np.arange(9.0), np.ones(9), np.random.default_rng(0))
+    assert np.isnan(found).all()
+
+
 def test_auroc_counts_pairs() -> None:
     a, b = RNG.integers(0, 5, 20), RNG.integers(1, 7, 15)
     expected = np.mean([(x > y) + 0.5 * (x == y) for x in a for y in b])

@@ -6,7 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from simulations.encoders.models import Affine, Convolution, Convolutional, Mlp
+from simulations.encoders.models import (
+    BATCH,
+    Affine,
+    BatchNorm,
+    Convolution,
+    Convolutional,
+    Mlp,
+    referring,
+)
 
 
 def test_mlp_is_matrix_products_and_relus() -> None:
@@ -28,9 +36,29 @@ def test_without_biases_the_network_is_homogeneous() -> None:
 
 
 def test_normalised_hidden_layers_forget_the_size_of_their_input() -> None:
-    network = Mlp((5, 7, 3), biases=False, normalised=True)(np.random.default_rng(0))
+    network = Mlp((5, 7, 3), biases=False, norm="layer")(np.random.default_rng(0))
     x = jnp.arange(1.0, 6.0)
     np.testing.assert_allclose(network(100 * x), network(10 * x), rtol=1e-2)
+
+
+def test_batch_normalisation_takes_mean_and_variance_of_the_batch_or_of_its_head() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(3.0, 2.0, (9, 4)).astype(np.float32)
+    scale, shift = rng.standard_normal((2, 4)).astype(np.float32)
+    norm = BatchNorm(jnp.asarray(scale), jnp.asarray(shift))
+    for reference in (0, 5):
+        some = x[:reference] if reference else x
+        wanted = (x - some.mean(axis=0)) / np.sqrt(some.var(axis=0) + 1e-5) * scale + shift
+        found = jax.vmap(referring(norm, reference), axis_name=BATCH)(jnp.asarray(x))
+        np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_batch_normalised_outputs_have_mean_0_and_variance_1_over_a_batch() -> None:
+    x = jnp.asarray(np.random.default_rng(0).standard_normal((50, 5)), jnp.float32)
+    network = Mlp((5, 7, 3), norm="batch", norm_outputs=True)(np.random.default_rng(0))
+    z = np.asarray(jax.vmap(network, axis_name=BATCH)(x))
+    np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(z.var(axis=0), 1, rtol=1e-2)  # the 1e-5 under the root
 
 
 def test_weights_start_within_one_over_the_root_of_the_inputs() -> None:

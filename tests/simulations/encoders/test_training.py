@@ -107,3 +107,20 @@ def test_errors() -> None:
         go(points, 3, 2)
     with pytest.raises(FloatingPointError, match="no run has a finite loss after step 20"):
         go(points._replace(x=points.x * jnp.nan), 20, 1)
+
+
+def test_with_a_reference_the_embedding_of_one_input_leaves_the_others_alone() -> None:
+    encoder = Mlp((6, 8, 3), norm="batch", norm_outputs=True)
+    runs = start(Recipe(Objective("nt_xent")), NewLearner(encoder), SEEDS, 0.1)
+    points, held_out = WORLDS(0, 2)
+    x = jnp.asarray(held_out.x[:, :10])
+    changed = x.at[:, 0].multiply(50)
+    both = (x, changed)
+    alone, seen = (embed(runs.learner, a, points.x[:, :20], shared=False) for a in both)
+    np.testing.assert_array_equal(alone[:, 1:], seen[:, 1:])
+    assert not np.allclose(alone[:, 0], seen[:, 0])
+    of_batch, seen = (embed(runs.learner, a, shared=False) for a in both)
+    assert not np.allclose(of_batch[:, 1:], seen[:, 1:])
+    expected = embed(runs.learner, jnp.concatenate([points.x[:, :20]] * 2, axis=1), shared=False)
+    found = embed(runs.learner, points.x[:, :20], points.x[:, :20], shared=False)
+    np.testing.assert_allclose(found, expected[:, :20], rtol=1e-4, atol=1e-5)
