@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from normtheory.particles import _pairs
 from normtheory.particles._spread import whole
 from normtheory.particles._state import State
 from normtheory.particles._step import advance, evaluate
@@ -66,6 +67,7 @@ def chunk(
     last: Array,
     *,
     slots: int,
+    blocks: bool = False,
 ) -> Chunk:
     """Go on to step ``end``, or until the run is over, or as far as there is room for records.
 
@@ -81,6 +83,7 @@ def chunk(
         end: step at which this call returns, int32.
         last: step at which the run is over, int32, >= end.
         slots: how many records there is room for.
+        blocks: whether :func:`normtheory.particles._pairs.advance` takes the step.
     """
     shapes = jax.eval_shape(lambda: observe(system, state, record)) if record else {}
     empty = jax.tree.map(lambda row: jnp.zeros((slots, *row.shape), row.dtype), shapes)
@@ -102,15 +105,20 @@ def chunk(
             due = over | (state.step % every == 0)
 
             def write() -> tuple[Array, Rows]:
-                here = _records(view, record)
+                here = observe(system, state, record) if blocks else _records(view, record)
                 return steps.at[count].set(state.step), {
                     name: x.at[count].set(here[name]) for name, x in rows.items()
                 }
 
             steps, rows = lax.cond(due, write, lambda: (steps, rows))
             count = count + due.astype(jnp.int32)
-        new = advance(system, state, found)
-        new = jax.tree.map(lambda old, new: jnp.where(over, old, new), state, new)
+        if blocks:
+            # As many at once as nobody looks at: a look between two steps costs a copy.
+            ahead = 1 if stop else jnp.minimum(every - state.step % every, end - state.step)
+            new = _pairs.advance(system, state, jnp.where(over, 0, ahead))
+        else:
+            new = advance(system, state, found)
+            new = jax.tree.map(lambda old, new: jnp.where(over, old, new), state, new)
         return carry._replace(
             state=new, over=over, converged=converged, count=count, steps=steps, rows=rows
         )

@@ -16,6 +16,10 @@ import numpy as np
 
 from normtheory._arrays import check_count
 from normtheory.losses import _alignment, _core
+from normtheory.particles._forces import LossForce
+from normtheory.particles._spread import device_count
+from normtheory.particles._state import State
+from normtheory.particles._system import System
 
 Array = jax.Array
 
@@ -27,6 +31,43 @@ def default_pairs(n: int, dimension: int, dtype: Any) -> int:
     if jax.default_backend() != "cpu":
         return n
     return int(np.clip(_CPU_BYTES // (dimension * np.dtype(dtype).itemsize), 1, n))
+
+
+def by_blocks(system: System, state: State) -> bool:
+    """Whether a system takes a step of plain SGD on pairs whose clouds fill more than a block.
+
+    Nothing else is in the system then: no momentum, decay, GradScale, fixed norms, frozen, fresh or
+    drawn rows; and the clouds lie on one device. Positions are those of the general step to
+    rounding.
+    """
+    force, positions = system.force, state.positions
+    plain = (
+        isinstance(force, LossForce)
+        and force.name in ("attraction", "repulsion")
+        and len(positions) == 2
+        and force.clouds in (None, (0, 1), (1, 0))
+    )
+    options = (system.optimizer, system.weight_decay, system.gradscale, system.norm)
+    extras = (*options, system.sampling, *system.frozen, *system.fresh)
+    if not plain or any(extra is not None for extra in extras) or device_count():
+        return False
+    n, d = positions[0].shape
+    return n > default_pairs(n, d, positions[0].dtype)
+
+
+def advance(system: System, state: State, steps: Array) -> State:
+    """The state after some updates of such a system."""
+    repel = system.force.name == "repulsion"
+    n = len(state.positions[0])
+
+    def step(k: Any, clouds: tuple[Array, ...]) -> tuple[Array, ...]:
+        rate = system.rate(state.step + k, clouds[0].dtype)
+        rate = rate / n if system.reduction == "mean" else rate
+        z, y = clouds
+        return attraction_step(z, y, rate, repel=repel)[:2]
+
+    clouds = jax.lax.fori_loop(0, steps, step, state.positions)
+    return State(clouds, state.optimizer, state.step + steps, state.key)
 
 
 def attraction_step(

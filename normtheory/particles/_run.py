@@ -16,6 +16,7 @@ import xarray as xr
 from normtheory._arrays import check_count
 from normtheory.particles import _chunk, _spread
 from normtheory.particles._fit import check_fit
+from normtheory.particles._pairs import by_blocks
 from normtheory.particles._record import (
     Records,
     attributes,
@@ -34,7 +35,7 @@ _ROOM = 2**26  # bytes for them
 _SECONDS = 0.5  # what a chunk should take: short enough to interrupt, long enough to be free
 NEVER = 2**30  # steps between records where there are none
 
-_compiled = jax.jit(_chunk.chunk, static_argnames="slots")
+_compiled = jax.jit(_chunk.chunk, static_argnames=("slots", "blocks"))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,6 +141,7 @@ def run(
             devices=1 if mesh is None else mesh.size,
         )
         slots = _slots(cast, state, items)
+        blocks = by_blocks(cast, state)
         size = Size(chunk_steps)
         at, over, converged = begin, False, False
 
@@ -151,7 +153,7 @@ def run(
                 end = min(at + size.steps, max_steps)
                 clock = time.perf_counter()
                 grid = np.int32(every), np.int32(end), np.int32(max_steps)
-                out = _compiled(cast, state, rule, items, *grid, slots=slots)
+                out = _compiled(cast, state, rule, items, *grid, slots=slots, blocks=blocks)
                 state, reached = out.state, int(out.state.step)
                 over, converged = bool(out.over), bool(out.converged)
                 if chunk_steps is None:

@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 
 from normtheory.losses import attraction_gradient
+from normtheory.particles import State, System, forces, init, run
 from normtheory.particles._pairs import attraction_step, default_pairs
 from tests.benchmarks._report import machine, show, table
 from tests.benchmarks._timing import milliseconds
@@ -55,6 +56,15 @@ def copy_over(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> Any:
 
 copy = jax.jit(lambda a, b: (jnp.copy(a), jnp.copy(b)))
 
+STEPS = 10, 30  # of two runs, whose difference is that of steps alone
+
+
+def seconds_of_a_run(system: System, state: State, steps: int) -> float:
+    """Wall time of a run that records its loss at both ends."""
+    begin = time.perf_counter()
+    jax.block_until_ready(run(system, state, steps, chunk_steps=steps).state)
+    return time.perf_counter() - begin
+
 
 def main() -> None:
     """Print the table."""
@@ -67,15 +77,19 @@ def main() -> None:
     a, b = (
         jax.random.normal(key, (n, d), jnp.float32) for key in jax.random.split(jax.random.key(0))
     )
+    fresh = "a copy of both clouds into new memory"
     ways = {
         "a pass that reads and writes both clouds in place": negative,
-        "a copy of both clouds into new memory": copy,
+        fresh: copy,
         "`attraction_step`, in place, with the loss": ours,
         "`attraction_gradient` and a step, whole clouds": unfused,
     }
     over = "a copy of both clouds over others"
     times: dict[str, list[float]] = {name: [] for name in (*ways, over)}
     spare = -a, -b
+    system = System(forces.attraction(), RATE * n)
+    state = init(system, a, b)
+    runs: dict[int, list[float]] = {steps: [] for steps in STEPS}
     for _ in range(asked.rounds + 1):  # the first compiles
         for name, way in ways.items():
             begin = time.perf_counter()
@@ -85,8 +99,12 @@ def main() -> None:
         begin = time.perf_counter()
         spare = jax.block_until_ready(copy_over(a, b, *spare))
         times[over].append(time.perf_counter() - begin)
+        for steps, found in runs.items():
+            found.append(seconds_of_a_run(system, state, steps))
     best = {name: min(found[1:]) for name, found in times.items()}
-    touched, copied, *_, copied_over = best.values()
+    short, long = (min(found[1:]) for found in runs.values())
+    best["a step of `particles.run`"] = (long - short) / (STEPS[1] - STEPS[0])
+    touched, copied, copied_over = next(iter(best.values())), best[fresh], best[over]
     traffic = 4 * 4 * n * d
     show(
         machine("jax"),

@@ -1,0 +1,103 @@
+"""Runs of pairs in clouds of more than a block go by blocks, and nothing changes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from normtheory.particles import System, forces, init, optimizers, run, sampling, step, stop
+from normtheory.particles._pairs import by_blocks, default_pairs
+
+N, D = 150, 4096  # two blocks and a part of one, of 64 pairs each
+CLOUDS = np.random.default_rng(0).standard_normal((2, N, D))
+RATE = 1e5  # x = 0.16 for a pair
+
+
+def plain(name: str = "attraction", **settings: Any) -> System:
+    return System(getattr(forces, name)(), RATE, **settings)
+
+
+def test_the_clouds_here_fill_more_than_a_block() -> None:
+    assert 2 * default_pairs(N, D, np.float64) < N
+
+
+@pytest.mark.parametrize("name", ["attraction", "repulsion"])
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+def test_a_run_is_its_steps_one_after_the_other(name: str, reduction: str) -> None:
+    rate = RATE if reduction == "mean" else RATE / N
+    system = System(getattr(forces, name)(), rate, reduction=reduction)
+    state = init(system, *CLOUDS)
+    assert by_blocks(system, state)
+    done = run(system, state, 4, record=("loss", "mean_cosine"), record_every=2)
+    losses = []
+    for k in range(5):
+        if k % 2 == 0:
+            losses.append(float(run(system, state, k, record="loss").records["loss"][-1]))
+        state = step(system, state) if k < 4 else state
+    assert done.steps == int(done.state.step) == 4
+    for found, wanted in zip(done.state.positions, state.positions, strict=True):
+        # Four steps in another order of sums; a rate off by 1e-9 is seen.
+        np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-12)
+    np.testing.assert_allclose(done.records["loss"], losses, rtol=1e-11)
+
+
+def test_a_schedule_is_followed() -> None:
+    system = plain(schedule=lambda k: 1.0 / (1 + k))
+    state = init(system, *CLOUDS)
+    assert by_blocks(system, state)
+    wanted = step(system, step(system, state)).positions
+    np.testing.assert_allclose(
+        run(system, state, 2).state.positions[0], wanted[0], rtol=1e-11, atol=1e-12
+    )
+
+
+def test_going_on_changes_no_bit_and_a_rule_ends_the_run_where_it_holds() -> None:
+    system = plain()
+    state = init(system, *CLOUDS)
+    whole = run(system, state, 60, stop=stop.mean_cosine(1e-2))
+    assert whole.converged
+    assert 2 < whole.steps < 60
+    part = run(system, state, 2)
+    rest = run(system, part.state, 60, stop=stop.mean_cosine(1e-2), chunk_steps=1)
+    assert rest.steps == whole.steps
+    for a, b in zip(rest.state.positions, whole.state.positions, strict=True):
+        np.testing.assert_array_equal(a, b)
+    again = run(system, whole.state, 60, stop=stop.mean_cosine(1e-2))
+    assert again.steps == whole.steps
+    np.testing.assert_array_equal(again.state.positions[0], whole.state.positions[0])
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"weight_decay": 1e-9},
+        {"gradscale": 1.0},
+        {"optimizer": optimizers.momentum(0.9)},
+        {"norm": 1.0},
+        {"frozen": (1,)},
+        {"fresh": (1,)},
+        {"sampling": sampling.bernoulli(0.5)},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
+def test_whatever_else_is_in_a_system_takes_the_general_step(settings: dict[str, Any]) -> None:
+    system = plain(**settings)
+    assert not by_blocks(system, init(system, *CLOUDS))
+
+
+def test_other_forces_and_small_clouds_take_the_general_step() -> None:
+    small = init(plain(), *CLOUDS[:, :9])
+    assert not by_blocks(plain(), small)
+    other = System(forces.loss("alignment"), 1.0)
+    assert not by_blocks(other, init(other, *CLOUDS))
+
+
+def test_a_row_that_overflows_is_named() -> None:
+    clouds = CLOUDS.copy()
+    clouds[0, 7] *= 1e-160
+    system = System(forces.attraction(), 1e200)
+    with jax.enable_x64(True), pytest.raises(FloatingPointError, match="row 7"):
+        run(system, init(system, *clouds), 2)
