@@ -56,7 +56,10 @@ def draw(result: xr.Dataset) -> Figure:
 
 
 def rows(result: xr.Dataset) -> list[Row]:
-    """Mean correlations over networks, and the share of networks whose interval is below 0."""
+    """Mean correlations over networks, and the share of networks whose interval is below 0.
+
+    Then, on held-out points, before training, and within classes before and after it.
+    """
     found = []
     trained = result.sel(stage="trained")
     for sample in result.sample.values:
@@ -70,6 +73,11 @@ def rows(result: xr.Dataset) -> list[Row]:
                 float(one.sel(part="value").mean()),
             )
         )
-    before = result.sel(stage="new", sample="held out", part="value").spearman
-    found.append(Row("the same before training, held out", None, None, float(before.mean())))
+    held_out = result.sel(sample="held out", part="value").mean("run")
+    for label, name, stage in (
+        ("the same before training, held out", "spearman", "new"),
+        ("within classes before training, held out", "within_classes", "new"),
+        ("within classes, held out", "within_classes", "trained"),
+    ):
+        found.append(Row(label, None, None, float(held_out[name].sel(stage=stage))))
     return found

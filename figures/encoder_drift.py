@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -35,10 +37,12 @@ def draw(result: xr.Dataset) -> Figure:
     for name, color, label in (
         ("radial_own", BLUE, "own part"),
         ("radial_batch", VERMILION, "whole batch"),
+        ("radial_real", BLACK, "a real step"),
     ):
         radial = rms(result[name])
         bars = interval(radial.transpose("run", "width").values)
-        style = {"fmt": "o-", "color": color, "capsize": 2}
+        real = name == "radial_real"
+        style: dict[str, Any] = {"fmt": "x:" if real else "o-", "color": color, "capsize": 2}
         size.errorbar(radial.width, radial.mean("run"), bars, label=label, **style)
         falls = (result[name] < 0).mean("embedding")
         bars = interval(falls.transpose("run", "width").values)
@@ -86,14 +90,24 @@ def draw(result: xr.Dataset) -> Figure:
 def rows(result: xr.Dataset) -> list[Row]:
     """Orthogonality of weights and embeddings, and growth where it is a law and where not."""
     widest = result.isel(trained_width=-1, step=-1).mean("run")
-    batch = rms(result.radial_batch).mean("run")
+    batch, real = (rms(result[name]).mean("run") for name in ("radial_batch", "radial_real"))
+    falls = (result.radial_real < 0).mean(("run", "embedding"))
+    ends = result.width.values[[0, -1]]
     return [
         Row("own displacement, radial part: exponent of width", None, -0.5, width_exponent(result)),
         *(
             Row(
                 f"batch displacement, |cos| at width {int(w)}", None, 0.0, float(batch.sel(width=w))
             )
-            for w in result.width.values[[0, -1]]
+            for w in ends
+        ),
+        *(
+            row
+            for w in ends
+            for row in (
+                Row(f"a real step, |cos| at width {w}", None, 0.0, float(real.sel(width=w))),
+                Row(f"share of norms it shrinks, width {w}", None, None, float(falls.sel(width=w))),
+            )
         ),
         Row(
             "|⟨W, ∇W⟩| / lengths, worst layer, no biases",

@@ -57,7 +57,7 @@ class Settings(LatentSettings):
     records: int = 8
     learning_rate: float = 3e-4
     weight_decay: float = 2.0
-    rates: tuple[float, ...] = tuple(3.0**k for k in range(-3, 6))
+    rates: tuple[float, ...] = tuple(3.0**k for k in range(-3, 9))
     neighbours: int = 10
 
     def __post_init__(self) -> None:
@@ -253,7 +253,11 @@ def best(result: xr.Dataset) -> xr.Dataset:
         result: of the experiment.
 
     Returns:
-        Dataset over ``kind`` and ``cut`` of ``rate``, and with ``run`` of ``accuracy``.
+        Dataset over ``kind`` and ``cut`` of the ``best_rate`` and whether it lies ``inside`` the
+        grid, so that a better one outside is unlikely, and with ``run`` of ``accuracy``.
     """
     rate = result.chosen_on.mean("run").idxmax("rate")
-    return xr.Dataset({"best_rate": rate, "accuracy": result.tuned.sel(rate=rate)})
+    inside = (rate > result.rate.min()) & (rate < result.rate.max())
+    return xr.Dataset(
+        {"best_rate": rate, "inside": inside, "accuracy": result.tuned.sel(rate=rate)}
+    )

@@ -1,13 +1,14 @@
 """When the embedding moves through a network: which laws of free embeddings are left.
 
 A step of SGD on the weights moves embedding i by -γ Σ_j J_i J_jᵀ g_j to first order, where g_j is
-the gradient at embedding j, orthogonal to it. Measured at new networks, in two parts:
+the gradient at embedding j, orthogonal to it. Measured at new networks, in two parts, and once more
+for a real step:
 
 * the embedding's *own* part, j = i, all there is in a batch of one. J_i J_iᵀ tends to a multiple of
   the identity as the width grows, so this part becomes orthogonal to z_i like width^(-1/2). Through
   one linear layer it is orthogonal exactly.
-* the whole *batch*. g_j is orthogonal to z_j and not to z_i: the norm changes at first order, with
-  either sign, at any width.
+* the whole *batch*. g_j is orthogonal to z_j and not to z_i: norms change at first order, at any
+  width. Both signs occur in narrow networks; in wide ones nearly all norms shrink.
 
 While training on a fixed batch, the squared norms of embeddings are compared with their sum of
 squared displacements, and those of weights with the sum of their squared steps: that is all growth
@@ -101,8 +102,10 @@ def _radial(z: jax.Array, change: jax.Array) -> jax.Array:
 
 
 @partial(jax.jit, static_argnames="temperature")
-def _first_order(networks: Network, x: jax.Array, temperature: float) -> tuple[jax.Array, ...]:
-    """Radial cosines of the own part and of the whole displacement, each (runs, n)."""
+def _first_order(
+    networks: Network, x: jax.Array, temperature: float, learning_rate: float
+) -> tuple[jax.Array, ...]:
+    """Radial cosines of the own part, the whole displacement and the real one, each (runs, n)."""
 
     def one(arguments: tuple[Network, jax.Array]) -> tuple[jax.Array, ...]:
         network, x = arguments
@@ -120,7 +123,9 @@ def _first_order(networks: Network, x: jax.Array, temperature: float) -> tuple[j
 
         (slope,) = back(g)
         whole = jax.vmap(displacement, in_axes=(0, None))(x, slope)
-        return _radial(z, jax.lax.map(own, (x, g))), _radial(z, whole)
+        after = jax.tree.map(lambda w, s: w - learning_rate * s, network, slope)
+        real = jax.vmap(after)(x) - z
+        return _radial(z, jax.lax.map(own, (x, g))), _radial(z, whole), _radial(z, real)
 
     return jax.lax.map(one, (networks, x))
 
@@ -187,7 +192,8 @@ def run(settings: Settings) -> xr.Dataset:
 
     Returns:
         Dataset over ``width``, ``run`` and ``embedding`` of the cosines between embedding and
-        displacement, ``radial_own`` and ``radial_batch``; over ``trained_width``, ``run`` and
+        displacement, ``radial_own`` and ``radial_batch`` to first order and ``radial_real`` for a
+        step at the learning rate; over ``trained_width``, ``run`` and
         ``step`` of ``embedding_growth``, the relative growth of the sum of ρ² since the start,
         and ``weight_growth``, likewise of all weights, with ``embedding_orthogonal`` and
         ``weight_orthogonal``, what they would be if every displacement were orthogonal; the largest
@@ -207,9 +213,14 @@ def run(settings: Settings) -> xr.Dataset:
     x = np.asarray(points.x).astype(np.float64)
     x = np.concatenate([x[:, ::2], x[:, 1::2]], axis=1)
     with jax.enable_x64(True):
-        own, batch = zip(
+        own, batch, real = zip(
             *(
-                _first_order(_networks(settings, w, biases=False), x, settings.temperature)
+                _first_order(
+                    _networks(settings, w, biases=False),
+                    x,
+                    settings.temperature,
+                    settings.learning_rate,
+                )
                 for w in settings.widths
             ),
             strict=True,
@@ -231,6 +242,7 @@ def run(settings: Settings) -> xr.Dataset:
         {
             "radial_own": (first, np.array(own), unit),
             "radial_batch": (first, np.array(batch), unit),
+            "radial_real": (first, np.array(real), unit),
             "embedding_growth": (curves, squares / squares[..., :1] - 1, unit),
             "embedding_orthogonal": (curves, moved / squares[..., :1], unit),
             "weight_growth": (curves, weights / weights[..., :1] - 1, unit),

@@ -34,6 +34,13 @@ def test_the_last_layer_is_the_last_weight_and_its_bias() -> None:
     assert [a.flat[0] for a in alone] == [6, 2]
 
 
+def test_numbered_keys_of_a_dict_have_an_order() -> None:
+    layers = {f"Dense_{k}": {"kernel": np.ones((2, 2)), "bias": np.ones(2)} for k in range(11)}
+    cut = nt.cut_init({"params": layers | {"note": 1}}, 2.0, part="last")["params"]
+    assert [cut[f"Dense_{k}"]["kernel"][0, 0] for k in range(11)] == [1] * 10 + [0.5]
+    assert cut["Dense_10"]["bias"][0] == 0.5
+
+
 def test_equinox_modules_are_cut_and_still_callable() -> None:
     model: Any = eqx.nn.MLP(3, 2, 8, 2, key=jax.random.key(0))
     x = jnp.ones(3)
@@ -63,6 +70,13 @@ def test_dtypes_and_libraries_are_kept() -> None:
         (PAIRS, 3.0, {"part": "first"}, ValueError, "part: expected 'all' or 'last', got 'first'"),
         ([1, 2], 3.0, {}, TypeError, "model: expected a pytree with floating-point arrays"),
         ([np.ones(3)], 3.0, {"part": "last"}, ValueError, "model: expected a weight with two"),
+        (
+            {"encoder": [np.ones((2, 2))], "head": [np.ones((2, 2))], "stem": [np.ones((2, 2))]},
+            3.0,
+            {"part": "last"},
+            ValueError,
+            "model: can't tell which of 'encoder', 'head', 'stem' comes last",
+        ),
         (
             [np.ones((2, 2)), np.ones(2), np.ones((2, 2)), np.ones(2)],
             3.0,

@@ -49,18 +49,19 @@ def test_decay_changes_the_result() -> None:
 
 
 def test_the_best_rate_is_chosen_on_other_points_than_it_is_judged_on() -> None:
-    coords = {"kind": ["a"], "cut": [1.0], "rate": [0.1, 1.0], "run": [0]}
+    coords = {"kind": ["a"], "cut": [1.0, 3.0], "rate": [0.1, 1.0, 10.0], "run": [0]}
     dims = ("kind", "cut", "rate", "run")
     result = xr.Dataset(
         {
-            "chosen_on": (dims, [[[[0.9], [0.5]]]]),
-            "tuned": (dims, [[[[0.2], [0.8]]]]),
+            "chosen_on": (dims, [[[[0.9], [0.5], [0.1]], [[0.4], [0.6], [0.2]]]]),
+            "tuned": (dims, [[[[0.2], [0.8], [0.9]], [[0.1], [0.3], [0.7]]]]),
         },
         coords=coords,
     )
     found = best(result)
-    assert found.best_rate.item() == 0.1
-    assert found.accuracy.item() == 0.2
+    assert found.best_rate.values.tolist() == [[0.1, 1.0]]
+    assert found.accuracy.values.tolist() == [[[0.2], [0.3]]]
+    assert found.inside.values.tolist() == [[False, True]]
 
 
 def test_the_first_cut_is_none() -> None:

@@ -13,7 +13,7 @@ from simulations.density import _less_class_mean
 from .smoke import smoke
 
 
-def test_norm_falls_with_distance_on_held_out_points_too() -> None:
+def test_within_classes_norm_falls_with_distance_on_held_out_points_too() -> None:
     trained = smoke("density").sel(stage="trained")
     assert (trained.within_classes.sel(part="high") < 0).all()
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
+
+from simulations.encoder_drift import SMOKE, run
 
 from .smoke import smoke
 
@@ -35,7 +39,15 @@ def test_the_own_part_becomes_orthogonal_with_width_and_the_batch_does_not() -> 
     assert batch[1] > 0.1
 
 
-def test_both_signs_occur_at_first_order() -> None:
-    radial = smoke("encoder_drift").radial_batch
-    assert (radial < 0).any()
-    assert (radial > 0).any()
+def test_both_signs_occur_in_narrow_networks_and_wide_ones_shrink() -> None:
+    for name in ("radial_batch", "radial_real"):
+        narrow, wide = smoke("encoder_drift")[name].transpose("width", ...).values
+        assert (narrow > 0).any()
+        assert (narrow < 0).any()
+        assert (wide < 0).mean() > (narrow < 0).mean()
+
+
+def test_a_real_step_is_nearly_its_first_order_at_a_small_rate() -> None:
+    settings = dataclasses.replace(SMOKE, widths=(16,), learning_rate=1e-7, steps=1, runs=1)
+    result = run(settings)
+    np.testing.assert_allclose(result.radial_real, result.radial_batch, atol=1e-4)
