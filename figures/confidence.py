@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLUE, PAGE, VERMILION, Row
+from simulations.encoders.measures import interval
 
 LEAST = 10  # samples in a bucket that is looked at, as in the paper's read-off numbers
 COLOURS = (BLUE, VERMILION)
@@ -26,8 +27,29 @@ def ends(result: xr.Dataset, objective: str) -> tuple[float, float]:
     return (float(found[0]), float(found[-1])) if len(found) else (np.nan, np.nan)
 
 
+def correlation(result: xr.Dataset, objective: str) -> tuple[float, float, int]:
+    """Rank correlation of norm and being right, over the runs that have one.
+
+    A run has none where all its votes are right, or all wrong.
+
+    Args:
+        result: of the experiment ``confidence``.
+        objective: one in it.
+
+    Returns:
+        Mean over runs, half width of its 95 % interval (Student's t), and the number of runs; NaN
+        where there are too few.
+    """
+    values = result.spearman.sel(objective=objective, part="value").dropna("run").values
+    half = interval(values) if len(values) > 1 else np.nan
+    return float(values.mean()) if len(values) else np.nan, float(half), len(values)
+
+
 def draw(result: xr.Dataset) -> Figure:
     """Accuracy against the norm, rank correlations, and areas under curves.
+
+    Thin lines are single runs. The first and the last bucket are the outermost ones that hold at
+    least ten images a run on average. A ± is the 95 % interval of the mean over runs.
 
     Args:
         result: of the experiment ``confidence``.
@@ -45,8 +67,8 @@ def draw(result: xr.Dataset) -> Figure:
         for run in result.run.values:
             value = (one.right / one["count"].where(~few)).sel(run=run)
             buckets.plot(value.bucket, value, color=color, lw=0.6, alpha=0.4)
-        value = float(one.spearman.sel(part="value").mean())
-        label = f"{objective}: ρ = {value:.2f}"
+        value, half, _ = correlation(result, objective)
+        label = f"{objective}: ρ = {value:.2f}" + ("" if np.isnan(half) else f" ± {half:.2f}")
         buckets.plot(mean.bucket, mean.sel(objective=objective), "o-", color=color, label=label)
     buckets.set(xlabel="norm (min-max scaled)", ylabel="10-NN accuracy in bucket", ylim=(0, 1.4))
     buckets.set_yticks([0, 0.25, 0.5, 0.75, 1])
@@ -87,21 +109,23 @@ def draw(result: xr.Dataset) -> Figure:
 
 
 def rows(result: xr.Dataset) -> list[Row]:
-    """Rank correlations with intervals, accuracy at both ends, and areas under curves."""
+    """Rank correlations with intervals, accuracy at both ends, and areas under curves.
+
+    A ± is Student's 95 % interval of a mean over runs. Whether a correlation is above 0 is asked of
+    every run by itself: of the bootstrap interval over its images.
+
+    Args:
+        result: of the experiment ``confidence``.
+    """
     found = []
     for objective in result.objective.values:
         one = result.sel(objective=objective)
-        value, low, high = one.spearman.mean("run").values
+        value, half, runs = correlation(result, objective)
         above = int((one.spearman.sel(part="low") > 0).sum())
-        found.append(
-            Row(
-                f"ρ(norm, right), {objective} [{low:.2f}, {high:.2f}], above 0 in {above} of "
-                f"{result.sizes['run']}",
-                None,
-                None,
-                float(value),
-            )
-        )
+        spread = "" if np.isnan(half) else f" (± {half:.2f}, Student over {runs} runs)"
+        count = f"above 0 in {above} of {result.sizes['run']}"
+        name = f"ρ(norm, right), {objective}{spread}, {count}"
+        found.append(Row(name, None, None, value))
         for end, value in zip(("first", "last"), ends(result, objective), strict=True):
             if np.isfinite(value):
                 found.append(Row(f"accuracy in the {end} bucket, {objective}", None, None, value))

@@ -182,23 +182,37 @@ def diagnose(
         typer.Option(metavar="NAME", help="Entry or column of FILE that holds the embeddings."),
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="File with the labels; FILE by default.")
+        Path | None,
+        typer.Option(metavar="FILE", help="File with the labels; without it, see --labels-key."),
     ] = None,
     labels_key: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Entry or column that holds the labels.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Entry or column with the labels, in FILE if there is no --labels. Labels in FILE "
+            "are used only if this names them.",
+        ),
     ] = None,
     second_view: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File with a second view; FILE by default."),
+        typer.Option(
+            metavar="FILE", help="File with a second view; without it, see --second-view-key."
+        ),
     ] = None,
     second_view_key: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Entry or column of the second view.")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Entry or column of the second view, in FILE if there is no --second-view.",
+        ),
     ] = None,
     learning_rate: Annotated[
         float | None,
         typer.Option(help="Of the optimizer; with a temperature, divided by that."),
     ] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="Of the optimizer.")] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Of the optimizer; needs --learning-rate.")
+    ] = None,
     batch_size: Annotated[
         int | None, typer.Option(help="Pairs in the loss; with --reduction, predicts steps.")
     ] = None,

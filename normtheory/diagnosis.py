@@ -51,7 +51,7 @@ class Diagnosis:
             ``equilibrium_norm``.
         neighbours: kNN ``accuracy`` by norm in ``buckets``, ``norm_and_accuracy``,
             ``norm_and_closeness``.
-        classes: norms ``by_norm`` of the classes; None without labels.
+        classes: norms ``by_norm`` of the classes, at most 1000 of them; None without labels.
         views: ``alignment``, ``norm_and_agreement``; None without a second view.
         directions: whether the directions have collapsed.
         unexpected: ``rows`` of the smallest norms.
@@ -176,7 +176,7 @@ def diagnose(
         labels: n integers or strings.
         second_view: (n, d) embeddings of another view of the same samples.
         learning_rate: η > 0 of the optimizer. For a loss with a temperature τ give η/τ.
-        weight_decay: λ >= 0, with ηλ < 1.
+        weight_decay: λ >= 0, with ηλ < 1; a positive one needs the learning rate.
         batch_size: number of pairs that the loss runs over; together with ``reduction``.
         reduction: "mean" or "sum" over those pairs. With both, steps are predicted: as if the
             embeddings were free parameters, which those of an encoder are not.
@@ -187,7 +187,7 @@ def diagnose(
             leaves, >= 1.
         neighbours: k of the nearest neighbours.
         buckets: number of buckets of norms.
-        sample: most rows that are compared with each other.
+        sample: most rows that are compared with each other, and most classes.
         unexpected: how many of the smallest norms are listed.
         seed: of the draw and of the resamples behind the intervals.
         drop_bad_rows: leave out rows that are zero or not finite (in either view) instead of
@@ -248,7 +248,7 @@ def examine(prepared: Prepared, options: Options, *, progress: bool = False) -> 
     codes = classes = views = pairs = None
     if labels is not None:
         names, codes = np.unique(labels, return_inverse=True)
-        classes = summarise_classes(norms, names, codes, rng)
+        classes = summarise_classes(norms, names, codes, rng, options.sample)
         codes = codes[places]
     if second is not None:
         angles = pair_angles(rows, second)

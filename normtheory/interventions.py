@@ -157,8 +157,8 @@ def _last(paths: dict[int, tuple[Any, ...]], depth: int = 0) -> int:
         numbered = [re.fullmatch(r"(.*?)(\d+)", name) for name in names]
         if None in numbered or len({m[1] for m in numbered if m}) > 1:
             raise ValueError(
-                f"model: can't tell which of {', '.join(map(repr, names))} comes last, since a dict "
-                "has no order; cut the one you mean by itself"
+                f"model: can't tell which of {', '.join(map(repr, names))} comes last, since a "
+                "dict has no order; cut the one you mean by itself"
             )
         key = keys[int(np.argmax([int(m[2]) for m in numbered if m]))]
     return _last({i: path for i, path in paths.items() if path[depth] == key}, depth + 1)

@@ -7,13 +7,14 @@ import math
 from typing import Any
 
 
-def check_positive(settings: Any) -> None:
+def check_positive(settings: Any, zero: tuple[str, ...] = ()) -> None:
     """Raise unless every number among the settings is positive and finite; the seed may be 0.
 
     Words are not looked at.
 
     Args:
         settings: a dataclass of numbers and tuples of numbers; called from its ``__post_init__``.
+        zero: names of other settings that may be 0.
 
     Raises:
         ValueError: naming the setting, what was expected, and what came.
@@ -23,8 +24,10 @@ def check_positive(settings: Any) -> None:
         values = value if isinstance(value, tuple) else (value,)
         if values and all(isinstance(v, str) for v in values):
             continue
-        wanted = "an integer >= 0" if field.name == "seed" else "finite numbers > 0"
-        if not values or not all(_usable(v, field.name == "seed") for v in values):
+        may_be_zero = field.name in ("seed", *zero)
+        wanted = f"finite numbers {'>=' if may_be_zero else '>'} 0"
+        wanted = "an integer >= 0" if field.name == "seed" else wanted
+        if not values or not all(_usable(v, may_be_zero) for v in values):
             shown = ",".join(map(str, values))
             raise ValueError(f"{field.name}: expected {wanted}, got {shown or 'nothing'}")
 

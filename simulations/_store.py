@@ -2,19 +2,20 @@
 
 A result is kept under ``results/`` by a hash of its settings and of everything it was computed
 from: the source files of the library, the experiment and its helpers, the published numbers and the
-versions of the numerical libraries. A changed formula changes the hash, so it can never draw an old
-figure.
+versions of the numerical libraries and of those that an experiment names besides. A changed formula
+changes the hash, so it can never draw an old figure.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
 import json
 import platform
 import subprocess
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,13 @@ RESULTS = ROOT / "results"
 _LIBRARIES = ("numpy", "scipy", "jax", "jaxlib", "equinox", "optax", "xarray")
 
 
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: version(name) for name in _LIBRARIES}}
+def _versions(name: str) -> dict[str, str]:
+    """Of Python, the libraries that all experiments need, and those an experiment has besides."""
+    found = {"python": platform.python_version()} | {key: version(key) for key in _LIBRARIES}
+    for library in getattr(simulations.get(name), "LIBRARIES", ()):
+        with contextlib.suppress(PackageNotFoundError):  # not all that it reads needs all of them
+            found[library] = version(library)
+    return found
 
 
 def _sources(name: str, root: Path) -> list[Path]:
@@ -44,7 +50,7 @@ def fingerprint(name: str, settings: Any, root: Path = ROOT) -> str:
     """Hash of the settings of an experiment and of all that its result depends on."""
     digest = hashlib.sha256()
     digest.update(
-        json.dumps([name, dataclasses.asdict(settings), _versions()], sort_keys=True).encode()
+        json.dumps([name, dataclasses.asdict(settings), _versions(name)], sort_keys=True).encode()
     )
     data = getattr(settings, "data_files", ())  # an experiment on files of the user
     for path in data:
@@ -81,7 +87,7 @@ def _attributes(name: str, settings: Any, key: str) -> dict[str, str]:
         ),
         "dtype": getattr(simulations.get(name), "DTYPE", "float64"),
         "device": jax.devices()[0].device_kind,
-        "versions": json.dumps(_versions()),
+        "versions": json.dumps(_versions(name)),
         "commit": _commit(),
         "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "fingerprint": key,

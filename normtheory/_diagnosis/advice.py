@@ -17,9 +17,11 @@ class Advice:
 
     Attributes:
         target_rate: the effective learning rate that the median embedding is to get, dimensionless.
-        cut_factor: c >= 1 to divide embeddings by for that; 1 where they are fast enough already;
-            None without γ, and for p = 2 where a cut changes nothing.
-        same_as_learning_rate: the optimizer's rate, without any cut, that does exactly the same.
+        cut_factor: c >= 1 to divide embeddings by for that, as free embeddings; 1 where they are
+            fast enough already; None without γ, and for p = 2 where a cut changes nothing. It is
+            no factor for weights: dividing those of L bias-free layers by c divides the embeddings
+            by c^L.
+        same_as_learning_rate: the optimizer's rate that does the same to free embeddings, uncut.
         same_as_weight_decay: the weight decay that has to go with that rate; None without decay.
         target_slowdown: how many times slower the largest decile may turn than the smallest.
         gradscale: the smallest power p in [0, 2] for that; it may lie below the one in use.
@@ -33,17 +35,23 @@ class Advice:
     cut_factor: float | None = field(
         metadata=quantity(
             "cut factor c",
-            "c^(2-p) = target / γρ^(p-2) at the median ρ; at least 1",
+            "c^(2-p) = target / γρ^(p-2) at the median ρ; at least 1; as free embeddings",
             "claims cut_init, scale_theorem",
         )
     )
     same_as_learning_rate: float | None = field(
         metadata=quantity(
-            "the same by the learning rate", "η c^(2-p)", "claims cut_init, scale_theorem"
+            "the same by the learning rate",
+            "η c^(2-p), as free embeddings",
+            "claims cut_init, scale_theorem",
         )
     )
     same_as_weight_decay: float | None = field(
-        metadata=quantity("with the weight decay", "λ / c^(2-p)", "claims cut_init, scale_theorem")
+        metadata=quantity(
+            "with the weight decay",
+            "λ / c^(2-p), as free embeddings",
+            "claims cut_init, scale_theorem",
+        )
     )
     target_slowdown: float = field(metadata=quantity("target for the slowdown", "chosen", "option"))
     gradscale: float = field(

@@ -105,11 +105,11 @@ def _labels(report: Diagnosis) -> list[str]:
         return []
     if report.classes.count == 1:
         return ["there is one class: accuracy says nothing"]
-    alone = [row.label for row in report.classes.by_norm if row.n == 1]
+    alone = report.classes.singletons
     if not alone:
         return []
     return [
-        f"{len(alone)} of {report.classes.count} classes have a single sample, which no neighbour "
+        f"{alone} of {report.classes.count} classes have a single sample, which no neighbour "
         "can classify rightly"
     ]
 

@@ -10,6 +10,9 @@ import numpy as np
 from normtheory._diagnosis.correlation import Correlation, spearman
 from normtheory._diagnosis.quantity import PLAIN, quantity
 
+LISTED = 1000
+"""Most classes that are listed: half of them the smallest median norms, half the largest."""
+
 
 class ClassNorm(NamedTuple):
     """The norms of one class.
@@ -35,9 +38,13 @@ class ClassSummary:
 
     Attributes:
         count: number of classes.
-        frequency_and_norm: rank correlation, over classes, of size and median norm.
+        frequency_and_norm: rank correlation, over classes, of size and median norm; over a seeded
+            draw of them where there are more than may be compared.
         ratio: largest over smallest median norm of a class.
-        by_norm: the classes, smallest median norm first.
+        by_norm: the classes, smallest median norm first; of more than 1000 the first and the last
+            500.
+        left_out: number of classes between those that aren't listed.
+        singletons: number of classes with a single sample, listed or not.
     """
 
     count: int = field(metadata=quantity("classes", "distinct labels", PLAIN))
@@ -50,23 +57,59 @@ class ClassSummary:
     )
     ratio: float = field(metadata=quantity("largest / smallest class median", "ratio", PLAIN))
     by_norm: tuple[ClassNorm, ...]
+    left_out: int
+    singletons: int
 
 
 def summarise_classes(
-    norms: np.ndarray, names: np.ndarray, codes: np.ndarray, rng: np.random.Generator
+    norms: np.ndarray,
+    names: np.ndarray,
+    codes: np.ndarray,
+    rng: np.random.Generator,
+    most: int,
 ) -> ClassSummary:
-    """From norms (n,), the names of the classes (c,) and the class of each sample (n,)."""
-    order = np.argsort(codes, kind="stable")
-    sizes = np.bincount(codes, minlength=len(names))
-    parts = np.split(norms[order], np.cumsum(sizes)[:-1])
-    rows = [
-        ClassNorm(str(name), len(part), *(float(v) for v in np.percentile(part, (50, 25, 75))))
-        for name, part in zip(names, parts, strict=True)
-    ]
-    medians = np.array([row.median for row in rows])
+    """From norms (n,), the names of the classes (c,) and the class of each sample (n,).
+
+    At most ``most`` classes, drawn from ``rng``, go into the correlation.
+    """
+    count = len(names)
+    ordered = norms[np.lexsort((norms, codes))]
+    sizes = np.bincount(codes, minlength=count)
+    starts = np.cumsum(sizes) - sizes
+    low, medians, high = (_quantile(ordered, starts, sizes, q) for q in (0.25, 0.5, 0.75))
+    drawn = np.arange(count)
+    if count > most:
+        drawn = np.sort(rng.choice(count, most, replace=False))
+    places = np.argsort(medians, kind="stable")
+    left_out = max(0, count - LISTED)
+    if left_out:
+        places = np.concatenate([places[: LISTED // 2], places[-LISTED // 2 :]])
     return ClassSummary(
-        count=len(rows),
-        frequency_and_norm=spearman(sizes, medians, rng, ("the size", "the median norm")),
+        count=count,
+        frequency_and_norm=spearman(
+            sizes[drawn], medians[drawn], rng, ("the size", "the median norm")
+        ),
         ratio=float(medians.max() / medians.min()),
-        by_norm=tuple(sorted(rows, key=lambda row: row.median)),
+        by_norm=tuple(
+            ClassNorm(
+                str(names[i]), int(sizes[i]), float(medians[i]), float(low[i]), float(high[i])
+            )
+            for i in places
+        ),
+        left_out=left_out,
+        singletons=int((sizes == 1).sum()),
     )
+
+
+def _quantile(
+    ordered: np.ndarray, starts: np.ndarray, sizes: np.ndarray, share: float
+) -> np.ndarray:
+    """Of each class (c,), all at once, linear between neighbours as ``numpy.quantile``.
+
+    ``ordered`` (n,) holds the classes one after the other, each sorted.
+    """
+    place = share * (sizes - 1)
+    below = np.floor(place).astype(np.int64)
+    above = np.minimum(below + 1, sizes - 1)
+    first, second = ordered[starts + below], ordered[starts + above]
+    return first + (second - first) * (place - below)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from normtheory._diagnosis.files import UsageError, read
+from normtheory._diagnosis.files import UsageError, entries, read
 from normtheory._diagnosis.options import Options
 from normtheory._diagnosis.prepare import prepare
+from normtheory._diagnosis.rows import read_labels
 from normtheory.diagnosis import Diagnosis, examine
 
 __all__ = ["InputError", "UsageError", "check", "run", "write"]
@@ -61,7 +63,22 @@ def run(
     except (TypeError, ValueError, ModuleNotFoundError) as error:
         raise InputError(" ".join(str(error).split())) from None
     # Outside of the above: what fails from here on is a defect of ours.
-    return examine(prepared, options, progress=True)
+    report = examine(prepared, options, progress=True)
+    if labels == (None, None) and _has_labels(main, key, len(arrays[0])):
+        unused = f"{main} has labels that were not used: --labels-key labels would use them"
+        report = dataclasses.replace(report, warnings=(*report.warnings, unused))
+    return report
+
+
+def _has_labels(path: Path, key: str | None, n: int) -> bool:
+    """Whether an entry ``labels`` beside the embeddings would do as labels of n of them."""
+    if key == "labels" or "labels" not in entries(path):
+        return False
+    try:
+        read_labels(read(path, "labels"), n)
+    except (TypeError, ValueError):
+        return False
+    return True
 
 
 def write(report: Diagnosis, path: Path) -> None:

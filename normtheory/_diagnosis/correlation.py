@@ -12,6 +12,11 @@ LEVEL = 0.95
 """Confidence level of every interval in the report."""
 
 RESAMPLES = 999
+
+FEW = 6
+"""Samples from which on there is an interval. Below, that of unrelated columns leaves out 0 too
+often: in 13 % of draws of 5 values without ties, in 2 to 5 % from 6 on."""
+
 _BATCH = 2**21  # entries of a batch of resamples: 16 MiB
 
 
@@ -21,10 +26,11 @@ class Correlation:
 
     Attributes:
         rho: in [-1, 1]; None where it isn't defined.
-        low: lower end of the 95 % interval, from resampling the samples.
+        low: lower end of the 95 % interval, from resampling the samples; None without ``rho``, and
+            of fewer samples than an interval can be had from.
         high: upper end.
         n: number of samples.
-        why_not: why it isn't defined; empty where it is.
+        why_not: why it isn't defined or has no interval; empty where it has both.
     """
 
     rho: float | None
@@ -62,7 +68,8 @@ def spearman(
         names: what the two are, for the word on why it isn't defined.
 
     Returns:
-        The correlation. The interval takes the samples as independent draws.
+        The correlation; none of fewer than 5 samples, and no interval of fewer than ``FEW``. The
+        interval takes the samples as independent draws.
     """
     n = len(x)
     if n < 5:
@@ -70,6 +77,9 @@ def spearman(
     for name, column in zip(names, (x, y), strict=True):
         if (column == column[0]).all():
             return Correlation(None, None, None, n, f"{name} is the same for all")
+    rho = float(_pearson(rankdata(x), rankdata(y)))
+    if n < FEW:
+        return Correlation(rho, None, None, n, f"{n} samples are too few for an interval")
     found = []
     step = max(1, _BATCH // n)
     for start in range(0, RESAMPLES, step):
@@ -77,7 +87,7 @@ def spearman(
         found.append(_pearson(rankdata(x[draw], axis=1), rankdata(y[draw], axis=1)))
     tail = (1 - LEVEL) / 2
     low, high = np.nanquantile(np.concatenate(found), [tail, 1 - tail])
-    return Correlation(float(_pearson(rankdata(x), rankdata(y))), float(low), float(high), n)
+    return Correlation(rho, float(low), float(high), n)
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:

@@ -43,7 +43,10 @@ def nearest(directions: np.ndarray, k: int, *, progress: bool = False) -> Neighb
 
 
 def vote(neighbours: Neighbours, codes: np.ndarray) -> np.ndarray:
-    """The class (n,) that most neighbours have; of equals the one nearer in sum of cosines."""
+    """The class (n,) that most neighbours have; of equals the one nearer in sum of cosines.
+
+    ``codes`` are those of the n samples, without gaps: memory goes with the largest.
+    """
     n, k = neighbours.places.shape
     # A cosine in [-1, 1] can't outweigh a vote worth more than 2k.
     worth = neighbours.cosines + 2 * k + 1
@@ -131,6 +134,8 @@ def summarise_neighbours(
     density = spearman(norms, found.cosines.mean(axis=1), rng, ("the norm", "the density"))
     if codes is None:
         return NeighbourSummary(n, k, density, None, None, None, ())
+    # Numbered within the sample: there can be as many classes as embeddings, most without a vote.
+    codes = np.unique(codes, return_inverse=True)[1]
     right = vote(found, codes) == codes
     return NeighbourSummary(
         sample=n,

@@ -48,6 +48,8 @@ class Options:
                 "batch_size and reduction: expected both or neither, since a mean over n pairs "
                 "gives each the n-th part of the rate"
             )
+        if self.weight_decay and self.learning_rate is None:
+            raise ValueError("weight_decay: expected a learning_rate with it")
         if self.batch_size is not None and self.learning_rate is None:
             raise ValueError("batch_size and reduction: expected a learning_rate with them")
         if self.batch_size is not None:

@@ -59,6 +59,8 @@ def text_of(value: Any) -> str:
     if isinstance(value, Correlation):
         if value.rho is None:
             return f"not defined: {value.why_not}"
+        if value.low is None:
+            return f"{value.rho:+.3f}  (no interval: {value.why_not})"
         return (
             f"{value.rho:+.3f}  [{value.low:+.3f}, {value.high:+.3f}]  (n{_TIED}={_TIED}{value.n})"
         )
@@ -134,7 +136,7 @@ def _neighbours(report: Diagnosis) -> Section:
         tables.append(
             Table("kNN accuracy by norm", header, rows, "buckets of equal size; Wilson 1927")
         )
-    if found.norm_and_accuracy is not None and found.norm_and_accuracy.rho is not None:
+    if found.norm_and_accuracy is not None and found.norm_and_accuracy.low is not None:
         notes.append(
             {
                 1: "Larger norms are classified better here, as for a norm that tells confidence.",
@@ -160,8 +162,18 @@ def _classes(report: Diagnosis) -> list[Section]:
     ]
     notes = ["Sizes are those of this file; the theory speaks of frequencies in training."]
     if len(rows) > 2 * _SHOWN:
-        notes.append(f"Of {len(rows)} classes the first and last {_SHOWN} are shown.")
+        notes.append(f"Of {report.classes.count} classes the first and last {_SHOWN} are shown.")
         rows = [*rows[:_SHOWN], *rows[-_SHOWN:]]
+    if report.classes.left_out:
+        notes.append(
+            f"The diagnosis and its JSON list {len(report.classes.by_norm)}, half of them from "
+            f"each end, and leave out {report.classes.left_out}."
+        )
+    if report.classes.count > report.options.sample:
+        notes.append(
+            f"The correlation is over {report.classes.frequency_and_norm.n} classes, drawn with "
+            f"seed {report.options.seed}."
+        )
     header = ("class", "n", "median norm", "middle half")
     table = Table("Norms by class, smallest first", header, rows, "percentiles of ρ")
     return [Section("classes", "Classes", _lines(report.classes), [table], notes)]
@@ -211,10 +223,15 @@ def _advice_notes(report: Diagnosis) -> list[str]:
         notes.append("No cut: the median is as fast as the target already.")
     else:
         notes.append(
-            "Cutting is the same as tuning the learning rate: dividing by c multiplies the "
-            "effective rate by c^(2-p), exactly what a learning rate c^(2-p) times as large with "
-            "the decay divided by it does (SGD, momentum). For an encoder cut-initialisation "
-            "divides weights, with the same factor for the rate of each weight matrix."
+            "As free embeddings, cutting is the same as tuning the learning rate: dividing them by "
+            "c does what a rate c^(2-p) times as large with the decay divided by it does (SGD, "
+            "momentum)."
+        )
+        notes.append(
+            "For an encoder c is no factor for weights. A bias-free ReLU network of L layers "
+            "shrinks its output by c where each weight matrix is divided by c^(1/L), or the last "
+            "alone by c; nt.cut_init(model, c) divides all by c, and so the output by c^L. Cutting "
+            "concerns the start of training; this c comes from the norms in the file."
         )
     if advice.gradscale == power:
         notes.append("The power of GradScale in use suits the spread.")

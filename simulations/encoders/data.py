@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,9 @@ from normtheory.sphere import uniform
 from simulations.encoders.augmentations import Augmentation
 from simulations.encoders.models import FLOAT
 from simulations.encoders.objectives import Batch
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 Array = Any  # of numpy or JAX; samples for many runs may have one more axis in front
 
@@ -224,11 +228,13 @@ def load_images(path: str | Path) -> Images:
 
     Args:
         path: an .npz file with ``images`` (bytes, n × h × w × channels) and ``labels``; or a folder
-            with one folder of png or jpg files for every class, all of one size.
+            with one folder of png or jpg files for every class, all of one size. Of channels of 16
+            bits the upper 8 count.
 
     Raises:
         FileNotFoundError: there is nothing.
-        ValueError: what is there does not fit; it says what was expected and what came.
+        ValueError: what is there is damaged or does not fit; it names the file and says what was
+            expected.
     """
     path = Path(path)
     if path.is_dir():
@@ -237,20 +243,44 @@ def load_images(path: str | Path) -> Images:
         raise FileNotFoundError(f"no such file or folder: {path}")
     if not zipfile.is_zipfile(path):
         raise ValueError(f"{path}: expected an .npz file")
-    with np.load(path, allow_pickle=False) as file:
-        missing = {"images", "labels"} - set(file.files)
-        if missing:
-            raise ValueError(f"{path}: expected images and labels, found {file.files}")
-        try:
-            images, labels = file["images"], file["labels"]
-        except ValueError as error:
-            raise ValueError(f"{path}: expected arrays of numbers, not of objects") from error
+    images, labels = _arrays(path)
+    if labels.dtype.kind in "fcmM" and np.isnan(labels).any():
+        unknown = int(np.isnan(labels).sum())
+        raise ValueError(f"{path}: expected a label for every image, got NaN for {unknown}")
     names, numbers = np.unique(labels, return_inverse=True)
     return _checked(path, images, numbers.reshape(labels.shape), [str(n) for n in names])
 
 
+def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels of an .npz file."""
+    # What a damaged archive raises depends on the place of the damage.
+    damaged = (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = file.files
+            if {"images", "labels"} <= set(found):
+                return file["images"], file["labels"]
+    except damaged as error:
+        raise ValueError(
+            f"{path}: expected arrays of numbers, not of objects, in an undamaged .npz file"
+        ) from error
+    raise ValueError(f"{path}: expected images and labels, found {found}")
+
+
+def _bytes(picture: Image.Image, file: Path, *, is_png: bool) -> np.ndarray:
+    """A picture as bytes (h, w, channels), grey or of three colours."""
+    # Grey of 16 bits in a png is I;16, or I in older versions of Pillow.
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and is_png):
+        return (np.asarray(picture) >> 8).astype(np.uint8)[..., None]
+    if picture.mode in ("I", "F"):
+        raise ValueError(
+            f"{file}: expected 8 or 16 bits a channel, got Pillow's mode {picture.mode}"
+        )
+    return np.atleast_3d(np.asarray(picture.convert("L" if picture.mode in ("1", "L") else "RGB")))
+
+
 def _from_folder(path: Path) -> Images:
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     kinds = {".png", ".jpg", ".jpeg"}
     images, labels, names = [], [], []
@@ -258,12 +288,11 @@ def _from_folder(path: Path) -> Images:
         files = sorted(p for p in folder.iterdir() if p.suffix.lower() in kinds)
         for file in files:
             try:
-                with Image.open(file) as picture:
-                    grey = picture.mode in ("1", "L", "I", "I;16")
-                    image = np.asarray(picture.convert("L" if grey else "RGB"))
-            except (UnidentifiedImageError, OSError) as error:
+                with Image.open(file) as opened:
+                    is_png, picture = opened.format == "PNG", opened.copy()
+            except (OSError, SyntaxError, ValueError) as error:
                 raise ValueError(f"{file}: not an image that can be read") from error
-            images.append(np.atleast_3d(image))
+            images.append(_bytes(picture, file, is_png=is_png))
             labels.append(len(names))
         names += [folder.name] if files else []
     if not images:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
+_SIMILARITIES = 2**24  # at a time: 64 MiB in single precision
+
 
 def directions(z: np.ndarray) -> np.ndarray:
     """Embeddings (n, d) on the unit sphere."""
     return z / np.linalg.norm(z, axis=-1, keepdims=True)
+
+
+def _similarities(queries: np.ndarray, known: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Products of queries (n, d) with all known (m, d), some queries at a time, about equally."""
+    blocks = max(1, -(-len(queries) * len(known) // _SIMILARITIES))
+    size = max(1, -(-len(queries) // blocks))
+    for start in range(0, len(queries), size):
+        part = slice(start, start + size)
+        yield part, queries[part] @ known.T
 
 
 def neighbour_distance(z: np.ndarray, k: int) -> np.ndarray:
@@ -24,9 +36,12 @@ def neighbour_distance(z: np.ndarray, k: int) -> np.ndarray:
         Shape (n,).
     """
     u = directions(z)
-    similarity = u @ u.T
-    np.fill_diagonal(similarity, -np.inf)  # a point is no neighbour of itself
-    kth = np.partition(similarity, -k, axis=1)[:, -k]
+    kth = np.empty(len(u), u.dtype)
+    for part, similarity in _similarities(u, u):
+        row = np.arange(len(similarity))
+        similarity[row, part.start + row] = -np.inf  # a point is no neighbour of itself
+        similarity.partition(-k, axis=1)
+        kth[part] = similarity[:, -k]
     return np.sqrt(np.maximum(2 - 2 * kth, 0))
 
 
@@ -45,11 +60,13 @@ def neighbours_are_right(
     Returns:
         Booleans (n,).
     """
-    similarity = directions(z) @ directions(known).T
-    nearest = np.argpartition(similarity, -k, axis=1)[:, -k:]
-    classes = int(max(labels.max(), known_labels.max())) + 1
-    votes = (known_labels[nearest][:, :, None] == np.arange(classes)).sum(axis=1)
-    return votes.argmax(axis=1) == labels
+    classes = np.arange(int(max(labels.max(), known_labels.max())) + 1)
+    right = np.empty(len(z), dtype=bool)
+    for part, similarity in _similarities(directions(z), directions(known)):
+        nearest = np.argpartition(similarity, -k, axis=1)[:, -k:]
+        votes = (known_labels[nearest][:, :, None] == classes).sum(axis=1)
+        right[part] = votes.argmax(axis=1) == labels[part]
+    return right
 
 
 def networks_are_right(

@@ -108,6 +108,9 @@ class Objective:
             learner: what is trained.
             target: the network whose outputs count as constants; None for the learner itself.
             batch: at least four items where the loss is moco.
+
+        Raises:
+            ValueError: the loss needs a predictor or prototypes, and the learner has none.
         """
         wants = self.wants
         given = _given(wants, learner, target, batch)
@@ -130,6 +133,8 @@ def _given(
     if wants == ("z",):  # uniformity: all views
         return {"z": jnp.concatenate([u, v])}
     if "p_1" in wants:
+        if learner.predictor is None:
+            raise ValueError("this loss needs a learner with a predictor")
         predict = jax.vmap(learner.predictor, axis_name=BATCH)
         return {"p_1": predict(u), "p_2": predict(v), "z_1": t_1, "z_2": t_2}
     if "queue" in wants:  # the keys of the other half of the batch
