@@ -6,16 +6,25 @@ is mapped into memory, not loaded.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import pickle
+import warnings
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 SUFFIXES = (".npy", ".npz", ".parquet", ".pt", ".safetensors")
+
+_NPY, _ZIP, _PICKLE = b"\x93NUMPY", b"PK", b"\x80"
+"""What these begin with; a pickle since its protocol 2."""
+
+_KINDS = ("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
+_TENSORS = ("float16", "bfloat16", "float32", "float64", *_KINDS)
+"""Kinds of tensors that there is a use for: embeddings, and labels."""
 
 
 class UsageError(ValueError):
@@ -36,13 +45,18 @@ def read(path: str | Path, key: str | None = None, default: str = "embeddings") 
         A numpy array, or a PyTorch tensor from a .pt file.
 
     Raises:
-        UsageError: no such file, an unknown suffix, no such entry (the message lists them).
-        ValueError: a file that is empty, damaged, or holds pickled objects.
+        UsageError: no such file, a folder, an unknown suffix, no such entry (the message lists
+            them).
+        ValueError: a file that is empty, damaged, or of another format than its suffix says; that
+            holds pickled objects, or a tensor that is no plain array (sparse, quantised, of 8-bit
+            floats).
         ModuleNotFoundError: a package is missing; the message names the extra that brings it.
     """
     path = Path(path)
     if path.suffix not in _READERS:
         raise UsageError(f"{path}: expected a file ending in {', '.join(SUFFIXES)}")
+    if path.is_dir():
+        raise UsageError(f"{path}: a folder, expected a file")
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
     if path.stat().st_size == 0:
@@ -55,10 +69,7 @@ def read(path: str | Path, key: str | None = None, default: str = "embeddings") 
         raise ValueError(f"{path}: too large for the memory of this machine") from None
     except Exception as error:
         if _is_pickle(error):
-            raise ValueError(
-                f"{path}: holds pickled objects, which can run code when loaded: refused; "
-                "save plain arrays instead"
-            ) from None
+            raise ValueError(f"{path}: {_REFUSED}") from None
         if isinstance(error, _DAMAGED) or type(error).__module__.startswith(_FORMATS):
             raise ValueError(f"{path}: cannot be read: {_first_line(error)}") from None
         raise
@@ -66,6 +77,27 @@ def read(path: str | Path, key: str | None = None, default: str = "embeddings") 
 
 _DAMAGED = (ValueError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile)
 _FORMATS = ("pyarrow", "safetensors", "zlib", "torch")
+_REFUSED = (
+    "holds pickled objects, which can run code when loaded: refused; save plain arrays instead"
+)
+
+
+def entries(path: str | Path) -> tuple[str, ...]:
+    """Names of the entries or columns of a file that :func:`read` has read; none in an .npy."""
+    path = Path(path)
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as archive:
+            return tuple(archive.files)
+    if path.suffix == ".safetensors":
+        with importlib.import_module("safetensors").safe_open(path, framework="numpy") as file:
+            return tuple(file.keys())
+    if path.suffix == ".parquet":
+        return tuple(importlib.import_module("pyarrow.parquet").read_schema(path).names)
+    if path.suffix == ".pt":
+        content = _load_pt(importlib.import_module("torch"), path)
+        if isinstance(content, Mapping):
+            return tuple(key for key in content if isinstance(key, str))
+    return ()
 
 
 def _is_pickle(error: Exception) -> bool:
@@ -109,31 +141,81 @@ def _refuse_key(path: Path, key: str | None) -> None:
         raise UsageError(f"{path}: holds one array without a name, so no entry {key!r}")
 
 
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(8)
+
+
+def _expect_head(path: Path, expected: bytes, other: bytes, said: str) -> None:
+    """Refuse what numpy would take for a pickle, or read as another format than the suffix says."""
+    head = _head(path)
+    if head.startswith(other):
+        raise ValueError(said)
+    if head.startswith(_PICKLE):
+        raise pickle.UnpicklingError
+    if not head.startswith(expected):
+        raise ValueError(f"damaged, or no {path.suffix} file")
+
+
 def _read_npy(path: Path, key: str | None, default: str) -> np.ndarray:
+    _expect_head(path, _NPY, _ZIP, "it is an .npz archive, so call it .npz")
     _refuse_key(path, key)
     return np.load(path, mmap_mode="r", allow_pickle=False)
 
 
 def _read_npz(path: Path, key: str | None, default: str) -> np.ndarray:
+    _expect_head(path, _ZIP, _NPY, "it is a single array, so call it .npy")
     with np.load(path, allow_pickle=False) as archive:
-        return archive[_choose(path, archive.files, key, default)]
+        name = _choose(path, archive.files, key, default)
+        found = archive[name]
+    if not isinstance(found, np.ndarray):
+        raise ValueError(f"entry {name!r} is no array")
+    return found
 
 
 def _read_safetensors(path: Path, key: str | None, default: str) -> np.ndarray:
     safetensors = _need("safetensors", "formats", path)
+    importlib.import_module("ml_dtypes")  # numpy learns of bfloat16 by it
     with safetensors.safe_open(path, framework="numpy") as file:
-        return file.get_tensor(_choose(path, file.keys(), key, default))
+        name = _choose(path, file.keys(), key, default)
+        kind = file.get_slice(name).get_dtype()
+        if kind.startswith(("F8", "F6", "F4")):
+            raise ValueError(f"tensor {name!r} is of {kind}: cast it to float16 or wider first")
+        return file.get_tensor(name)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """PyTorch warns of what is refused in one line anyway."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _load_pt(torch: Any, path: Path) -> Any:
+    with _quiet():
+        try:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        except RuntimeError as error:
+            if "mmap" not in str(error):
+                raise
+            # Files of PyTorch before 1.6 can't be mapped.
+            return torch.load(path, map_location="cpu", weights_only=True)
 
 
 def _read_pt(path: Path, key: str | None, default: str) -> Any:
     torch = _need("torch", "torch", path)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except RuntimeError as error:
-        if "mmap" not in str(error):
-            raise
-        # Files of PyTorch before 1.6 can't be mapped.
-        content = torch.load(path, map_location="cpu", weights_only=True)
+    head = _head(path)
+    if head.startswith(_ZIP):
+        with zipfile.ZipFile(path) as archive:
+            if any(name.endswith("/constants.pkl") for name in archive.namelist()):
+                raise ValueError(
+                    "a TorchScript archive, which holds code: refused; save a tensor or a dict of "
+                    "tensors instead"
+                )
+    elif not head.startswith(_PICKLE):
+        raise ValueError("damaged, or no file of torch.save")
+    content = _load_pt(torch, path)
     if isinstance(content, Mapping):
         tensors = [k for k, v in content.items() if isinstance(k, str) and torch.is_tensor(v)]
         content = content[_choose(path, tensors, key, default)]
@@ -141,7 +223,23 @@ def _read_pt(path: Path, key: str | None, default: str) -> Any:
         _refuse_key(path, key)
     if not torch.is_tensor(content):
         raise ValueError(f"expected a tensor or a dict of tensors, got {type(content).__name__}")
-    return content.detach()
+    return _plain(torch, content)
+
+
+def _plain(torch: Any, tensor: Any) -> Any:
+    """The tensor without its graph, or ValueError where numpy couldn't take it."""
+    kind = str(tensor.dtype).removeprefix("torch.")
+    if tensor.is_quantized:
+        raise ValueError(f"expected a plain tensor, got a quantised one ({kind}): dequantize it")
+    if tensor.is_nested or tensor.layout is not torch.strided:
+        layout = "nested" if tensor.is_nested else str(tensor.layout).removeprefix("torch.")
+        raise ValueError(f"expected a dense tensor, got a {layout} one: make it dense first")
+    if tensor.is_meta:
+        raise ValueError("expected a tensor with data, got one on the device meta")
+    if kind not in _TENSORS:
+        raise ValueError(f"expected floats of 16, 32 or 64 bits, got {kind}: cast it first")
+    with _quiet():
+        return tensor.detach()
 
 
 def _read_parquet(path: Path, key: str | None, default: str) -> np.ndarray:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from simulations import confidence
+from simulations import _store, confidence, norm_effect
 from simulations._store import fingerprint
-from simulations.confidence import SMOKE, _accuracy, _splits, _strangers
+from simulations.confidence import SMOKE, _accuracy, _check_splits, _splits, _strangers
 from simulations.encoders.data import Images
 
 from .smoke import smoke
@@ -87,5 +88,57 @@ def test_refused_settings() -> None:
         dataclasses.replace(SMOKE, objectives=("DINO",))
     with pytest.raises(ValueError, match="held_out: expected a share below 1, got 1"):
         dataclasses.replace(SMOKE, held_out=1.0)
+    with pytest.raises(ValueError, match=r"weight_decay: expected finite numbers >= 0, got -1\.0"):
+        dataclasses.replace(SMOKE, weight_decay=-1.0)
+    with pytest.raises(ValueError, match=r"learning_rate: expected finite numbers > 0, got 0\.0"):
+        dataclasses.replace(SMOKE, learning_rate=0.0)
     with pytest.raises(FileNotFoundError, match="no such file or folder"):
         confidence.run(dataclasses.replace(SMOKE, data="nowhere.npz"))
+
+
+@pytest.mark.parametrize("share", [0.001, 0.006, 0.994, 0.999])
+def test_splits_that_leave_too_little_are_refused(share: float) -> None:
+    """Of 200 images no or one image on one side: nothing to train on or to compare."""
+    message = (
+        "held_out: expected a share that leaves images of both halves of the classes to train on "
+        f"and to hold out, got {share} of 200 images"
+    )
+    with pytest.raises(ValueError, match=message):
+        confidence.run(dataclasses.replace(SMOKE, held_out=share))
+
+
+def test_more_neighbours_than_images_are_refused() -> None:
+    message = "neighbours: expected at most the 120 images trained on, got 121"
+    with pytest.raises(ValueError, match=message):
+        confidence.run(dataclasses.replace(SMOKE, neighbours=121))
+    images = dataclasses.replace(SMOKE, neighbours=120).images
+    _check_splits(dataclasses.replace(SMOKE, neighbours=120), images, *_splits(SMOKE, 200))
+
+
+@pytest.mark.slow
+def test_no_weight_decay_is_a_setting() -> None:
+    result = confidence.run(dataclasses.replace(SMOKE, weight_decay=0.0, runs=1))
+    assert result["count"].sum() == round(0.4 * 200)
+
+
+def test_versions_of_what_reads_images_count_where_it_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings, other = SMOKE, norm_effect.SMOKE
+    before = fingerprint("confidence", settings), fingerprint("norm_effect", other)
+    for library in ("mlxtend", "pillow"):
+
+        def version(name: str, changed: str = library) -> str:
+            return "0.0.1" if name == changed else metadata.version(name)
+
+        monkeypatch.setattr(_store, "version", version)
+        assert fingerprint("confidence", settings) != before[0]
+        assert fingerprint("norm_effect", other) == before[1]
+
+    def missing(name: str) -> str:
+        if name == "mlxtend":
+            raise metadata.PackageNotFoundError(name)
+        return metadata.version(name)
+
+    monkeypatch.setattr(_store, "version", missing)
+    assert fingerprint("confidence", settings) != before[0]

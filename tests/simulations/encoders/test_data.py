@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -107,12 +108,95 @@ IMAGES, LABELS = np.zeros((40, 16, 16, 1), np.uint8), np.repeat([0, 1], 20)
         ({"images": IMAGES[:, :9], "labels": LABELS}, "at least 16 × 16, got (9, 16)"),
         ({"images": IMAGES, "labels": 0 * LABELS}, "got 1 classes, 40 of '0'"),
         ({"images": IMAGES, "labels": np.arange(40) // 30}, "got 2 classes, 10 of '1'"),
+        (
+            {"images": IMAGES, "labels": np.where(LABELS == 0, np.nan, 1.0)},
+            "expected a label for every image, got NaN for 20",
+        ),
     ],
 )
 def test_files_that_do_not_fit(arrays, message: str, tmp_path: Path) -> None:
     np.savez(tmp_path / "some.npz", **arrays)
     with pytest.raises(ValueError, match=re.escape(message)):
         load_images(tmp_path / "some.npz")
+
+
+def folder_of(pixels: np.ndarray, path: Path, kind: str = "PNG") -> Path:
+    """Two classes of 20 times one picture, the last of which ends on 19.png."""
+    for name in ("cat", "dog"):
+        (path / name).mkdir()
+        for i in range(20):
+            Image.fromarray(pixels).save(path / name / f"{i}.png", format=kind)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_of_16_bits_the_upper_ones_count(kind: str, tmp_path: Path) -> None:
+    pixels = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
+    found = load_images(folder_of(pixels, tmp_path, kind))
+    assert found.images.shape == (40, 16, 16, 1)
+    np.testing.assert_array_equal(found.images[7].ravel(), np.arange(256))
+
+
+def test_of_16_bits_as_older_versions_of_pillow_open_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pixels = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
+    folder, opened = folder_of(pixels, tmp_path), Image.open
+
+    def wider(file: Path) -> Image.Image:
+        picture = Image.fromarray(np.asarray(opened(file)).astype(np.int32))
+        picture.format = "PNG"
+        return picture
+
+    monkeypatch.setattr(Image, "open", wider)
+    np.testing.assert_array_equal(load_images(folder).images[7].ravel(), np.arange(256))
+
+
+@pytest.mark.parametrize(("dtype", "mode"), [(np.int32, "I"), (np.float32, "F")])
+def test_images_of_unknown_range_are_refused(dtype: type, mode: str, tmp_path: Path) -> None:
+    folder = folder_of(np.full((16, 16), 70_000, dtype), tmp_path, "TIFF")
+    message = rf"cat/0\.png: expected 8 or 16 bits a channel, got mode {mode}"
+    with pytest.raises(ValueError, match=message):
+        load_images(folder)
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_a_damaged_archive_is_named_wherever_the_damage_is(
+    save: Callable[..., None], tmp_path: Path
+) -> None:
+    path = tmp_path / "some.npz"
+    save(path, images=RNG.integers(0, 256, IMAGES.shape, dtype=np.uint8), labels=LABELS)
+    whole, expected = path.read_bytes(), load_images(path)
+    refused = 0
+    for place in range(0, len(whole), 31):
+        for bit in (1, 32):
+            damaged = bytearray(whole)
+            damaged[place] ^= bit
+            path.write_bytes(damaged)
+            try:
+                found = load_images(path)
+            except ValueError as error:
+                assert str(path) in str(error)
+                refused += 1
+            else:  # what says nothing about the arrays, such as a date
+                np.testing.assert_array_equal(found.images, expected.images)
+                np.testing.assert_array_equal(found.labels, expected.labels)
+    assert refused > 300
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"some\.npz: expected an \.npz file"):
+        load_images(path)
+
+
+def test_a_damaged_image_is_named(tmp_path: Path) -> None:
+    folder = folder_of(RNG.integers(0, 256, (16, 16), dtype=np.uint8), tmp_path)
+    file = folder / "dog" / "19.png"
+    whole = file.read_bytes()
+    for place in range(8, len(whole) - 12):  # between the signature and the last chunk
+        damaged = bytearray(whole)
+        damaged[place] ^= 128
+        file.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"19\.png: not an image that can be read"):
+            load_images(folder)
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import stats
 
+from simulations.encoders import measures
 from simulations.encoders.measures import (
     auroc,
     interval,
@@ -32,6 +35,35 @@ def test_neighbours_vote_by_direction() -> None:
     z = np.array([[0.1, 0.01], [0.01, 7.0], [-3.0, 0.1]])
     found = neighbours_are_right(z, np.array([0, 1, 0]), known, labels, 2)
     assert found.tolist() == [True, True, False]
+
+
+def test_queries_in_blocks_find_the_same_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Small integers along the axes: every product is exact, however it is divided.
+    z, known = (np.eye(4)[RNG.integers(0, 4, n)] * RNG.integers(1, 9, (n, 1)) for n in (101, 60))
+    labels, known_labels = RNG.integers(0, 3, 101), RNG.integers(0, 3, 60)
+    votes = (z, labels, known, known_labels, 7)
+    right, distance = neighbours_are_right(*votes), neighbour_distance(z, 30)
+    assert 0 < right.sum() < 101
+    assert 0 < np.count_nonzero(distance) < 101
+    for entries in (60 * 40, 60, 1):  # blocks that are equal, of one query, and larger than wanted
+        monkeypatch.setattr(measures, "_SIMILARITIES", entries)
+        np.testing.assert_array_equal(neighbours_are_right(*votes), right)
+        np.testing.assert_array_equal(neighbour_distance(z, 30), distance)
+
+
+def test_similarities_are_never_held_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(measures, "_SIMILARITIES", 2**16)
+    z, labels = RNG.standard_normal((1200, 3)).astype(np.float32), np.arange(1200) % 2
+    whole = 4 * len(z) ** 2  # bytes
+    for measure in (
+        lambda: neighbours_are_right(z, labels, z, labels, 3),
+        lambda: neighbour_distance(z, 3),
+    ):
+        tracemalloc.start()
+        measure()
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < whole / 3
 
 
 def test_a_dead_network_classifies_nothing() -> None:

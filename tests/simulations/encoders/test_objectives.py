@@ -102,9 +102,12 @@ def test_codes_sum_to_one_and_use_all_prototypes_evenly() -> None:
     np.testing.assert_allclose(found.sum(axis=0), 20, rtol=1e-3)
 
 
-def test_unknown_losses_and_missing_prototypes_are_refused() -> None:
+def test_unknown_losses_and_missing_parts_are_refused() -> None:
     with pytest.raises(ValueError, match=r"loss: expected one of attraction, .*, got 'simclr'"):
         Objective("simclr")
     bare = NewLearner(Mlp((6, 8, 4)))(np.random.default_rng(0))
     with pytest.raises(ValueError, match="needs a learner with prototypes"):
         Objective("swav")(bare, None, batch())
+    for name in ("simsiam", "byol"):
+        with pytest.raises(ValueError, match="needs a learner with a predictor"):
+            Objective(name)(bare, None, batch())
