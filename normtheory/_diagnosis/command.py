@@ -64,15 +64,15 @@ def run(
         raise InputError(" ".join(str(error).split())) from None
     # Outside of the above: what fails from here on is a defect of ours.
     report = examine(prepared, options, progress=True)
-    if labels == (None, None) and _has_labels(main, key, len(arrays[0])):
+    if labels == (None, None) and _has_labels(main, prepared.rows.values.shape[0]):
         unused = f"{main} has labels that were not used: --labels-key labels would use them"
         report = dataclasses.replace(report, warnings=(*report.warnings, unused))
     return report
 
 
-def _has_labels(path: Path, key: str | None, n: int) -> bool:
+def _has_labels(path: Path, n: int) -> bool:
     """Whether an entry ``labels`` beside the embeddings would do as labels of n of them."""
-    if key == "labels" or "labels" not in entries(path):
+    if "labels" not in entries(path):
         return False
     try:
         read_labels(read(path, "labels"), n)

@@ -179,7 +179,7 @@ def _read_safetensors(path: Path, key: str | None, default: str) -> np.ndarray:
     with safetensors.safe_open(path, framework="numpy") as file:
         name = _choose(path, file.keys(), key, default)
         kind = file.get_slice(name).get_dtype()
-        if kind.startswith(("F8", "F6", "F4")):
+        if kind.startswith(("F8_", "F6_", "F4")):
             raise ValueError(f"tensor {name!r} is of {kind}: cast it to float16 or wider first")
         return file.get_tensor(name)
 

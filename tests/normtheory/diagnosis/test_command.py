@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 
@@ -45,9 +46,17 @@ def test_text(capsys, files):
 def test_json_from_one_file_with_everything(capsys, files):
     z, labels = clusters()
     expected = nt.diagnose(
-        z, labels, second_view=z[:, ::-1], weight_decay=0.1, gradscale=1.0, seed=3, sample=200
+        z,
+        labels,
+        second_view=z[:, ::-1],
+        learning_rate=0.5,
+        weight_decay=0.1,
+        gradscale=1.0,
+        seed=3,
+        sample=200,
     )
-    arguments = ("--weight-decay", "0.1", "--gradscale", "1", "--seed", "3", "--sample", "200")
+    arguments = ("--gradscale", "1", "--seed", "3", "--sample", "200")
+    arguments += ("--learning-rate", "0.5", "--weight-decay", "0.1")
     views = ("--second-view-key", "second_view", "--labels-key", "topic", "--json")
     status, out, err = _run(capsys, files / "all.npz", *views, *arguments)
     assert (status, err) == (0, "")
@@ -61,6 +70,53 @@ def test_entries_of_other_files_have_a_default(capsys, files):
     assert status == 0
     expected = nt.diagnose(z, labels, second_view=z[:, ::-1])
     assert json.loads(out) == json.loads(expected.to_json())
+
+
+HINT = "has labels that were not used: --labels-key labels would use them"
+
+
+@pytest.mark.parametrize(
+    "suffix", ["npz", "safetensors", "parquet", pytest.param("pt", marks=pytest.mark.torch)]
+)
+def test_labels_that_were_not_asked_for_are_pointed_out(capsys, tmp_path, suffix):
+    z, labels = clusters()
+    path = tmp_path / f"z.{suffix}"
+    if suffix == "npz":
+        np.savez(path, embeddings=z, labels=labels)
+    elif suffix == "safetensors":
+        pytest.importorskip("safetensors")
+        from safetensors.numpy import save_file
+
+        save_file({"embeddings": z, "labels": labels}, path)
+    elif suffix == "parquet":
+        arrow = pytest.importorskip("pyarrow")
+        table = arrow.table({"embeddings": arrow.array(list(z)), "labels": labels})
+        importlib.import_module("pyarrow.parquet").write_table(table, path)
+    else:
+        torch = pytest.importorskip("torch")
+        torch.save({"embeddings": torch.tensor(z), "labels": torch.tensor(labels)}, path)
+    status, out, _ = _run(capsys, path)
+    assert status == 0
+    assert f"WARNING: {path} {HINT}." in " ".join(out.split())
+    assert "Classes" not in out
+    _, out, _ = _run(capsys, path, "--json")
+    assert json.loads(out)["warnings"][-1] == f"{path} {HINT}"
+    _, out, _ = _run(capsys, path, "--labels-key", "labels")
+    assert "not used" not in out
+    assert "Classes" in out
+
+
+def test_only_labels_that_would_do_are_pointed_out(capsys, files):
+    z, _ = clusters()
+    status, out, _ = _run(capsys, files / "all.npz", "--labels", files / "labels.npy")
+    assert (status, HINT in out) == (0, False)
+    for other in (z, np.arange(5), np.linspace(0, 1, len(z)), np.array([{}] * len(z))):
+        np.savez(files / "other.npz", embeddings=z, labels=other)
+        status, out, _ = _run(capsys, files / "other.npz")
+        assert (status, HINT in " ".join(out.split())) == (0, False)
+    np.savez(files / "other.npz", labels=z)
+    status, out, _ = _run(capsys, files / "other.npz", "--key", "labels")
+    assert (status, HINT in out) == (0, False)
 
 
 def test_html(capsys, files):
@@ -82,12 +138,15 @@ def test_html(capsys, files):
         (("z.npy", "--neighbours", "0"), "neighbours: expected an integer >= 1, got 0"),
         (("z.npy", "--learning-rate", "-1"), "learning_rate: expected a finite number and > 0"),
         (("z.npy", "--learning-rate", "1", "--batch-size", "8"), "expected both or neither"),
+        (("z.npy", "--weight-decay", "0.1"), "weight_decay: expected a learning_rate with it"),
+        (("folder.npy",), "folder.npy: a folder, expected a file"),
         (("z.npy", "--html", "no/such/folder.html"), "there is no folder no/such"),
         (("z.npy", "--nonsense"), "No such option"),
     ],
 )
 def test_bad_usage_is_one_line_and_2(capsys, files, monkeypatch, arguments, message):
     monkeypatch.chdir(files)
+    (files / "folder.npy").mkdir()
     status, out, err = _run(capsys, *arguments)
     assert (status, out) == (2, "")
     assert err.startswith("normtheory: ")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import pickle
+import subprocess
 import sys
 import tracemalloc
+import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -153,6 +157,7 @@ def test_parquet_with_holes(tmp_path):
     ("name", "key", "message"),
     [
         ("gone.npy", None, "gone.npy: no such file"),
+        ("folder.npz", None, "folder.npz: a folder, expected a file"),
         ("z.csv", None, r"expected a file ending in .npy, .npz, .parquet, .pt, .safetensors"),
         ("z.npz", None, "say which entry to read; there are: one, two"),
         ("z.npz", "three", "no entry 'three'; there are: one, two"),
@@ -162,6 +167,7 @@ def test_parquet_with_holes(tmp_path):
 def test_wrong_names(tmp_path, name, key, message):
     np.save(tmp_path / "z.npy", Z)
     np.savez(tmp_path / "z.npz", one=Z, two=Z)
+    (tmp_path / "folder.npz").mkdir()
     with pytest.raises(UsageError, match=message):
         read(tmp_path / name, key)
 
@@ -185,6 +191,107 @@ def _damaged(path):
     path.write_bytes(b"no such format, and long enough to hold a header" * 9)
     with pytest.raises(ValueError, match=f"z{path.suffix}: (cannot be read|holds pickled)"):
         read(path)
+
+
+def _refused(path, message):
+    """One line that names the file, and no word beside it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ValueError, match=message) as found:
+            read(path)
+    assert str(found.value).startswith(f"{path}: ")
+    assert "\n" not in str(found.value)
+    assert len(str(found.value)) < len(str(path)) + 120
+
+
+def test_a_file_of_the_other_numpy_format_is_told_apart(tmp_path):
+    np.save(tmp_path / "a.npy", Z)
+    np.savez(tmp_path / "b.npz", Z)
+    (tmp_path / "a.npy").rename(tmp_path / "a.npz")
+    (tmp_path / "b.npz").rename(tmp_path / "b.npy")
+    _refused(tmp_path / "a.npz", "it is a single array, so call it .npy")
+    _refused(tmp_path / "b.npy", "it is an .npz archive, so call it .npz")
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_a_cut_off_numpy_file_is_not_taken_for_a_pickle(tmp_path, suffix):
+    path = tmp_path / f"z{suffix}"
+    path.write_bytes(b"\x93NU")
+    _refused(path, f"cannot be read: damaged, or no {suffix} file")
+    path.write_bytes(pickle.dumps(Z))
+    _refused(path, "holds pickled objects")
+
+
+def test_an_entry_of_an_archive_that_is_no_array(tmp_path):
+    with zipfile.ZipFile(tmp_path / "z.npz", "w") as archive:
+        archive.writestr("notes.txt", "no array")
+    _refused(tmp_path / "z.npz", "entry 'notes.txt' is no array")
+
+
+@pytest.mark.torch
+def test_pt_files_that_are_no_plain_tensors(tmp_path):
+    import torch  # pyright: ignore[reportMissingImports]
+
+    path, z = tmp_path / "z.pt", torch.tensor(Z)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wrong = {
+            "a sparse_coo one: make it dense": z.to_sparse(),
+            "a sparse_csr one: make it dense": z.to_sparse_csr(),
+            "a nested one: make it dense": torch.nested.nested_tensor([z[0], z[1, :2]]),
+            r"a quantised one \(qint8\)": torch.quantize_per_tensor(z, 0.1, 0, torch.qint8),
+            "got float8_e4m3fn: cast it": z.to(torch.float8_e4m3fn),
+            "got complex64: cast it": torch.complex(z, z),
+            "one on the device meta": z.to("meta"),
+        }
+    for message, tensor in wrong.items():
+        torch.save({"embeddings": tensor}, path)
+        _refused(path, message)
+
+
+@pytest.mark.torch
+def test_pt_files_that_are_not_of_torch_save(tmp_path):
+    import torch  # pyright: ignore[reportMissingImports]
+
+    path = tmp_path / "z.pt"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = torch.jit.trace(torch.nn.Linear(2, 2), torch.ones(1, 2))
+        torch.jit.save(module, path)
+    _refused(path, "a TorchScript archive, which holds code: refused")
+    path.write_bytes(pickle.dumps({"embeddings": Z}))
+    _refused(path, "holds pickled objects")
+    path.write_bytes(b"\x50K\x03")
+    _refused(path, "cannot be read: File is not a zip file")
+    path.write_bytes(b"1, 2, 3\n")
+    _refused(path, "cannot be read: damaged, or no file of torch.save")
+
+
+@pytest.mark.torch
+def test_safetensors_of_8_bit_floats(tmp_path):
+    pytest.importorskip("safetensors")
+    import torch  # pyright: ignore[reportMissingImports]
+    from safetensors.torch import save_file
+
+    save_file({"z": torch.tensor(Z).to(torch.float8_e4m3fn)}, tmp_path / "z.safetensors")
+    _refused(tmp_path / "z.safetensors", "tensor 'z' is of F8_E4M3: cast it")
+
+
+@pytest.mark.torch
+def test_safetensors_in_bfloat16_are_read_where_nothing_else_is_imported(tmp_path):
+    pytest.importorskip("safetensors")
+    import torch  # pyright: ignore[reportMissingImports]
+    from safetensors.torch import save_file
+
+    path = tmp_path / "z.safetensors"
+    save_file({"z": torch.tensor(Z).bfloat16()}, path)
+    code = (
+        "import sys; from normtheory._diagnosis.files import read; print(read(sys.argv[1]).dtype)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, path], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "bfloat16\n"
 
 
 def test_a_truncated_npy(tmp_path):

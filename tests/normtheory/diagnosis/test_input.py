@@ -161,6 +161,7 @@ def test_second_view_of_another_shape():
         ({"learning_rate": "1"}, TypeError, "learning_rate: expected a number, got str"),
         ({"weight_decay": -1.0}, ValueError, "weight_decay: expected a finite number and >= 0"),
         ({"learning_rate": 2.0, "weight_decay": 0.5}, ValueError, "expected < 1, got 1"),
+        ({"weight_decay": 0.1}, ValueError, "weight_decay: expected a learning_rate with it"),
         ({"batch_size": 8, "learning_rate": 1.0}, ValueError, "expected both or neither"),
         ({"reduction": "mean", "learning_rate": 1.0}, ValueError, "expected both or neither"),
         ({"reduction": "mean", "batch_size": 8}, ValueError, "expected a learning_rate with them"),

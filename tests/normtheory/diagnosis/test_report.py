@@ -106,6 +106,31 @@ def test_page_of_many_classes():
     assert len(_read(found.to_html()).pictures) == 4
 
 
+def test_classes_beyond_a_thousand_are_counted_and_left_out():
+    z = embeddings(2600)
+    labels = np.arange(2600) // 2
+    found = nt.diagnose(z, labels, sample=1200)
+    assert found.classes is not None
+    assert (found.classes.count, found.classes.left_out) == (1300, 300)
+    said = " ".join(str(found).split())
+    assert "Of 1300 classes the first and last 12 are shown" in said
+    assert "list 1000, half of them from each end, and leave out 300" in said
+    assert "The correlation is over 1200 classes, drawn with seed 0" in said
+    norms = np.linalg.norm(z, axis=1).reshape(1300, 2).mean(axis=1)
+    order = np.argsort(norms)
+    expected = [str(i) for i in [*order[:500], *order[-500:]]]
+    assert [row.label for row in found.classes.by_norm] == expected
+    data = json.loads(found.to_json())["classes"]
+    assert len(data["by_norm"]) == 1000
+    assert data["left_out"] == 300
+    assert _read(found.to_html()).open == []
+    all_listed = nt.diagnose(z[:2000], labels[:2000])
+    assert all_listed.classes is not None
+    assert (len(all_listed.classes.by_norm), all_listed.classes.left_out) == (1000, 0)
+    assert "leave out" not in str(all_listed)
+    assert "The correlation is over" not in str(all_listed)
+
+
 def test_a_page_that_cannot_be_written_leaves_nothing(report, tmp_path):
     (tmp_path / "report.html").mkdir()
     with pytest.raises(OSError, match=r"report\.html"):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy import stats
 
 import normtheory as nt
 from normtheory import sphere
-from normtheory._diagnosis.correlation import spearman, wilson
+from normtheory._diagnosis.correlation import FEW, spearman, wilson
 from normtheory._diagnosis.neighbours import Neighbours, nearest, vote
 from tests.normtheory.diagnosis.data import clusters, embeddings, rank_correlation
 
@@ -137,6 +139,43 @@ def test_spearman_against_scipy_with_ties():
     assert found.low < found.rho < found.high
 
 
+@pytest.mark.parametrize("n", [5, 9, 10])
+def test_few_samples_get_no_interval(n):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(n)
+    y = x + rng.standard_normal(n)
+    found = spearman(x, y, rng, NAMES)
+    assert found.rho == pytest.approx(rank_correlation(x, y))
+    assert (found.low is None) == (found.high is None) == (n < 10)
+    assert found.why_not == (f"{n} samples are too few for an interval" if n < 10 else "")
+    if n < 10:
+        assert found.sign == 0
+
+
+@pytest.mark.parametrize("kind", ["continuous", "yes or no"])
+def test_an_interval_of_unrelated_columns_holds_0(kind):
+    rng = np.random.default_rng(0)
+    excluded = 0
+    for _ in range(200):
+        x, y = rng.standard_normal((2, FEW))
+        found = spearman(x, y > 0 if kind == "yes or no" else y, rng, NAMES)
+        excluded += found.sign != 0
+    assert excluded < 30  # 5 and 9 % of 200, and three standard deviations
+
+
+def test_a_report_without_an_interval_says_so():
+    z = embeddings(35)
+    found = nt.diagnose(z, np.repeat(list("abcdefg"), range(2, 9)))
+    assert found.classes is not None
+    assert found.classes.frequency_and_norm.rho is not None
+    said = " ".join(str(found).split())
+    assert "(no interval: 7 samples are too few for an interval)" in said
+    few = nt.diagnose(*clusters(9, noise=1.5), neighbours=3)
+    assert few.neighbours.norm_and_accuracy is not None
+    assert few.neighbours.norm_and_accuracy.rho is not None
+    assert "No relation of norm and accuracy" not in str(few)
+
+
 def test_interval_of_the_correlation_covers_95_percent():
     rng = np.random.default_rng(0)
     covered = 0
@@ -185,6 +224,37 @@ def test_classes_are_ordered_by_norm():
     medians = [np.median(norms[labels == row.label]) for row in found.by_norm]
     assert [row.median for row in found.by_norm] == pytest.approx(medians)
     assert found.ratio == pytest.approx(medians[-1] / medians[0])
+
+
+def test_quartiles_of_classes_against_numpy():
+    rng = np.random.default_rng(0)
+    labels = rng.permutation(np.repeat(np.arange(9), [1, 2, 3, 4, 5, 6, 7, 8, 50]))
+    z = sphere.uniform(rng, 86, 4) * rng.lognormal(size=(86, 1))
+    norms = np.linalg.norm(z, axis=1)
+    found = nt.diagnose(z, labels).classes
+    assert found is not None
+    assert found.singletons == 1
+    for row in found.by_norm:
+        own = norms[labels == int(row.label)]
+        assert row.n == len(own)
+        assert (row.low, row.median, row.high) == pytest.approx(np.quantile(own, (0.25, 0.5, 0.75)))
+
+
+def test_memory_does_not_grow_with_the_number_of_classes():
+    rng = np.random.default_rng(0)
+    n = 100_000
+    z = sphere.uniform(rng, n, 2) * rng.lognormal(size=(n, 1))
+    tracemalloc.start()
+    try:
+        found = nt.diagnose(z, np.arange(n), sample=500)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.classes is not None
+    assert found.classes.count == n
+    assert len(found.to_json()) < 300_000
+    # A dozen columns; votes of a block for every class would be 400 MB.
+    assert peak < 60e6
 
 
 def test_classes_are_ordered_by_norm_and_not_by_size():

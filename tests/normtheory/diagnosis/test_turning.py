@@ -142,6 +142,48 @@ def test_cut_brings_the_median_to_the_target_and_equals_a_learning_rate():
     assert "same as tuning the learning rate" in str(report)
 
 
+def _network(layers: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """A bias-free ReLU network, linear at its end."""
+    for weight in layers[:-1]:
+        x = np.maximum(x @ weight, 0)
+    return x @ layers[-1]
+
+
+def test_cut_factor_of_a_network_is_spread_over_its_layers_as_the_report_says():
+    rng = np.random.default_rng(0)
+    layers = [rng.standard_normal(shape) for shape in ((5, 16), (16, 16), (16, 4))]
+    x = rng.standard_normal((60, 5))
+    report = nt.diagnose(_network(layers, x), target_rate=0.3, **RATE)
+    c = report.advice.cut_factor
+    assert c is not None
+    assert c > 2
+
+    def median_rate(cut: list[np.ndarray]) -> float:
+        found = nt.diagnose(_network(cut, x), **RATE).turning.effective_rates
+        assert found is not None
+        return found["50"]
+
+    spread = nt.cut_init(layers, c ** (1 / 3))
+    last = [*layers[:-1], np.asarray(nt.cut_init(layers[-1:], c)[0])]
+    for cut in (spread, last):
+        assert median_rate([np.asarray(w) for w in cut]) == pytest.approx(0.3, rel=1e-5)
+    # All layers by c, as a hasty reader would: c^L.
+    hasty = [np.asarray(w) for w in nt.cut_init(layers, c)]
+    assert median_rate(hasty) == pytest.approx(0.3 * c**4, rel=1e-5)
+    text = " ".join(str(report).split())
+    for said in (
+        "As free embeddings, cutting is the same as tuning the learning rate",
+        "divided by c^(1/L), or the last alone by c",
+        "nt.cut_init(model, c) divides all by c, and so the output by c^L",
+        "concerns the start of training; this c comes from the norms in the file",
+    ):
+        assert said in text
+    assert "exactly" not in text.split("Suggestions")[1]
+    for name in ("cut_factor", "same_as_learning_rate", "same_as_weight_decay"):
+        source = report.to_dict()["sources"][f"advice.{name}"]
+        assert "as free embeddings" in source["formula"]
+
+
 @pytest.mark.parametrize("power", [0.5, 1.5])
 def test_cut_under_gradscale_obeys_the_scale_theorem(power):
     z = embeddings()
