@@ -35,8 +35,11 @@ def test_the_last_layer_is_the_last_weight_and_its_bias() -> None:
 
 
 def test_numbered_keys_of_a_dict_have_an_order() -> None:
-    layers = {f"Dense_{k}": {"kernel": np.ones((2, 2)), "bias": np.ones(2)} for k in range(11)}
-    cut = nt.cut_init({"params": layers | {"note": 1}}, 2.0, part="last")["params"]
+    layers: dict[str, Any] = {
+        f"Dense_{k}": {"kernel": np.ones((2, 2)), "bias": np.ones(2)} for k in range(11)
+    }
+    model: Any = {"params": layers | {"note": 1}}
+    cut = nt.cut_init(model, 2.0, part="last")["params"]
     assert [cut[f"Dense_{k}"]["kernel"][0, 0] for k in range(11)] == [1] * 10 + [0.5]
     assert cut["Dense_10"]["bias"][0] == 0.5
 
