@@ -256,6 +256,9 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
     # What a damaged archive raises depends on the place of the damage.
     damaged = (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
     try:
+        with zipfile.ZipFile(path) as archive:
+            if broken := archive.testzip():  # or numpy reads a header that may say anything
+                raise zipfile.BadZipFile(broken)
         with np.load(path, allow_pickle=False) as file:
             found = file.files
             if {"images", "labels"} <= set(found):

@@ -1,0 +1,97 @@
+"""What the figure of the norm as a confidence says about runs: means, and intervals of means."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+from scipy import stats
+
+import figures
+from figures import confidence
+
+CORRELATIONS = np.array([[0.10, 0.16, 0.25], [0.02, -0.03, 0.04]])
+HALF_BOOTSTRAP = 0.09  # of every run
+
+
+@pytest.fixture
+def result() -> xr.Dataset:
+    """Three runs of two methods, with intervals of runs that aren't the interval of their mean."""
+    rng = np.random.default_rng(0)
+    count = np.full((2, 3, 5), 40)
+    count[:, :, 0], count[0, :, 4] = 4, (5, 12, 13)  # on average less than ten, and ten
+    ends = CORRELATIONS[..., None] + HALF_BOOTSTRAP * np.array([0, -1, 1])
+    return xr.Dataset(
+        {
+            "count": (("objective", "run", "bucket"), count),
+            "right": (("objective", "run", "bucket"), rng.binomial(count, 0.8)),
+            "spearman": (("objective", "run", "part"), ends),
+            "auroc": (("objective", "run", "stranger"), rng.uniform(size=(2, 3, 1))),
+            "published": (("paper_data", "paper_objective", "end"), rng.uniform(size=(1, 2, 2))),
+        },
+        coords={
+            "objective": ["SimCLR", "SimSiam"],
+            "paper_objective": ["SimCLR", "SimSiam"],
+            "run": range(3),
+            "bucket": np.arange(0.1, 1, 0.2),
+            "part": ["value", "low", "high"],
+            "stranger": ["noise"],
+            "paper_data": ["some"],
+        },
+    )
+
+
+def legend(result: xr.Dataset) -> list[str]:
+    """Of the panel of accuracies."""
+    picture = figures.draw(confidence, result)
+    found = picture.axes[0].get_legend()
+    assert found is not None
+    plt.close(picture)
+    return [text.get_text() for text in found.get_texts()]
+
+
+def half(values: np.ndarray) -> float:
+    """Half of Student's interval, as scipy has it."""
+    low, high = stats.t.interval(0.95, len(values) - 1, values.mean(), stats.sem(values))
+    return (high - low) / 2
+
+
+def test_a_correlation_has_the_interval_of_its_mean(result: xr.Dataset) -> None:
+    first, second = (r for r in confidence.rows(result) if r.quantity.startswith("ρ"))
+    wanted = [half(v) for v in CORRELATIONS]
+    assert abs(wanted[0] - HALF_BOOTSTRAP / np.sqrt(3)) > 0.1
+    assert first.quantity == (
+        f"ρ(norm, right), SimCLR (± {wanted[0]:.2f}, Student over 3 runs), above 0 in 3 of 3"
+    )
+    assert second.quantity.endswith("above 0 in 0 of 3")
+    assert [first.simulated, second.simulated] == pytest.approx(CORRELATIONS.mean(axis=1))
+    assert legend(result) == [
+        f"{name}: ρ = {values.mean():.2f} ± {error:.2f}"
+        for name, values, error in zip(("SimCLR", "SimSiam"), CORRELATIONS, wanted, strict=True)
+    ]
+
+
+def test_runs_without_a_correlation_are_left_out(result: xr.Dataset) -> None:
+    result.spearman[0, 1] = np.nan
+    result.spearman[1] = np.nan
+    value, error, runs = confidence.correlation(result, "SimCLR")
+    kept = CORRELATIONS[0, [0, 2]]
+    assert (value, error, runs) == (pytest.approx(kept.mean()), pytest.approx(half(kept)), 2)
+    assert np.isnan(confidence.correlation(result, "SimSiam")[:2]).all()
+    row, *_ = confidence.rows(result)
+    assert "Student over 2 runs), above 0 in 2 of 3" in row.quantity
+
+
+def test_a_single_run_has_no_interval(result: xr.Dataset) -> None:
+    one = result.isel(run=[2])
+    row, *_ = confidence.rows(one)
+    assert row.quantity == "ρ(norm, right), SimCLR, above 0 in 1 of 1"
+    assert legend(one)[0] == "SimCLR: ρ = 0.25"
+
+
+def test_end_buckets_hold_ten_images_a_run_on_average(result: xr.Dataset) -> None:
+    shares = (result.right.sum("run") / result["count"].sum("run")).values
+    assert confidence.ends(result, "SimCLR") == pytest.approx((shares[0, 1], shares[0, 4]))
+    result["count"][0, 0, 4] = 4  # 29 images in 3 runs
+    assert confidence.ends(result, "SimCLR") == pytest.approx((shares[0, 1], shares[0, 3]))
