@@ -8,11 +8,9 @@ and all imports counted. The labels are in a file beside the embeddings.
 from __future__ import annotations
 
 import argparse
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -51,19 +49,27 @@ def write(path: Path, n: int, dimension: int) -> None:
         pyarrow.parquet.write_table(pyarrow.table({"embeddings": column}), path)
 
 
+_MEASURE = """
+import os, subprocess, sys, time
+begin = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, used = os.wait4(process.pid, 0)
+print(os.waitstatus_to_exitcode(status), used.ru_maxrss, time.perf_counter() - begin)
+"""
+
+
 def run(*command: str) -> tuple[float, float]:
     """Most resident bytes and seconds of a command in a process of its own.
 
-    The caller has to be small: a process starts with the size of the one that started it.
+    A process starts with the size of the one that started it, so a small one stands in between.
     """
-    begin = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", *command], stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)}: exit status {process.returncode}")
+    call = [sys.executable, "-c", _MEASURE, sys.executable, "-m", *command]
+    said = subprocess.run(call, stdout=subprocess.PIPE, text=True, check=True).stdout
+    exit_status, peak, seconds = map(float, said.split())
+    if exit_status:
+        raise RuntimeError(f"{' '.join(command)}: exit status {exit_status:.0f}")
     unit = 1 if sys.platform == "darwin" else 1024
-    return unit * used.ru_maxrss, time.perf_counter() - begin
+    return unit * peak, seconds
 
 
 def main() -> None:

@@ -24,8 +24,7 @@ def test_the_clouds_here_fill_more_than_a_block() -> None:
     assert 2 * default_pairs(N, D, np.float64) < N
 
 
-@pytest.mark.parametrize("name", ["attraction", "repulsion"])
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize(("name", "reduction"), [("attraction", "mean"), ("repulsion", "sum")])
 def test_a_run_is_its_steps_one_after_the_other(name: str, reduction: str) -> None:
     rate = RATE if reduction == "mean" else RATE / N
     system = System(getattr(forces, name)(), rate, reduction=reduction)
