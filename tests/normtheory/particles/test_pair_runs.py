@@ -43,6 +43,7 @@ def test_a_run_is_its_steps_one_after_the_other(name: str, reduction: str) -> No
     np.testing.assert_allclose(done.records["loss"], losses, rtol=1e-11)
 
 
+@pytest.mark.slow
 def test_a_schedule_is_followed() -> None:
     system = plain(schedule=lambda k: 1.0 / (1 + k))
     state = init(system, *CLOUDS)

@@ -27,7 +27,11 @@ def embeddings(learner, x) -> np.ndarray:
     return np.asarray(jax.vmap(learner.encoder)(x))
 
 
-@pytest.mark.parametrize("name", LOSSES)
+USUAL = ("nt_xent", "simsiam", "byol", "supcon")
+EVERY = [pytest.param(n, marks=[pytest.mark.slow] * (n not in USUAL)) for n in LOSSES]
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_every_loss_has_a_finite_value_that_depends_on_the_network(name: str) -> None:
     objective = Objective(name)
     here = objective(LEARNER, TARGET, batch())
