@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -34,15 +32,14 @@ def draw(result: xr.Dataset) -> Figure:
         The figure.
     """
     figure, (size, sign, growth) = plt.subplots(1, 3, figsize=(PAGE, 2.6))
-    for name, color, label in (
-        ("radial_own", BLUE, "own part"),
-        ("radial_batch", VERMILION, "whole batch"),
-        ("radial_real", BLACK, "a real step"),
+    for name, color, fmt, label in (
+        ("radial_own", BLUE, "o-", "own part"),
+        ("radial_batch", VERMILION, "o-", "whole batch"),
+        ("radial_real", BLACK, "x:", "a real step"),
     ):
         radial = rms(result[name])
         bars = interval(radial.transpose("run", "width").values)
-        real = name == "radial_real"
-        style: dict[str, Any] = {"fmt": "x:" if real else "o-", "color": color, "capsize": 2}
+        style = {"fmt": fmt, "color": color, "capsize": 2}
         size.errorbar(radial.width, radial.mean("run"), bars, label=label, **style)
         falls = (result[name] < 0).mean("embedding")
         bars = interval(falls.transpose("run", "width").values)

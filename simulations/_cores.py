@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-import jax
-
 
 def use_all_cores() -> None:
     """Make every core a device of JAX on the CPU.
@@ -20,6 +18,8 @@ def use_all_cores() -> None:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not on Linux
         cores = os.cpu_count() or 1
+    import jax  # here: a list or a help needs none, and it takes a third of a second to import
+
     try:
         jax.config.update("jax_num_cpu_devices", cores)
     except RuntimeError:  # JAX has started

@@ -165,21 +165,22 @@ class Trained(NamedTuple):
     reference: jax.Array | None
 
 
+def _of_half(images: Images) -> np.ndarray:
+    """Whether an image is of the first half of the classes, booleans (n,)."""
+    return images.labels < len(images.names) // 2
+
+
 def _train(settings: Settings, method: str, images: Images, fit: np.ndarray) -> Trained:
     """Trained networks; the first half of them see all classes, the others half of the classes."""
     recipe, runs = settings.recipe(method), settings.runs
-    known = images.labels < len(images.names) // 2
+    steps = recipe.cosine_steps
+    known = _of_half(images)
     chosen = [choose(i, np.ones_like(known[i])) for i in fit] + [choose(i, known[i]) for i in fit]
-    rate, steps = (
-        (settings.learning_rate, settings.steps)
-        if method == "SimCLR"
-        else (settings.siamese_rate, settings.siamese_steps)
-    )
     state = start(
         recipe,
         settings.learner(method, images.images.shape[-1]),
         [(settings.seed, r) for r in range(runs)] * 2,
-        rate,
+        settings.learning_rate if method == "SimCLR" else settings.siamese_rate,
         settings.weight_decay,
     )
     among = jax.tree.map(lambda *a: jnp.stack(a), *chosen)
@@ -222,7 +223,7 @@ def _splits(settings: Settings, n: int) -> tuple[np.ndarray, np.ndarray]:
 
 def _check_splits(settings: Settings, images: Images, fit: np.ndarray, out: np.ndarray) -> None:
     """Refuse splits that leave nothing to train on, to compare, or to vote."""
-    known = images.labels < len(images.names) // 2
+    known = _of_half(images)
     for split in (fit, out):
         if not all(known[i].any() and not known[i].all() for i in split):
             raise ValueError(
@@ -280,7 +281,7 @@ def _strangers(
     Returns:
         Shape (runs, strangers).
     """
-    known = images.labels < len(images.names) // 2
+    known = _of_half(images)
     found = []
     for r, i in enumerate(out):
         trained, others = i[known[i]], i[~known[i]]

@@ -72,7 +72,8 @@ def chunk(
     """Go on to step ``end``, or until the run is over, or as far as there is room for records.
 
     The force is evaluated once a step, for the rules, the records and the update alike. At the step
-    where the run ends it is evaluated too, and recorded, and nothing is updated.
+    where the run ends it is evaluated too, and recorded, and nothing is updated. A step of blocks
+    needs no evaluation, and gets one only where a rule or a record asks for it.
 
     Args:
         system: settings.

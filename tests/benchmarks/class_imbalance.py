@@ -112,6 +112,7 @@ def main() -> None:
     cores = torch.get_num_threads()
     on_host = Points(*map(np.asarray, points))
     x = np.asarray(held_out.x)
+    devices = f"JAX, one program ({_count(jax.local_device_count(), 'core')})"
     times: dict[str, list[float]] = {}
     norms = np.empty(0)
     # Fresh interpreters: a fork of a process that has started JAX may hang.
@@ -128,7 +129,6 @@ def main() -> None:
             norms = np.stack(list(pool.map(one, range(s.runs))))
             took = time.perf_counter() - begin
             times.setdefault(f"PyTorch, {_count(cores, 'process', 'es')}", []).append(took)
-            devices = f"JAX, one program ({_count(jax.local_device_count(), 'core')})"
             took = min(_seconds(lambda: jax_runs(points, state)) for _ in range(3))
             times.setdefault(devices, []).append(took)
     least = {way: min(found) for way, found in times.items()}
