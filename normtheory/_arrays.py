@@ -22,7 +22,8 @@ Array = Any  # a numpy, JAX or PyTorch array
 _FLOATS = ("float32", "float64")
 
 
-def _library(x: Array) -> str | None:
+def library_of(x: Array) -> str | None:
+    """The library of an array, or None for what is no array."""
     if compat.is_numpy_array(x):
         return "numpy"
     if compat.is_jax_array(x):
@@ -32,17 +33,18 @@ def _library(x: Array) -> str | None:
     return None
 
 
-def _dtype_name(x: Array) -> str:
+def dtype_name(x: Array) -> str:
+    """The name of the dtype of an array, the same in all libraries."""
     return str(x.dtype).removeprefix("torch.")
 
 
 def _require_float(name: str, x: Array, wanted: str = "a numpy, JAX or PyTorch array") -> None:
     """Raise TypeError unless ``x`` is an array of float32 or float64."""
-    if _library(x) is None:
+    if library_of(x) is None:
         hint = "; wrap it in numpy.asarray(..., dtype=float)" if isinstance(x, list | tuple) else ""
         raise TypeError(f"{name}: expected {wanted}, got {type(x).__name__}{hint}")
-    if _dtype_name(x) not in _FLOATS:
-        raise TypeError(f"{name}: expected float32 or float64, got {_dtype_name(x)}; cast it first")
+    if dtype_name(x) not in _FLOATS:
+        raise TypeError(f"{name}: expected float32 or float64, got {dtype_name(x)}; cast it first")
 
 
 def constant(x: Array) -> Array:
@@ -72,7 +74,10 @@ def _concrete_torch(x: Any) -> np.ndarray | None:
     wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore
     if torch.compiler.is_compiling() or wrapped(x):
         return None
-    return x.detach().cpu().numpy()
+    x = x.detach().cpu()
+    if x.dtype == torch.bfloat16:  # which numpy doesn't have
+        x = x.float()
+    return x.resolve_conj().resolve_neg().numpy()
 
 
 def _row_name(index: tuple[int, ...]) -> str:
@@ -124,15 +129,14 @@ def vectors(*, allow_zero: tuple[str, ...] = (), **named: Array) -> tuple[Any, l
             )
     (first, x), *others = named.items()
     for name, other in others:
-        if _library(other) != _library(x):
+        if library_of(other) != library_of(x):
             raise TypeError(
-                f"{first} is a {_library(x)} array and {name} a {_library(other)} array: "
+                f"{first} is a {library_of(x)} array and {name} a {library_of(other)} array: "
                 "expected one library"
             )
         if other.dtype != x.dtype:
             raise TypeError(
-                f"{first} is {_dtype_name(x)} and {name} is {_dtype_name(other)}: "
-                "expected one dtype"
+                f"{first} is {dtype_name(x)} and {name} is {dtype_name(other)}: expected one dtype"
             )
         if other.shape[-1] != x.shape[-1]:
             raise ValueError(
@@ -175,9 +179,9 @@ def scalars(**named: Array) -> tuple[Any, list[Array]]:
     except ValueError as error:
         shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in arrays.items())
         raise ValueError(f"the arrays do not broadcast: {shapes}") from error
-    libraries = {_library(x) for x in arrays.values()}
+    libraries = {library_of(x) for x in arrays.values()}
     if len(libraries) > 1:
-        kinds = ", ".join(f"{name} {_library(x)}" for name, x in arrays.items())
+        kinds = ", ".join(f"{name} {library_of(x)}" for name, x in arrays.items())
         raise TypeError(f"expected arrays of one library, got {kinds}")
     xp = compat.array_namespace(*arrays.values()) if arrays else compat.array_namespace(np.empty(0))
     dtype = xp.result_type(*arrays.values()) if arrays else xp.float64

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -17,10 +18,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from normtheory.losses._core import product
-from normtheory.losses._registry import cloud
+from normtheory.losses._loss import cloud_of as cloud
 
 Array = Any
+
+product = partial(jnp.matmul, precision=jax.lax.Precision.HIGHEST)
 
 
 @dataclass(frozen=True)

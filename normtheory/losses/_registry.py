@@ -1,71 +1,26 @@
-"""What a loss is to the rest of the library: value, gradient, source, an example."""
+"""All losses by name: every file of ``definitions`` that isn't private holds one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from types import MappingProxyType
 
-import numpy as np
-
-Arguments = tuple[tuple[np.ndarray, ...], dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Loss:
-    """A loss of directions.
-
-    Attributes:
-        name: its name, the same as that of its function.
-        value: ``value(*clouds, **options)``, a scalar.
-        gradient: the closed form, a tuple with one array for every trained cloud.
-        source: author, year, equation.
-        trained: positions of the trained clouds among the arguments of ``value``.
-        example: ``example(rng, n, dimension)`` gives clouds of random norms, and options, to try
-            the loss on.
-        stop_gradient: whether some clouds count as constants, so that ``jax.grad`` gives 0 there.
-    """
-
-    name: str
-    value: Callable[..., Any]
-    gradient: Callable[..., Any]
-    source: str
-    trained: tuple[int, ...]
-    example: Callable[[np.random.Generator, int, int], Arguments]
-    stop_gradient: bool = False
+from normtheory.losses import definitions
+from normtheory.losses._loss import Loss
 
 
-def cloud(rng: np.random.Generator, n: int, dimension: int) -> np.ndarray:
-    """A Gaussian cloud whose norms are spread over a factor of about e²."""
-    return rng.standard_normal((n, dimension)) * np.exp(rng.uniform(-1, 1, (n, 1)))
+def _found() -> Mapping[str, Loss]:
+    names = sorted(m.name for m in pkgutil.iter_modules(definitions.__path__) if m.name[0] != "_")
+    losses = {}
+    for name in names:
+        loss = importlib.import_module(f"{definitions.__name__}.{name}").LOSS
+        if loss.name != name:
+            raise ImportError(f"losses/definitions/{name}.py holds a loss called {loss.name}")
+        losses[name] = loss
+    return MappingProxyType(losses)
 
 
-def clouds(count: int, **options: Any) -> Callable[[np.random.Generator, int, int], Arguments]:
-    """An example of independent clouds of the same shape."""
-
-    def example(rng: np.random.Generator, n: int, dimension: int) -> Arguments:
-        return tuple(cloud(rng, n, dimension) for _ in range(count)), dict(options)
-
-    return example
-
-
-def labelled(
-    classes: int, *, prototypes: bool, **options: Any
-) -> Callable[[np.random.Generator, int, int], Arguments]:
-    """An example of a labelled cloud, every class present, with class prototypes if asked."""
-
-    def example(rng: np.random.Generator, n: int, dimension: int) -> Arguments:
-        labels = rng.permutation(np.arange(n) % classes)
-        found = (cloud(rng, n, dimension),)
-        if prototypes:
-            found += (cloud(rng, classes, dimension),)
-        return found, {"labels": labels, **options}
-
-    return example
-
-
-def by_name(losses: tuple[Loss, ...]) -> Mapping[str, Loss]:
-    """A read-only mapping from names to losses, in the order given."""
-    from types import MappingProxyType
-
-    return MappingProxyType({loss.name: loss for loss in losses})
+LOSSES: Mapping[str, Loss] = _found()
+"""Name -> loss."""

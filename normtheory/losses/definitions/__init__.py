@@ -1,0 +1,1 @@
+"""One loss a file, with a module-level ``LOSS``; the registry finds it by its place."""
