@@ -85,16 +85,11 @@ def _contrast(way: str, name: str, z_1: np.ndarray, z_2: np.ndarray) -> Callable
     clouds = jax.numpy.asarray(z_1), jax.numpy.asarray(z_2)
 
     def both(a: Any, b: Any) -> Any:
-        if way == "streamed":
-            from normtheory.particles._stream import streamed
-
-            return streamed(name, (a, b), temperature=TAU)
-        if way == "dense":
+        if way in ("streamed", "dense"):
             from normtheory.losses import LOSSES
 
-            return LOSSES[name].value(a, b, temperature=TAU), LOSSES[name].gradient(
-                a, b, temperature=TAU
-            )
+            block = "auto" if way == "streamed" else None
+            return LOSSES[name].value_and_gradient(a, b, temperature=TAU, block=block)
         import optax
 
         # optax has NT-Xent only: 2n views, four times as many similarities.

@@ -5,7 +5,6 @@ The next loss is on the page as soon as it is in LOSSES.
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +17,10 @@ from normtheory.losses import DISOBEDIENT, LOSSES, Disobedient, Loss
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def trained(loss: Loss) -> str:
-    """The arguments that are trained, by the names that the function gives them."""
-    names = list(inspect.signature(loss.value).parameters)
-    return ", ".join(f"`{names[position]}`" for position in loss.trained)
-
-
-def constants(loss: Loss) -> str:
-    """The clouds that count as constants, where the loss stops a gradient."""
-    if not loss.stop_gradient:
-        return "none"
-    required = [
-        name
-        for name, parameter in inspect.signature(loss.value).parameters.items()
-        if parameter.kind is not parameter.KEYWORD_ONLY
-    ]
-    return ", ".join(f"`{n}`" for i, n in enumerate(required) if i not in loss.trained)
+def names(loss: Loss, trained: bool) -> str:
+    """The clouds that are trained, or those that count as constants."""
+    found = [f"`{cloud.name}`" for cloud in loss.clouds if cloud.trained is trained]
+    return ", ".join(found) or "none"
 
 
 def losses_table() -> str:
@@ -44,12 +31,10 @@ def losses_table() -> str:
     ]
     for name, loss in LOSSES.items():
         value, gradient = (
-            f"{{py:obj}}`{f.__name__} <normtheory.losses.{f.__name__}>`"
-            for f in (loss.value, loss.gradient)
+            f"{{py:obj}}`{f} <normtheory.losses.{f}>`" for f in (name, f"{name}_gradient")
         )
-        assert name == loss.value.__name__
         lines.append(
-            f"| {value} | {gradient} | {loss.source} | {trained(loss)} | {constants(loss)} |"
+            f"| {value} | {gradient} | {loss.source} | {names(loss, True)} | {names(loss, False)} |"
         )
     return "\n".join(lines)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -67,7 +66,12 @@ _STOP = {
     "loss_tolerance": "a number",
     "gradient": "a number",
 }
-_FORCE = {"name": "a word", "clouds": "a list of integers", "weight": "a number"}
+_FORCE = {
+    "name": "a word",
+    "clouds": "a list of integers",
+    "weight": "a number",
+    "block": "an integer or a word",
+}
 
 
 def system(config: Mapping[str, Any], labels: np.ndarray | None) -> System:
@@ -134,25 +138,20 @@ def _loss(name: str, about: Mapping[str, Any], labels: np.ndarray | None) -> Any
     if "name" not in about:
         raise ConfigError(f"{name}.name: missing, expected one of {', '.join(LOSSES)}")
     loss = choice(f"{name}.name", about["name"], LOSSES)
-    known = _options(loss)
-    own = {key: x for key, x in about.items() if key in (*_FORCE, "block")}
-    checked(own, name, {**_FORCE, "block": "an integer"})
+    known = {option.name: option for option in LOSSES[loss].options}
+    own = {key: x for key, x in about.items() if key in _FORCE}
+    checked(own, name, _FORCE)
     options = {key: x for key, x in about.items() if key not in own}
     for key in options:
         if key not in known:
-            raise unknown(f"{name}.{key}", [*_FORCE, "block", *known])
-    if "labels" in known and "labels" not in options and labels is not None:
-        options["labels"] = labels
+            raise unknown(f"{name}.{key}", [*_FORCE, *known])
+    for key, option in known.items():
+        if option.kind == "labels" and key not in options and labels is not None:
+            options[key] = labels
     options = {key: np.asarray(x) if isinstance(x, list) else x for key, x in options.items()}
     places = tuple(own["clouds"]) if "clouds" in own else None
     with section(name, [*own, *options]):
         return forces.loss(loss, clouds=places, block=own.get("block"), **options)
-
-
-def _options(loss: str) -> list[str]:
-    """Names of the options of a loss: what its value takes beyond its clouds."""
-    clouds, _ = LOSSES[loss].example(np.random.default_rng(0), 4, 2)
-    return list(inspect.signature(LOSSES[loss].value).parameters)[len(clouds) :]
 
 
 def _sampling(config: Mapping[str, Any], labels: np.ndarray | None) -> Any:

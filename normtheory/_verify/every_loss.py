@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,6 @@ import normtheory as nt
 from normtheory._verify import clouds
 from normtheory._verify.plain_losses import PLAIN
 from normtheory._verify.sample import Sample
-from normtheory.losses import Loss
 
 #: Points of each cloud, and batches that are differentiated in one call.
 POINTS = 6
@@ -31,21 +29,6 @@ def _gradients(name: str) -> Callable[..., Any]:
         return autodiff, loss.gradient(*points, **options)
 
     return jax.jit(jax.vmap(both, in_axes=(0, None)))
-
-
-def steepness(loss: Loss, options: dict[str, Any]) -> float:
-    """By how much at most a loss multiplies a change of a cosine: 1/τ, a scale, 2t, or 1."""
-    parameters = inspect.signature(loss.value).parameters
-    numbers = {name: p.default for name, p in parameters.items()} | options
-    found = [1.0]
-    for name, number in numbers.items():
-        if name in ("temperature", "target_temperature"):
-            found.append(1 / number)
-        elif name == "scale":
-            found.append(number)
-        elif name == "sharpness":  # exp(-t‖û − v̂‖²) = exp(2t cos)·const
-            found.append(2 * number)
-    return max(found)
 
 
 def _rows(parts: list[np.ndarray]) -> np.ndarray:
@@ -89,7 +72,7 @@ def every_loss(d: int, points: int, rng: np.random.Generator) -> Sample:
             "library": _rows([np.asarray(g) for g in library]),
             "gradient_norm": clouds.norms(gradient),
             "learning_rate": rate,
-            "steepness": np.full_like(norm, steepness(loss, options)),
+            "steepness": np.full_like(norm, loss.steepness(options)),
         }
         measured = {
             "gradient": gradient,

@@ -5,8 +5,8 @@ nothing twice: S = U Vᵀ, W V and Wᵀ U. Where the columns are normalised too,
 known before the first W: one more pass, with one more product.
 
 Every exponential is taken relative to the largest of its row or column, and what is compared with
-the positive stays a logarithm: with x_b = (negative logit b) - (positive logit) the loss of a row is
-log(1 + Σ exp x_b). So no temperature overflows and a solved batch keeps the digits of its tiny loss:
+the positive stays a logarithm: with x_b = (negative logit b) - (positive logit) a row's loss is
+log(1 + Σ exp x_b). So no temperature overflows and a solved batch keeps the digits of its loss:
 the probability of the positive is never subtracted from 1. Wᵀ U is added up as Uᵀ W, shape (d, n):
 with the short side first the same product takes half of the time on a CPU.
 """

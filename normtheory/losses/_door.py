@@ -1,9 +1,9 @@
 """The door of every loss: which library came in, and is what came usable?
 
 The written rule. All clouds are arrays (n, d) of one library and one dtype: float64, float32, or
-half precision, which is computed in float32. numpy arrays may stand beside arrays of JAX or PyTorch,
-as constants of that library. Rows and options are checked wherever their values can be seen, under
-``jax.grad`` too.
+half precision, which is computed in float32. numpy arrays may stand beside arrays of JAX or
+PyTorch, as constants of that library. Rows and options are checked wherever their values can be
+seen, under ``jax.grad`` too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from normtheory._arrays import (
     check_rows,
     check_values,
     concrete,
-    constant,
     dtype_name,
     library_of,
 )
@@ -87,7 +86,7 @@ def read(loss: Loss, arguments: tuple[Any, ...], options: dict[str, Any]) -> Giv
         seen = {name: concrete(x) for name, x in numbers.items() if hasattr(x, "dtype")}
         loss.check({**clouds, **{name: x for name, x in seen.items() if x is not None}})
     if library == "JAX":
-        numbers = {name: _narrow(x) for name, x in numbers.items()}
+        numbers = {name: narrow(x) for name, x in numbers.items()}
     arrays = tuple(clouds.values())
     return Given(
         importlib.import_module(f"normtheory.losses._{_MODULES[library]}"),
@@ -260,7 +259,7 @@ def _labels(option: Option, x: Any, sizes: Mapping[str, int] | None) -> Any:
     return x
 
 
-def _narrow(x: Any) -> Any:
+def narrow(x: Any) -> Any:
     """Labels of more than 32 bits as numbers that JAX keeps: it would cut them, without a word.
 
     Only whether labels are equal counts where they may be large; classes with weights have been
@@ -325,10 +324,10 @@ def _group(group: Any, library: str) -> dict[str, Any]:
         return {}
     if library != "PyTorch":
         raise TypeError(
-            f"group: is for PyTorch's processes, and the clouds are of {library}; spread JAX arrays "
-            "over devices with normtheory.particles.devices"
+            f"group: is for PyTorch's processes, and the clouds are of {library}; JAX arrays are "
+            "spread over devices by normtheory.particles.devices"
         )
     return {"group": group}
 
 
-__all__ = ["Given", "check_flag", "checked", "constant", "default_block", "read"]
+__all__ = ["Given", "check_flag", "checked", "default_block", "narrow", "read"]

@@ -57,7 +57,7 @@ class JaxNamespace(Namespace):
         number = jnp.arange(x.shape[-1], dtype=jnp.int32)[None, :]
         there = jnp.zeros(x.shape, bool)
         for column in columns:
-            there |= column[:, None] == number
+            there |= column.astype(jnp.int32)[:, None] == number
         return jnp.where(there, jnp.asarray(value, x.dtype), x)
 
     def softmax(self, x: Array) -> Softmax:

@@ -1,7 +1,7 @@
 """What a slope is written in: the array API of a library, and the little that losses need beyond.
 
-A loss is written once, with ``xp`` as its first argument, and runs on numpy, JAX and PyTorch. ``xp``
-has every function of the array API standard (2024.12) for the arrays at hand, ``xp.exp``,
+A loss is written once, with ``xp`` as its first argument, and runs on numpy, JAX and PyTorch.
+``xp`` has every function of the array API standard (2024.12) for the arrays at hand, ``xp.exp``,
 ``xp.where``, ``xp.sum``, and the methods below. The loop over blocks of rows belongs to the library
 too: a Python loop for numpy and PyTorch, ``lax.scan`` for JAX.
 """
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from normtheory._arrays import Array
 
 Step = Callable[..., tuple[Any, tuple[Array, ...]]]
-"""``step(carried, index, *blocks)`` gives the new ``carried`` and arrays with a row for every row."""
+"""``step(carried, index, *blocks)`` gives the new ``carried`` and arrays with an entry a row."""
 
 
 class Softmax(NamedTuple):

@@ -80,7 +80,7 @@ def differentiate(
     block: int | None,
     wanted: frozenset[str],
 ) -> Evaluated:
-    """Value and derivatives; half precision is computed in float32, and gradients come back in it."""
+    """Value and derivatives; half precision is computed in float32, and given back."""
     dtype = clouds[0].dtype
     wide = np.dtype(np.float64 if dtype == np.float64 else np.float32)
     given = {

@@ -22,6 +22,11 @@ class Cloud:
         rows: a word for the number of its rows. Clouds with the same word pair row by row.
         least: the fewest rows that make sense.
         size: how many rows it has in an example whose first cloud has n.
+        role: what a network gives it: embeddings, predictions of those of the other view,
+            negatives (the embeddings of other items), a queue of older embeddings, or prototypes
+            (class weights among them). A constant comes from the target network.
+        view: of which view of an item, 1 or 2; 0 goes by its place among clouds of its role, and
+            one that is alone gets both views.
     """
 
     name: str
@@ -30,6 +35,8 @@ class Cloud:
     rows: str = "n"
     least: int = 1
     size: Callable[[int], int] = lambda n: n
+    role: Literal["embeddings", "predictions", "negatives", "queue", "prototypes"] = "embeddings"
+    view: int = 0
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,7 @@ class Option:
         per_row: whether it has an entry for every row of the first cloud, and so follows a
             minibatch.
         steepness: by how much it multiplies a change of a cosine, from its value.
+        codes: whether it says how embeddings of the other view are spread over prototypes.
         example: a value to try, or ``example(rng, sizes)`` with the numbers of rows by word; None
             to leave it at its default.
     """
@@ -66,6 +74,7 @@ class Option:
     below: str | None = None
     per_row: bool = False
     steepness: Callable[[float], float] | None = None
+    codes: bool = False
     example: Any = None
 
 

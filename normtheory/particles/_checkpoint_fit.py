@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from normtheory.particles import _spread
+from normtheory import _spread
 from normtheory.particles._checkpoint_settings import Settings, differences
 from normtheory.particles._record import attributes
 from normtheory.particles._state import State

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from normtheory._arrays import concrete
+from normtheory.particles._forces import LossForce
 from normtheory.particles._state import State
 from normtheory.particles._step import drawn_clouds, evaluate
 from normtheory.particles._system import System
@@ -61,15 +62,20 @@ def _value(system: System, state: State) -> Array:
 
 
 def _check_labels(system: System, positions: tuple[Array, ...]) -> None:
-    """Labels of losses with class weights are below the number of classes; the row is named."""
+    """Labels below a number of rows, such as that of the class weights; the row is named."""
     for force in getattr(system.force, "forces", (system.force,)):
-        labels = getattr(force, "options", {}).get("labels")
-        if labels is None or getattr(force, "name", None) not in ("normface", "cosface", "arcface"):
+        if not isinstance(force, LossForce):
             continue
-        values = concrete(labels)
-        classes = len(positions[1 if force.clouds is None else force.clouds[1]])
-        if values is not None and (values >= classes).any():
-            row = int(np.argmax(values >= classes))
-            raise ValueError(
-                f"labels: expected classes 0 … {classes - 1}, got {values[row]} at index {row}"
-            )
+        clouds = positions if force.clouds is None else [positions[k] for k in force.clouds]
+        rows = {c.rows: len(z) for c, z in zip(force.loss.clouds, clouds, strict=True)}
+        for option in force.loss.options:
+            values = concrete(force.options.get(option.name))
+            if option.below is None or values is None:
+                continue
+            most = rows[option.below]
+            if (values >= most).any():
+                row = int(np.argmax(values >= most))
+                raise ValueError(
+                    f"{option.name}: expected {option.below} 0 … {most - 1}, got {values[row]} at "
+                    f"index {row}"
+                )

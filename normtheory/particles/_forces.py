@@ -7,31 +7,14 @@ from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from normtheory._arrays import check_option, check_values, concrete
-from normtheory.losses import LOSSES
+from normtheory.losses import Loss
+from normtheory.losses._door import checked
 from normtheory.particles._tree import static, tree
 
 Array = Any
 Clouds = tuple[Array, ...]
 Gradients = tuple[Array | None, ...]
-
-PER_ROW = ("labels", "codes")
-"""Options of losses that have one entry for every row of the first cloud."""
-
-_POSITIVE = ("temperature", "target_temperature", "scale", "sharpness", "power")
-
-
-def checked(name: str, x: Any) -> Any:
-    """Check a number or array of numbers; leave tracers alone."""
-    if hasattr(x, "dtype"):
-        x = x if concrete(x) is None else np.asarray(x)
-        check_values(name, x, **({"above": 0.0} if name in _POSITIVE else {}))
-        return x
-    number = check_option(name, x)
-    check_values(name, np.asarray(number), **({"above": 0.0} if name in _POSITIVE else {}))
-    return number
 
 
 class Force(Protocol):
@@ -75,53 +58,49 @@ def _spread(found: dict[int, Array], count: int) -> Gradients:
 
 @tree
 class LossForce:
-    """The force of a loss of ``LOSSES``; made by :func:`loss`.
+    """The force of a loss of directions; made by :func:`loss`.
 
     Attributes:
         options: its numbers and arrays.
-        name: of the loss.
+        loss: the loss.
         flags: its true-or-false options.
         clouds: which clouds of the state are its arguments; None for all, in order.
-        block: rows in a block of the streamed evaluation; None to form all similarities at once.
-        arity: how many clouds the loss takes.
+        block: most rows in a block; None to form all similarities at once.
     """
 
     options: dict[str, Any]
-    name: str = static()
+    loss: Loss = static()
     flags: tuple[tuple[str, bool], ...] = static(default=())
     clouds: tuple[int, ...] | None = static(default=None)
-    block: int | None = static(default=None)
-    arity: int | None = static(default=None)
+    block: int | str | None = static(default=None)
 
     def __call__(self, clouds: Clouds, rows: Array | None = None) -> tuple[Array, Gradients]:
         """Value and gradients; see :class:`Force`."""
-        places = _places(self.name, self.clouds, len(clouds), self.arity)
-        chosen = [clouds[place] for place in places]
+        places = self._places(len(clouds))
         options: dict[str, Any] = {
-            key: jnp.asarray(x)[rows] if rows is not None and key in PER_ROW else x
+            key: jnp.asarray(x)[rows] if rows is not None and self.loss.option(key).per_row else x
             for key, x in self.options.items()
         }
-        options.update(self.flags)
         if self.block is not None:
-            from normtheory.particles._stream import streamed
-
-            value, gradients = streamed(self.name, tuple(chosen), block=self.block, **options)
-        else:
-            value = LOSSES[self.name].value(*chosen, **options)
-            gradients = LOSSES[self.name].gradient(*chosen, **options)
-        trained = (places[k] for k in LOSSES[self.name].trained)
+            options["block"] = self.block
+        value, gradients = self.loss.value_and_gradient(
+            *(clouds[place] for place in places), **options, **dict(self.flags)
+        )
+        trained = (places[k] for k in self.loss.trained)
         return value, _spread(dict(zip(trained, gradients, strict=True)), len(clouds))
+
+    def _places(self, count: int) -> tuple[int, ...]:
+        return _places(self.loss.name, self.clouds, count, len(self.loss.clouds))
 
     def trained(self, count: int) -> tuple[int, ...]:
         """Which clouds get a gradient."""
-        places = _places(self.name, self.clouds, count, self.arity)
-        return tuple(places[k] for k in LOSSES[self.name].trained)
+        places = self._places(count)
+        return tuple(places[k] for k in self.loss.trained)
 
     def check(self) -> None:
         """Raise ValueError unless the numbers that can be seen are in their ranges."""
         for name, x in self.options.items():
-            if name != "labels":
-                checked(name, x)
+            checked(self.loss.option(name), x)
 
 
 @tree

@@ -15,9 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from normtheory._arrays import check_count
-from normtheory.losses import _alignment, _core
+from normtheory._spread import device_count
+from normtheory.losses import LOSSES, _door
+from normtheory.losses.definitions._mean_cosine import mean_cosine
 from normtheory.particles._forces import LossForce
-from normtheory.particles._spread import device_count
 from normtheory.particles._state import State
 from normtheory.particles._system import System
 
@@ -42,10 +43,7 @@ def by_blocks(system: System, state: State) -> bool:
     """
     force, positions = system.force, state.positions
     plain = (
-        isinstance(force, LossForce)
-        and force.name in ("attraction", "repulsion")
-        and len(positions) == 2
-        and force.clouds in (None, (0, 1), (1, 0))
+        _sign(force) is not None and len(positions) == 2 and force.clouds in (None, (0, 1), (1, 0))
     )
     options = (system.optimizer, system.weight_decay, system.gradscale, system.norm)
     extras = (*options, system.sampling, *system.frozen, *system.fresh)
@@ -55,9 +53,16 @@ def by_blocks(system: System, state: State) -> bool:
     return n > default_pairs(n, d, positions[0].dtype)
 
 
+def _sign(force: Any) -> float | None:
+    """Of the mean cosine, where a force is nothing but that: -1 attracts, 1 repels."""
+    slope = force.loss.slope if isinstance(force, LossForce) else None
+    whole = isinstance(slope, partial) and slope.func is mean_cosine
+    return slope.keywords["sign"] if whole and abs(slope.keywords["sign"]) == 1 else None
+
+
 def advance(system: System, state: State, steps: Array) -> State:
     """The state after some updates of such a system."""
-    repel = system.force.name == "repulsion"
+    repel = _sign(system.force) == 1
     n = len(state.positions[0])
 
     def step(k: Any, clouds: tuple[Array, ...]) -> tuple[Array, ...]:
@@ -98,8 +103,7 @@ def attraction_step(
         TypeError, ValueError: clouds that don't fit, zero or non-finite rows (named), block < 1.
             Under ``jax.jit`` such a row gives NaN for its pair and the loss.
     """
-    named = _alignment._paired(z_1, z_2)
-    a, b = _core.check_clouds(**named)
+    a, b = map(jnp.asarray, _door.read(LOSSES["attraction"], (z_1, z_2), {}).clouds)
     n, d = a.shape
     if block is not None:
         check_count("block", block, 1)
@@ -163,7 +167,6 @@ def _scaled(
     x: Array, y: Array, sums: tuple[Array, Array, Array], rate: Array
 ) -> tuple[Array, Array, Array]:
     del sums  # they may have over- or underflowed
-    rows = x.shape[0]
-    slope = partial(_alignment._mean_cosine, sign=jnp.asarray(rows, x.dtype))
-    total, (g_1, g_2) = _core.value_and_gradient(slope, {"z_1": x, "z_2": y})
-    return x + rate * g_1, y + rate * g_2, total
+    mean, (g_1, g_2) = LOSSES["repulsion"].value_and_gradient(x, y)
+    rows = jnp.asarray(x.shape[0], x.dtype)
+    return x + rate * (rows * g_1), y + rate * (rows * g_2), rows * mean

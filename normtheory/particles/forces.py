@@ -8,26 +8,17 @@ that it does not train.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from normtheory._arrays import check_count, check_values, concrete
-from normtheory.losses import LOSSES
-from normtheory.particles._forces import (
-    PER_ROW,
-    Force,
-    FunctionForce,
-    LossForce,
-    Mixture,
-    checked,
-)
+from normtheory._arrays import check_count, check_option, check_values
+from normtheory.losses import LOSSES, REQUIRED, Loss
+from normtheory.losses._door import check_flag, checked, narrow
+from normtheory.particles._forces import Force, FunctionForce, LossForce, Mixture
 
 __all__ = [
-    "PER_ROW",
     "Force",
     "FunctionForce",
     "LossForce",
@@ -54,24 +45,20 @@ def _check_places(clouds: Any) -> tuple[int, ...] | None:
     return tuple(int(k) for k in clouds)
 
 
-def _names_of_options(function: Callable[..., Any], arguments: int) -> list[str]:
-    return [p for k, p in enumerate(inspect.signature(function).parameters) if k >= arguments]
-
-
 def loss(
-    name: str,
+    name: str | Loss,
     *,
     clouds: int | tuple[int, ...] | None = None,
-    block: int | None = None,
+    block: int | str | None = None,
     **options: Any,
 ) -> LossForce:
-    """The force of a loss of :data:`normtheory.losses.LOSSES`, by its closed-form gradient.
+    """The force of a loss of directions, by its closed-form gradient.
 
     Args:
-        name: of the loss.
+        name: of a loss of :data:`normtheory.losses.LOSSES`, or a loss of your own.
         clouds: which clouds of the state are its arguments, by place; None for all, in order.
-        block: evaluate in blocks of so many rows, so that memory grows as n·block and not as n²;
-            for the contrastive losses.
+        block: evaluate in blocks of so many rows, or "auto", so that memory grows as n·block and
+            not as n²; for losses of all pairs.
         **options: of the loss, by name: ``temperature=0.1``, ``labels=...``.
 
     Returns:
@@ -85,39 +72,43 @@ def loss(
         >>> loss("info_nce", temperature=0.1).options
         {'temperature': 0.1}
     """
-    if name not in LOSSES:
+    if isinstance(name, Loss):
+        found = name
+    elif name in LOSSES:
+        found = LOSSES[name]
+    else:
         raise ValueError(f"loss: expected one of {', '.join(LOSSES)}; got {name!r}")
-    if block is not None:
-        check_count("block", block, 1)
-    # A stop-gradient loss has arguments beyond the trained ones; options are what is left.
-    example, _ = LOSSES[name].example(np.random.default_rng(0), 4, 2)
-    known = _names_of_options(LOSSES[name].value, len(example))
+    _check_block(found, block)
     numbers: dict[str, Any] = {}
     flags: list[tuple[str, bool]] = []
     for key, x in sorted(options.items()):
-        if key not in known:
-            raise ValueError(f"{key}: {name} has no such option; it has {', '.join(known) or None}")
-        if isinstance(x, bool | np.bool_):
-            flags.append((key, bool(x)))
-        elif key == "labels":
-            labels = jnp.asarray(x) if concrete(x) is None else np.asarray(x)
-            if not jnp.issubdtype(labels.dtype, jnp.integer):
-                raise TypeError(f"labels: expected integers, got {labels.dtype}")
-            check_values("labels", labels, least=0)
-            numbers[key] = labels.astype(np.int32)
+        option = found.option(key)
+        if option.kind == "flag":
+            flags.append((key, check_flag(key, x)))
         else:
-            numbers[key] = checked(key, x)
-    missing = [
-        p.name
-        for p in inspect.signature(LOSSES[name].value).parameters.values()
-        if p.name in known and p.default is p.empty and p.name not in options
-    ]
-    if missing:
-        raise ValueError(f"{name}: expected the option {missing[0]}")
-    places = _check_places(clouds)
-    if places is not None and len(places) != len(example):
-        raise ValueError(f"clouds: {name} takes {len(example)} clouds, got {places}")
-    return LossForce(numbers, name, tuple(flags), places, block, len(example))
+            numbers[key] = _kept(checked(option, x))
+    for option in found.options:
+        if option.default is REQUIRED and option.name not in options:
+            raise ValueError(f"{found.name}: expected the option {option.name}")
+    places, count = _check_places(clouds), len(found.clouds)
+    if places is not None and len(places) != count:
+        raise ValueError(f"clouds: {found.name} takes {count} clouds, got {places}")
+    return LossForce(numbers, found, tuple(flags), places, block)
+
+
+def _check_block(loss: Loss, block: Any) -> None:
+    if block is None:
+        return
+    if not loss.all_pairs:
+        known = ", ".join(name for name, one in LOSSES.items() if one.all_pairs)
+        raise ValueError(f"block: {loss.name} isn't of all pairs of rows, as are {known}")
+    if block != "auto":
+        check_count("block", block, 1)
+
+
+def _kept(x: Any) -> Any:
+    """An option as a leaf that JAX takes: labels in 32 bits, which only their equality survives."""
+    return narrow(x) if hasattr(x, "dtype") else x
 
 
 def attraction(*, clouds: tuple[int, ...] | None = None) -> LossForce:
@@ -174,6 +165,10 @@ def mixture(*terms: tuple[Any, Any]) -> Mixture:
     for term in terms:
         if not isinstance(term, tuple) or len(term) != 2 or not hasattr(term[1], "trained"):
             raise TypeError(f"mixture: expected pairs (weight, force), got {term!r}")
-    return Mixture(
-        tuple(force for _, force in terms), tuple(checked("weight", weight) for weight, _ in terms)
-    )
+    return Mixture(tuple(force for _, force in terms), tuple(_weight(w) for w, _ in terms))
+
+
+def _weight(x: Any) -> Any:
+    x = x if hasattr(x, "dtype") else check_option("weight", x)
+    check_values("weight", x if hasattr(x, "dtype") else np.asarray(x))
+    return x

@@ -1,13 +1,12 @@
 """Any loss of the library on the embeddings of a network.
 
-A loss says by the names of its arguments what it wants: views ``z_1, z_2``, predictions ``p_1,
-p_2`` of the other view, labels, prototypes, and so on. What counts as a constant there comes from
-the target network: the network itself (SimSiam), or a moving average of it (BYOL, MoCo, DINO).
+A loss says of every cloud what it wants: embeddings of a view, predictions of those of the other
+view, prototypes, and so on. What counts as a constant there comes from the target network: the
+network itself (SimSiam), or a moving average of it (BYOL, MoCo, DINO).
 """
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from normtheory import grad_scale
-from normtheory.losses import LOSSES
+from normtheory.losses import LOSSES, Cloud, Loss
 from simulations.encoders.models import BATCH
 
 
@@ -93,72 +92,68 @@ class Objective:
         if self.loss not in LOSSES:
             raise ValueError(f"loss: expected one of {', '.join(LOSSES)}, got {self.loss!r}")
 
-    @property
-    def wants(self) -> tuple[str, ...]:
-        """The names of what the loss is a function of."""
-        parameters = inspect.signature(LOSSES[self.loss].value).parameters.values()
-        arguments = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
-        keywords = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
-        return tuple(arguments + [name for name in keywords if name == "labels"])
-
     def __call__(self, learner: Learner, target: Learner | None, batch: Batch) -> jax.Array:
         """The loss; gradients reach the learner alone.
 
         Args:
             learner: what is trained.
             target: the network whose outputs count as constants; None for the learner itself.
-            batch: at least four items where the loss is moco.
+            batch: at least four items where the loss has a queue.
 
         Raises:
             ValueError: the loss needs a predictor or prototypes, and the learner has none.
         """
-        wants = self.wants
-        given = _given(wants, learner, target, batch)
-        trained = {wants[i] for i in LOSSES[self.loss].trained}
+        loss = LOSSES[self.loss]
+        given = _given(loss, learner, target, batch)
         if self.gradscale:
-            for name in trained - {"weights", "prototypes"}:
-                given[name] = grad_scale(given[name], self.gradscale)
-        return LOSSES[self.loss].value(**given, **dict(self.options))
+            for cloud in loss.clouds:
+                if cloud.trained and cloud.role != "prototypes":
+                    given[cloud.name] = grad_scale(given[cloud.name], self.gradscale)
+        return loss(**given, **dict(self.options))
 
 
 def _given(
-    wants: tuple[str, ...], learner: Learner, target: Learner | None, batch: Batch
+    loss: Loss, learner: Learner, target: Learner | None, batch: Batch
 ) -> dict[str, jax.Array]:
     """What a loss wants, by name."""
-    u, v = _views(learner, batch)
-    t_1, t_2 = jax.lax.stop_gradient((u, v))
-    if target is not None and {"target", "keys", "codes", "p_1"} & set(wants):
-        t_1, t_2 = _views(jax.lax.stop_gradient(target), batch)
+    own = _views(learner, batch)
+    fixed = jax.lax.stop_gradient(own)
     constant = learner if target is None else target
-    if wants == ("z",):  # uniformity: all views
-        return {"z": jnp.concatenate([u, v])}
-    if "p_1" in wants:
-        if learner.predictor is None:
-            raise ValueError("this loss needs a learner with a predictor")
-        predict = jax.vmap(learner.predictor, axis_name=BATCH)
-        return {"p_1": predict(u), "p_2": predict(v), "z_1": t_1, "z_2": t_2}
-    if "queue" in wants:  # the keys of the other half of the batch
-        half = len(u) // 2
-        return {"queries": u[:half], "keys": t_2[:half], "queue": t_2[half:]}
-    if "anchor" in wants:
-        return {"anchor": u, "positive": v, "negative": jnp.roll(v, 1, axis=0)}
-    if "labels" in wants:
-        found = {"z": jnp.concatenate([u, v]), "labels": jnp.tile(batch.labels, 2)}
-        return found | ({"weights": _prototypes(learner)} if "weights" in wants else {})
-    if "codes" in wants:
-        return {
-            "z": u,
-            "prototypes": _prototypes(learner),
-            "codes": codes(t_2, _prototypes(constant)),
-        }
-    if "target" in wants:
-        return {
-            "z": u,
-            "target": t_2,
-            "prototypes": _prototypes(learner),
-            "target_prototypes": jax.lax.stop_gradient(_prototypes(constant)),
-        }
-    return {"z_1": u, "z_2": v}
+    codes_of = [option.name for option in loss.options if option.codes]
+    if target is not None and (loss.stop_gradient or codes_of):
+        fixed = _views(jax.lax.stop_gradient(target), batch)
+    # A queue has the keys of the other half of the batch.
+    half = len(own[0]) // 2 if any(cloud.role == "queue" for cloud in loss.clouds) else None
+
+    def supply(cloud: Cloud) -> jax.Array:
+        if cloud.role == "prototypes":
+            found = _prototypes(learner if cloud.trained else constant)
+            return found if cloud.trained else jax.lax.stop_gradient(found)
+        views = own if cloud.trained else fixed
+        view = _view(loss, cloud)
+        if cloud.role == "queue":
+            return fixed[1][half:]
+        if cloud.role == "negatives":
+            return jnp.roll(views[view - 1], 1, axis=0)
+        found = views[view - 1] if view else jnp.concatenate(views)
+        if cloud.role == "predictions":
+            if learner.predictor is None:
+                raise ValueError("this loss needs a learner with a predictor")
+            found = jax.vmap(learner.predictor, axis_name=BATCH)(found)
+        return found[:half]
+
+    given = {cloud.name: supply(cloud) for cloud in loss.clouds}
+    for option in loss.options:
+        if option.kind == "labels":
+            items = len(given[loss.clouds[0].name]) // len(batch.labels)
+            given[option.name] = jnp.tile(batch.labels, items)
+    return given | {name: codes(fixed[1], _prototypes(constant)) for name in codes_of}
+
+
+def _view(loss: Loss, cloud: Cloud) -> int:
+    """Which view a cloud is of, 1 or 2; 0 for both."""
+    alike = [one for one in loss.clouds if one.role == cloud.role]
+    return cloud.view or (0 if len(alike) == 1 else 1 + alike.index(cloud))
 
 
 def _views(learner: Learner, batch: Batch) -> tuple[jax.Array, jax.Array]:

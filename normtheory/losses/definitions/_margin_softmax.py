@@ -22,7 +22,7 @@ Margin = Callable[[Namespace, Array, Array, Array, Any], tuple[Array, Array, Arr
 
 CLOUDS = (
     Cloud("z"),
-    Cloud("weights", "class weights", rows="classes", least=2, size=lambda n: 3),
+    Cloud("weights", "class weights", rows="classes", least=2, size=lambda n: 3, role="prototypes"),
 )
 LABELS = labels(3, below="classes")
 
@@ -62,7 +62,8 @@ def margin_softmax(
     numbers = xp.indices(classes, u)
     # A label outside the classes is refused at the door; under jit it gives NaN, not a wrong class.
     known = (labels >= 0) & (labels < classes)
-    w_own = xp.take(w, xp.where(known, labels, xp.zeros_like(labels)), axis=0)
+    labels = xp.astype(xp.where(known, labels, xp.zeros_like(labels)), numbers.dtype)
+    w_own = xp.take(w, labels, axis=0)
     cosine = xp.where(known, xp.sum(u * w_own, axis=-1), float("nan"))
     own, by_own, by_margin = form(xp, u, w_own, cosine, margin)
 

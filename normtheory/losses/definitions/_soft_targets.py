@@ -25,15 +25,16 @@ def soft_cross_entropy(xp: Namespace, logits: Array, targets: Array) -> Rows:
     """
     numbers = xp.indices(logits.shape[1], logits)
     none = xp.zeros_like(logits)
-    is_top = xp.argmax(logits, axis=-1)[:, None] == numbers[None, :]
+    top = xp.astype(xp.argmax(logits, axis=-1), numbers.dtype)
+    is_top = top[:, None] == numbers[None, :]
     below = logits - xp.max(logits, axis=-1)[:, None]
     powers = xp.where(is_top, none, xp.exp(below))
     rest = xp.sum(powers, axis=-1)[:, None]
     loss = xp.log1p(rest)[:, 0] - xp.sum(targets * below, axis=-1)
     # What the targets put elsewhere; 1 - target would round it away.
     elsewhere = xp.sum(xp.where(is_top, none, targets), axis=-1)[:, None]
-    top = elsewhere - rest / (1 + rest)
-    return Rows(loss, xp.where(is_top, top + none, powers / (1 + rest) - targets))
+    of_top = elsewhere - rest / (1 + rest)
+    return Rows(loss, xp.where(is_top, of_top + none, powers / (1 + rest) - targets))
 
 
 def over_prototypes(

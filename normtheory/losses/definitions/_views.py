@@ -14,8 +14,8 @@ CONTRASTED = (
 """Two clouds of partners with others among them to tell them from."""
 
 PREDICTED = (
-    Cloud("p_1", "predictions from the first view"),
-    Cloud("p_2", "predictions from the second view"),
+    Cloud("p_1", "predictions from the first view", role="predictions"),
+    Cloud("p_2", "predictions from the second view", role="predictions"),
     Cloud("z_1", "embeddings of the first view", trained=False),
     Cloud("z_2", "embeddings of the second view", trained=False),
 )

@@ -31,7 +31,7 @@ def _slope(
 
 LOSS = Loss(
     name="decoupled",
-    summary="Decoupled InfoNCE: mean over anchors of log Σ_{b≠a} exp(s_ab/τ) - s_aa/τ, s = ẑ_1·ẑ_2.",
+    summary="Decoupled InfoNCE: mean of log Σ_{b≠a} exp(s_ab/τ) - s_aa/τ, s = ẑ_1·ẑ_2.",
     clouds=CONTRASTED,
     options=(
         temperature(0.1),

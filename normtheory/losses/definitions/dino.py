@@ -41,9 +41,20 @@ LOSS = Loss(
         Cloud("z", "student's bottleneck embeddings of one view"),
         Cloud("target", "teacher's embeddings of another view", trained=False),
         Cloud(
-            "prototypes", "the student's weight-normalised last layer", rows="k", size=lambda n: 5
+            "prototypes",
+            "the student's weight-normalised last layer",
+            rows="k",
+            size=lambda n: 5,
+            role="prototypes",
         ),
-        Cloud("target_prototypes", "the teacher's", trained=False, rows="k", size=lambda n: 5),
+        Cloud(
+            "target_prototypes",
+            "the teacher's",
+            trained=False,
+            rows="k",
+            size=lambda n: 5,
+            role="prototypes",
+        ),
     ),
     options=(
         Option(

@@ -46,6 +46,7 @@ LOSS = Loss(
             "older keys, the negatives",
             trained=False,
             rows="m",
+            role="queue",
             size=lambda n: 2 * n + 1,
         ),
     ),

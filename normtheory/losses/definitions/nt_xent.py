@@ -45,7 +45,7 @@ def _slope(
 
 LOSS = Loss(
     name="nt_xent",
-    summary="NT-Xent, the loss of SimCLR: mean of -log softmax_{k≠i}(ẑ_i·ẑ_k/τ) at the partner of i.",
+    summary="NT-Xent, of SimCLR: mean of -log softmax_{k≠i}(ẑ_i·ẑ_k/τ) at the partner of i.",
     clouds=(
         Cloud("z_1", "first views", least=2),
         Cloud("z_2", "second views, of which the a-th is the partner of the a-th", least=2),

@@ -49,7 +49,7 @@ def _slope(
 
 LOSS = Loss(
     name="siglip",
-    summary="SigLIP: (1/n) Σ_ab log(1 + exp(-y_ab (ẑ_1a·ẑ_2b/τ + β))), y = 1 for partners, else -1.",
+    summary="SigLIP: (1/n) Σ_ab log(1 + exp(-y_ab (ẑ_1a·ẑ_2b/τ + β))), y = 1 for partners, or -1.",
     clouds=(
         Cloud("z_1", "embeddings of one modality"),
         Cloud("z_2", "their partners in the other"),

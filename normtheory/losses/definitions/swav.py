@@ -37,8 +37,8 @@ LOSS = Loss(
     name="swav",
     summary="SwAV: cross-entropy between fixed codes and softmax_k(ẑ·ĉ_k/τ), mean over a view.",
     clouds=(
-        Cloud("z", "embeddings of one view"),
-        Cloud("prototypes", rows="k", size=lambda n: 5),
+        Cloud("z", "embeddings of one view", view=1),
+        Cloud("prototypes", rows="k", size=lambda n: 5, role="prototypes"),
     ),
     options=(
         Option(
@@ -48,6 +48,7 @@ LOSS = Loss(
             least=0.0,
             shape=("n", "k"),
             per_row=True,
+            codes=True,
             example=lambda rng, sizes: rng.dirichlet(np.ones(sizes["k"]), sizes["n"]),
         ),
         temperature(0.1),

@@ -34,7 +34,7 @@ def _slope(
 LOSS = Loss(
     name="triplet",
     summary="Triplet loss on cosines: mean of max(0, m + cos(a, n) - cos(a, p)).",
-    clouds=(Cloud("anchor"), Cloud("positive"), Cloud("negative")),
+    clouds=(Cloud("anchor"), Cloud("positive"), Cloud("negative", role="negatives", view=2)),
     options=(Option("margin", 0.2, "m", trained=True, example=0.2),),
     slope=_slope,
     source="Schroff et al. 2015, eq. 1",

@@ -50,7 +50,7 @@ def _slope(xp: Namespace, u: Float[Array, "n d"], *, sharpness: Array) -> Slope:
 
 LOSS = Loss(
     name="uniformity",
-    summary="Uniformity: log of the mean of exp(-t‖ẑ_i - ẑ_j‖²) over the pairs of different points.",
+    summary="Uniformity: log of the mean of exp(-t‖ẑ_i - ẑ_j‖²) over pairs of different points.",
     clouds=(Cloud("z", least=2),),
     # exp(-t‖û - v̂‖²) = exp(2t cos)·const
     options=(
@@ -68,7 +68,7 @@ LOSS = Loss(
     source="Wang and Isola 2020, sec. 4.1",
     all_pairs=True,
     notes="""
-It is <= 0. Of a cloud that has collapsed to a width w it is about -t w², and known to eps/w relative
+It is <= 0. Of a cloud that has collapsed to a width w it is about -t w², known to eps/w relative
 to itself.
 """,
 )

@@ -236,7 +236,7 @@ BAD = [
     ("seed.x=1", "--set seed.x: there is no table to set x in"),
     ("clouds=3", "clouds: expected one or more tables [[clouds]], got 3"),
     ("clouds.1.n=9", "clouds: expected clouds with the same number of rows, got z_1 (8, 4)"),
-    ("force.name=atraction", "force.name: expected one of attraction, repulsion"),
+    ("force.name=atraction", "force.name: expected one of alignment, arcface"),
     ("force.name=atraction", "(did you mean attraction?)"),
     ("force.temperature=1", "force.temperature: no such key; allowed: name, clouds, weight"),
     ("force={name='supcon'}", "force: supcon: expected the option labels"),

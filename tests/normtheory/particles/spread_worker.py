@@ -21,11 +21,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from normtheory import _spread
+from normtheory.losses import LOSSES
 from normtheory.particles import (
     System,
     _chunk,
     _run,
-    _spread,
     checkpoint,
     devices,
     forces,
@@ -34,7 +35,6 @@ from normtheory.particles import (
     step,
 )
 from normtheory.particles._state import precision
-from normtheory.particles._stream import streamed
 from tests.normtheory.particles.compiling import counted
 from tests.normtheory.particles.spread_cases import (
     IN_PROCESSES,
@@ -101,7 +101,7 @@ def sizes(system: System, state: Any) -> dict[str, int]:
 
 
 def losses() -> dict[str, float]:
-    """Streamed losses on split clouds against themselves on one device: the largest difference."""
+    """Losses in blocks on split clouds against themselves on one device: the largest difference."""
     mesh = devices.mesh()
     z, y = (x.astype(np.float32) for x in clouds())
     queue = np.random.default_rng(0).standard_normal((19, z.shape[1])).astype(np.float32)
@@ -114,8 +114,9 @@ def losses() -> dict[str, float]:
     for name, (given, options) in arguments.items():
         split = [jax.device_put(x, devices.rows(mesh)) if len(x) == N else x for x in given]
         split = [x if isinstance(x, jax.Array) else jax.numpy.asarray(x) for x in split]
-        one = streamed(name, [jax.numpy.asarray(x) for x in given], block=5, **options)
-        many = streamed(name, split, block=5, **options)
+        differentiate = LOSSES[name].value_and_gradient
+        one = differentiate(*(jax.numpy.asarray(x) for x in given), block=5, **options)
+        many = differentiate(*split, block=5, **options)
         pairs = zip(jax.tree.leaves(one), jax.tree.leaves(many), strict=True)
         found[name] = max(float(np.abs(np.asarray(a) - np.asarray(b)).max()) for a, b in pairs)
     return found

@@ -36,7 +36,7 @@ def with_row(value: float) -> np.ndarray:
 
 
 CASES = {
-    "unknown loss": (lambda: forces.loss("infonce"), "loss: expected one of attraction, "),
+    "unknown loss": (lambda: forces.loss("infonce"), "loss: expected one of alignment, arcface, attraction, .*; got 'infonce'"),
     "unknown option": (
         lambda: forces.loss("info_nce", tau=0.1),
         "tau: info_nce has no such option; it has temperature, symmetric",
@@ -47,7 +47,7 @@ CASES = {
     ),
     "missing option": (lambda: forces.loss("supcon"), "supcon: expected the option labels"),
     "negative label": (
-        lambda: forces.loss("supcon", labels=np.array([0, -1])),
+        lambda: forces.loss("normface", labels=np.array([0, -1])),
         "labels: .* got -1 at index 1",
     ),
     "label too large": (

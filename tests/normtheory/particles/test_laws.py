@@ -16,7 +16,6 @@ from tests.helpers import precision
 from tests.strategies import rotation
 
 N, D = 8, 5
-PER_ROW = forces.PER_ROW
 
 losses = pytest.mark.parametrize("name", LOSSES)
 
@@ -89,7 +88,9 @@ def test_a_wrong_norm_growth_is_seen():
 def test_permuting_particles_permutes_the_result(name):
     clouds, options = example(name)
     orders = {n: np.random.default_rng(n).permutation(n) for n in {len(z) for z in clouds}}
-    permuted = {k: x[orders[N]] if k in PER_ROW else x for k, x in options.items()}
+    permuted = {
+        k: x[orders[N]] if LOSSES[name].option(k).per_row else x for k, x in options.items()
+    }
     if name == "dino":  # its centre goes with the prototypes
         permuted["centre"] = options["centre"][orders[5]]
     elif name in ("normface", "cosface", "arcface"):  # labels are numbers of rows

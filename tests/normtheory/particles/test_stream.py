@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
-from normtheory.losses import LOSSES
 from normtheory.particles._stream import STREAMED, streamed
 from normtheory.particles._stream_blocks import default_block, over_rows
+
+from normtheory.losses import LOSSES
 from tests.helpers import precision, tolerance
 from tests.normtheory.particles.compiling import counted
 
