@@ -1,15 +1,18 @@
-"""The directive `losses`: tables of LOSSES and DISOBEDIENT, made from the objects themselves.
+"""The directive `losses`: tables and reference of LOSSES, made from the objects themselves.
 
 The next loss is on the page as soon as it is in LOSSES.
 """
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.ext.napoleon.docstring import GoogleDocstring
 from sphinx.util.docutils import SphinxDirective
 
 from normtheory.losses import DISOBEDIENT, LOSSES, Disobedient, Loss
@@ -65,17 +68,41 @@ def disobedient_table() -> str:
     )
 
 
+def reference(config: Config) -> str:
+    """Every loss as a function in reStructuredText, from its signature and docstring."""
+    parts = []
+    for name, loss in LOSSES.items():
+        shown = f"normtheory.losses.{name}"
+        text = GoogleDocstring(loss.__doc__ or "", config, what="function", name=shown, obj=loss)
+        gradient = f".. py:function:: {shown}_gradient{loss.signature}"
+        trained = names(loss, True).replace("`", "``")
+        parts += [
+            f".. py:function:: {shown}{loss.signature}",
+            "",
+            textwrap.indent(str(text), "   "),
+            "",
+            gradient,
+            "",
+            f"   The gradient of :py:func:`~{shown}` with respect to {trained}, a tuple.",
+            "",
+        ]
+    return "\n".join(parts)
+
+
 class Losses(SphinxDirective):
-    """One of the two tables: `obedient` or `disobedient`."""
+    """One of the two tables, `obedient` or `disobedient`, or the `reference`."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Render the table."""
-        for path in (ROOT / "normtheory" / "losses").glob("*.py"):
+        for path in (ROOT / "normtheory" / "losses").rglob("*.py"):
             self.env.note_dependency(str(path))
         tables = {"obedient": losses_table, "disobedient": disobedient_table}
         which = self.arguments[0]
+        if which == "reference":
+            text = f"``````{{eval-rst}}\n{reference(self.config)}\n``````"
+            return self.parse_text_to_nodes(text)
         if which not in tables:
             raise self.error(f"expected obedient or disobedient, got {which}")
         return self.parse_text_to_nodes(tables[which]())

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from normtheory._arrays import concrete
+from normtheory.losses import Loss
 
 
 def described(x: Any) -> dict[str, Any]:
@@ -29,6 +30,8 @@ def _structure(x: Any) -> Any:
     """The static part of a tree in words."""
     if x is None or isinstance(x, bool | int | float | str):
         return x
+    if isinstance(x, Loss):
+        return x.name
     if callable(x) and not hasattr(x, "__dataclass_fields__"):
         return f"{getattr(x, '__module__', '')}.{getattr(x, '__name__', type(x).__name__)}"
     if isinstance(x, tuple):

@@ -56,8 +56,10 @@ def by_blocks(system: System, state: State) -> bool:
 def _sign(force: Any) -> float | None:
     """Of the mean cosine, where a force is nothing but that: -1 attracts, 1 repels."""
     slope = force.loss.slope if isinstance(force, LossForce) else None
-    whole = isinstance(slope, partial) and slope.func is mean_cosine
-    return slope.keywords["sign"] if whole and abs(slope.keywords["sign"]) == 1 else None
+    if not isinstance(slope, partial) or slope.func is not mean_cosine:
+        return None
+    sign = slope.keywords["sign"]
+    return sign if abs(sign) == 1 else None
 
 
 def advance(system: System, state: State, steps: Array) -> State:

@@ -19,11 +19,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import torch  # pyright: ignore[reportMissingImports]
-
-from normtheory.losses import LOSSES
 from normtheory.losses._core import product
 from normtheory.particles._stream import streamed
 from normtheory.particles._stream_blocks import default_block, over_rows
+
+from normtheory.losses import LOSSES
 from tests.benchmarks._report import machine, show, table
 from tests.benchmarks._timing import in_turn, milliseconds
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-
-from normtheory.particles._pairs import attraction_step
 from normtheory.particles._stream import streamed
 from normtheory.particles._stream_blocks import default_block
+
+from normtheory.particles._pairs import attraction_step
 from tests.benchmarks._report import machine, show, table
 from tests.benchmarks._timing import in_turn, milliseconds
 from tests.benchmarks.pair_forces import RATE, negative

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from normtheory.losses import DISOBEDIENT, LOSSES, gradient_norms
+from normtheory.losses import DISOBEDIENT, LOSSES, Loss, gradient_norms
 from simulations import loss_atlas
 
 from .smoke import smoke
@@ -69,12 +69,15 @@ def test_lengths_are_those_of_automatic_differentiation() -> None:
 def test_a_closed_form_with_a_wrong_power_of_the_norm_does_not_obey(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def wrong(*clouds, **options):
-        (g, *_) = LOSSES["attraction"].gradient(*clouds, **options)
-        # A hundredth of the right norm too much, in the exponent.
-        return (g * jnp.linalg.norm(clouds[0], axis=1, keepdims=True) ** 0.02,)
+    class Wrong(Loss):
+        def gradient(self, *clouds, **options):
+            (g, *_) = super().gradient(*clouds, **options)
+            # A hundredth of the right norm too much, in the exponent.
+            return (g * jnp.linalg.norm(clouds[0], axis=1, keepdims=True) ** 0.02,)
 
-    planted = dataclasses.replace(LOSSES["attraction"], name="planted", gradient=wrong)
+    true = LOSSES["attraction"]
+    fields = {field.name: getattr(true, field.name) for field in dataclasses.fields(true)}
+    planted = Wrong(**fields | {"name": "planted"})
     monkeypatch.setattr(loss_atlas, "LOSSES", MappingProxyType({"planted": planted}))
     monkeypatch.setattr(loss_atlas, "DISOBEDIENT", MappingProxyType({}))
     one = loss_atlas.run(loss_atlas.SMOKE).sel(loss="planted")

@@ -107,7 +107,7 @@ def test_codes_sum_to_one_and_use_all_prototypes_evenly() -> None:
 
 
 def test_unknown_losses_and_missing_parts_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"loss: expected one of attraction, .*, got 'simclr'"):
+    with pytest.raises(ValueError, match=r"loss: expected one of alignment, .*, got 'simclr'"):
         Objective("simclr")
     bare = NewLearner(Mlp((6, 8, 4)))(np.random.default_rng(0))
     with pytest.raises(ValueError, match="needs a learner with prototypes"):
