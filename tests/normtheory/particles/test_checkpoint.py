@@ -359,7 +359,7 @@ def test_save_and_load_by_hand(tmp_path):
     assert found is not None
     same_bits(found, now)
     other = System(forces.repulsion(), optimizer=rule)
-    with pytest.raises(CheckpointError, match=r"force\.name: attraction there and repulsion here"):
+    with pytest.raises(CheckpointError, match=r"force\.loss: attraction there and repulsion here"):
         checkpoint.load(tmp_path, other, init(other, z, y))
     with pytest.raises(ValueError, match="every: expected an integer >= 1, got 0"):
         checkpoint.run(tmp_path, system, begin, 5, every=0)

@@ -36,7 +36,10 @@ def with_row(value: float) -> np.ndarray:
 
 
 CASES = {
-    "unknown loss": (lambda: forces.loss("infonce"), "loss: expected one of alignment, arcface, attraction, .*; got 'infonce'"),
+    "unknown loss": (
+        lambda: forces.loss("infonce"),
+        "loss: expected one of alignment, arcface, attraction, .*; got 'infonce'",
+    ),
     "unknown option": (
         lambda: forces.loss("info_nce", tau=0.1),
         "tau: info_nce has no such option; it has temperature, symmetric",
