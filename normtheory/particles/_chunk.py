@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from normtheory._spread import whole
 from normtheory.particles import _pairs
-from normtheory.particles._spread import whole
 from normtheory.particles._state import State
 from normtheory.particles._step import advance, evaluate
 from normtheory.particles._system import System

@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from normtheory._arrays import check_count
+from normtheory._spread import device_count
 from normtheory.losses import _alignment, _core
 from normtheory.particles._forces import LossForce
-from normtheory.particles._spread import device_count
 from normtheory.particles._state import State
 from normtheory.particles._system import System
 

@@ -13,8 +13,9 @@ import jax
 import numpy as np
 import xarray as xr
 
+from normtheory import _spread
 from normtheory._arrays import check_count
-from normtheory.particles import _chunk, _spread
+from normtheory.particles import _chunk
 from normtheory.particles._fit import check_fit
 from normtheory.particles._pairs import by_blocks
 from normtheory.particles._record import (

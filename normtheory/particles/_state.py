@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from normtheory import _spread
 from normtheory._arrays import check_rows
-from normtheory.particles import _spread
 from normtheory.particles._system import System
 from normtheory.particles._tree import tree
 from normtheory.sphere import dot, scaled

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from normtheory.particles import _spread
+from normtheory import _spread
 from normtheory.particles._state import (
     State,
     check_positions,

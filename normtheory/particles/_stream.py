@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 
 from normtheory._arrays import check_count
+from normtheory._spread import on_devices_of
 from normtheory.losses import LOSSES, _alignment, _core, _moco, _siglip, _supcon
 from normtheory.losses._contrast import two_views
-from normtheory.particles._spread import on_devices_of
 from normtheory.particles._stream_blocks import default_block
 from normtheory.particles._stream_losses import SLOPES
 

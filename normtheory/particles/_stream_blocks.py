@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import PartitionSpec
 
-from normtheory.particles import _spread
+from normtheory import _spread
 
 Array = jax.Array
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from normtheory.particles._spread import AXIS
+from normtheory._spread import AXIS
 from normtheory.particles._stream_blocks import is_column, over_rows
 
 Array = jax.Array

@@ -22,7 +22,7 @@ import jax
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 
-from normtheory.particles import _spread
+from normtheory import _spread
 from normtheory.particles._state import State, precision
 
 __all__ = ["gathered", "mesh", "rows", "shard"]

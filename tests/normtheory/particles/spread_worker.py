@@ -21,11 +21,11 @@ from typing import Any
 import jax
 import numpy as np
 
+from normtheory import _spread
 from normtheory.particles import (
     System,
     _chunk,
     _run,
-    _spread,
     checkpoint,
     devices,
     forces,
