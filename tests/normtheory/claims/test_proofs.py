@@ -57,7 +57,7 @@ def test_the_theory_is_covered_in_its_order():
     assert items == sorted(items)
 
 
-# Slow, because tests/normtheory/test_verify.py runs the same proofs.
+# Slow, because tests/normtheory/verify/test_verify.py runs the same proofs.
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_residual_is_zero(name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from normtheory._diagnosis.files import read
+from normtheory.diagnosis._files import read
 from tests.benchmarks.diagnose import SUFFIXES, embeddings, run, write
 
 

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 import normtheory as nt
-from normtheory._diagnosis import rows
-from normtheory._diagnosis.files import UsageError, read
+from normtheory.diagnosis import _rows as rows
+from normtheory.diagnosis._files import UsageError, read
 from tests.normtheory.diagnosis.data import embeddings
 
 Z = embeddings(20, 4).astype(np.float32)
@@ -286,7 +286,7 @@ def test_safetensors_in_bfloat16_are_read_where_nothing_else_is_imported(tmp_pat
     path = tmp_path / "z.safetensors"
     save_file({"z": torch.tensor(Z).bfloat16()}, path)
     code = (
-        "import sys; from normtheory._diagnosis.files import read; print(read(sys.argv[1]).dtype)"
+        "import sys; from normtheory.diagnosis._files import read; print(read(sys.argv[1]).dtype)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, path], capture_output=True, text=True, check=True

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from normtheory._verify.plain_losses import PLAIN
+from normtheory.verify._plain_losses import PLAIN
 from tests.helpers import precision
 from tests.normtheory.losses.cases import CASES, Case, draw
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from normtheory._verify.plain_losses import PLAIN
 from normtheory.losses import LOSSES
+from normtheory.verify._plain_losses import PLAIN
 from tests.helpers import tolerance
 from tests.normtheory.losses import batches, cases
 from tests.normtheory.losses.batches import Batch, batch

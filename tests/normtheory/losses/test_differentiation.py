@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from normtheory._verify.plain_losses import PLAIN
 from normtheory.losses import nt_xent
+from normtheory.verify._plain_losses import PLAIN
 from tests.helpers import precision, tolerance
 from tests.normtheory.losses import batches, cases
 from tests.normtheory.losses.batches import as_dtype, batch

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from normtheory._verify.plain_losses import PLAIN
 from normtheory.losses import clip, clip_temperature_gradient
+from normtheory.verify._plain_losses import PLAIN
 from tests.helpers import precision, tolerance
 from tests.normtheory.losses import batches, cases
 from tests.normtheory.losses.cases import CASES, draw

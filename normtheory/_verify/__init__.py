@@ -1,1 +1,0 @@
-"""The measurements behind :mod:`normtheory.verify`: clouds, plain definitions, autodiff."""

@@ -1,0 +1,329 @@
+"""The command line: ``normtheory verify``, ``predict``, ``simulate`` and ``diagnose``.
+
+Exit status: 0 done, 1 a check failed, a run could not finish or the input can't be used, 2 bad
+usage, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Theory and simulation of embedding norms in self-supervised learning.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+FAILED, BAD_USAGE, INTERRUPTED = 1, 2, 130
+
+
+@app.callback()
+def _root() -> None:
+    # Without a callback typer would turn the only command into the whole program.
+    """Theory and simulation of embedding norms in self-supervised learning."""
+
+
+@app.command()
+def verify(
+    claim: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Verify this claim only; may be given several times."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the point clouds.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Prove every claim in sympy and check it against automatic differentiation.
+
+    Example: normtheory verify --claim norm_growth --json
+    """
+    # Imported late: --help should not wait for JAX and sympy.
+    from normtheory import claims
+
+    for name in claim or []:
+        try:
+            claims.get(name)
+        except ValueError as error:
+            raise _bad_usage(str(error)) from None
+    from normtheory.verify import verify as run
+
+    report = run(claim or None, seed=seed, progress=True)
+    if as_json:
+        typer.echo(json.dumps(report.to_dict(), indent=2, allow_nan=False))
+    else:
+        typer.echo(report.table())
+    raise typer.Exit(0 if report.passed else FAILED)
+
+
+@app.command()
+def predict(
+    norm: Annotated[float, typer.Option(help="Norm of the embedding, ρ_i > 0.")],
+    learning_rate: Annotated[
+        float,
+        typer.Option(help="Of the optimizer; without a mean over a batch, the rate one pair sees."),
+    ],
+    norm_j: Annotated[
+        float | None, typer.Option(help="Norm of its partner, ρ_j; the same by default.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Pairs that the loss runs over.")] = None,
+    reduction: Annotated[
+        str, typer.Option(metavar="mean|sum", help="Over the pairs of the loss.")
+    ] = "sum",
+    angle: Annotated[
+        float, typer.Option(help="Starting angle of the pair in [0, π], radians.")
+    ] = math.pi / 2,
+    tolerance: Annotated[float, typer.Option(help="Converged at cosine >= 1 - tolerance.")] = 1e-3,
+    gradscale: Annotated[float, typer.Option(help="Power of GradScale.")] = 0.0,
+    weight_decay: Annotated[float, typer.Option(help="Of the optimizer, >= 0.")] = 0.0,
+    dimension: Annotated[
+        int | None, typer.Option(help="Of the sphere, for random pairs and fresh partners.")
+    ] = None,
+    stop_gradient: Annotated[
+        bool, typer.Option("--stop-gradient", help="Only the first point of the pair moves.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Print what the theory says in closed form about an attracted pair.
+
+    Example: normtheory predict --norm 10 --learning-rate 10 --batch-size 500 --reduction mean
+    --dimension 20
+    """
+    from normtheory.cli import _predict as command
+
+    try:
+        found = command.predictions(
+            norm,
+            learning_rate,
+            norm_j=norm_j,
+            batch_size=batch_size,
+            reduction=reduction,
+            angle=angle,
+            tolerance=tolerance,
+            gradscale=gradscale,
+            weight_decay=weight_decay,
+            dimension=dimension,
+            stop_gradient=stop_gradient,
+        )
+    except (TypeError, ValueError) as error:
+        raise _bad_usage(" ".join(str(error).split())) from None
+    if as_json:
+        typer.echo(json.dumps(command.as_json(found), indent=2, allow_nan=False))
+    else:
+        typer.echo(command.table(found))
+
+
+@app.command()
+def simulate(
+    file: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="Configuration in TOML; see docs/examples.")
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Override a key, such as system.learning_rate=0.5; may be given several times.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write the result as NetCDF.")
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on from the newest checkpoint, or begin without one."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Run particles, or a sweep of runs, from a configuration.
+
+    Example: normtheory simulate docs/examples/pairs.toml --set system.learning_rate=5.0 --json
+    """
+    from normtheory.cli import _output
+    from normtheory.cli import _simulate as command
+
+    try:
+        config = command.config(file, settings or [])
+        _output.prepare(output)
+        with _warnings_in_one_line():
+            found = command.execute(config, resume=resume)
+        if output is not None:
+            _output.write(found, output)
+    except command.ConfigError as error:
+        raise _bad_usage(str(error)) from None
+    except command.RunError as error:
+        raise _failed(str(error)) from None
+    if as_json:
+        typer.echo(json.dumps(_output.to_dict(found), indent=2, allow_nan=False))
+    else:
+        typer.echo(_output.table(found))
+
+
+@app.command()
+def diagnose(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE",
+            help="Embeddings (n, d), before they are normalised: "
+            ".npy, .npz, .parquet, .safetensors or .pt.",
+        ),
+    ],
+    key: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Entry or column of FILE that holds the embeddings."),
+    ] = None,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File with the labels; without it, see --labels-key."),
+    ] = None,
+    labels_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Entry or column with the labels, in FILE if there is no --labels. Labels in FILE "
+            "are used only if this names them.",
+        ),
+    ] = None,
+    second_view: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="File with a second view; without it, see --second-view-key."
+        ),
+    ] = None,
+    second_view_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Entry or column of the second view, in FILE if there is no --second-view.",
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="Of the optimizer; with a temperature, divided by that."),
+    ] = None,
+    weight_decay: Annotated[
+        float | None, typer.Option(help="Of the optimizer; needs --learning-rate.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Pairs in the loss; with --reduction, predicts steps.")
+    ] = None,
+    reduction: Annotated[
+        str | None, typer.Option(metavar="mean|sum", help="Over the pairs of the loss.")
+    ] = None,
+    gradscale: Annotated[float, typer.Option(help="Power of GradScale in use.")] = 0.0,
+    tolerance: Annotated[float, typer.Option(help="Converged at cosine >= 1 - tolerance.")] = 1e-3,
+    target_rate: Annotated[
+        float, typer.Option(help="Effective learning rate that a cut should reach.")
+    ] = 0.01,
+    target_slowdown: Annotated[
+        float, typer.Option(help="Slowdown of the largest norms that GradScale should leave.")
+    ] = 2.0,
+    neighbours: Annotated[int, typer.Option(help="Neighbours that vote.")] = 10,
+    buckets: Annotated[int, typer.Option(help="Buckets of norms.")] = 10,
+    sample: Annotated[int, typer.Option(help="Most embeddings compared with each other.")] = 5000,
+    unexpected: Annotated[int, typer.Option(help="Number of smallest norms listed.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of that sample.")] = 0,
+    drop_bad_rows: Annotated[
+        bool, typer.Option("--drop-bad-rows", help="Leave out rows that are zero or not finite.")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Also write one HTML page with figures.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Report on the norms of a matrix of embeddings.
+
+    Example: normtheory diagnose embeddings.npz --labels-key labels --learning-rate 0.5
+    --batch-size 256 --reduction mean --html report.html
+    """
+    from normtheory.cli import _diagnose as command
+
+    options = {
+        "learning_rate": learning_rate,
+        "weight_decay": weight_decay,
+        "batch_size": batch_size,
+        "reduction": reduction,
+        "gradscale": gradscale,
+        "tolerance": tolerance,
+        "target_rate": target_rate,
+        "target_slowdown": target_slowdown,
+        "neighbours": neighbours,
+        "buckets": buckets,
+        "sample": sample,
+        "unexpected": unexpected,
+        "seed": seed,
+        "drop_bad_rows": drop_bad_rows,
+    }
+    try:
+        report = command.run(
+            (file, key),
+            (labels, labels_key),
+            (second_view, second_view_key),
+            command.check(options, html),
+        )
+        if html is not None:
+            command.write(report, html)
+    except command.UsageError as error:
+        raise _bad_usage(str(error)) from None
+    except command.InputError as error:
+        raise _failed(str(error)) from None
+    typer.echo(report.to_json() if as_json else str(report))
+
+
+def _bad_usage(message: str) -> typer.Exit:
+    """One line on standard error and exit status 2."""
+    typer.echo(f"normtheory: {message}", err=True)
+    return typer.Exit(BAD_USAGE)
+
+
+def _failed(message: str) -> typer.Exit:
+    """One line on standard error and exit status 1."""
+    typer.echo(f"normtheory: {message}", err=True)
+    return typer.Exit(FAILED)
+
+
+@contextlib.contextmanager
+def _warnings_in_one_line() -> Iterator[None]:
+    """Warnings of the library as one line each, when they come, without a place in its source."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        typer.echo(f"normtheory: warning: {message}", err=True)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line.
+
+    Args:
+        arguments: Arguments after the program's name; those of the process by default.
+    """
+    command = typer.main.get_command(app)
+    try:
+        # Out of standalone mode errors come back here, to be told in one line.
+        status = command.main(arguments, prog_name="normtheory", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    except Exception as error:
+        # Usage errors, told by their method: their class moves between versions of typer.
+        message = getattr(error, "format_message", None)
+        if message is None:
+            raise
+        typer.echo(f"normtheory: {message()}", err=True)
+        status = BAD_USAGE
+    if status == INTERRUPTED:
+        # Some versions of typer hand this status back and say nothing.
+        typer.echo("normtheory: interrupted", err=True)
+    sys.exit(status or 0)

@@ -1,0 +1,89 @@
+"""What ``normtheory diagnose`` does between its options and its output."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from normtheory.diagnosis._diagnose import Diagnosis, examine
+from normtheory.diagnosis._files import UsageError, entries, read
+from normtheory.diagnosis._options import Options
+from normtheory.diagnosis._prepare import prepare
+from normtheory.diagnosis._rows import read_labels
+
+__all__ = ["InputError", "UsageError", "check", "run", "write"]
+
+Place = tuple[Path | None, str | None]
+"""A file and the entry in it; None for the main file, and for no entry in particular."""
+
+
+class InputError(ValueError):
+    """The command is right, but what is in the files can't be used."""
+
+
+def check(options: Mapping[str, Any], html: Path | None) -> Options:
+    """The options, or UsageError where one is wrong, before any file is read."""
+    if html is not None and not html.parent.is_dir():
+        raise UsageError(f"{html}: there is no folder {html.parent}")
+    try:
+        return Options(**options)
+    except (TypeError, ValueError) as error:
+        raise UsageError(str(error)) from None
+
+
+def run(
+    embeddings: tuple[Path, str | None],
+    labels: Place,
+    second_view: Place,
+    options: Options,
+) -> Diagnosis:
+    """Read the files and diagnose.
+
+    Raises:
+        UsageError: no such file or entry.
+        InputError: a file that can't be read, or embeddings that can't be diagnosed; one line.
+    """
+    main, key = embeddings
+    if labels == (None, key) and key is not None:
+        raise UsageError(f"--labels-key {key!r} is the entry with the embeddings")
+    try:
+        arrays = [
+            None if place == (None, None) else read(place[0] or main, place[1], default)
+            for place, default in (
+                (embeddings, "embeddings"),
+                (labels, "labels"),
+                (second_view, "second_view"),
+            )
+        ]
+        prepared = prepare(*arrays, drop=options.drop_bad_rows, progress=True)
+    except UsageError:
+        raise
+    except (TypeError, ValueError, ModuleNotFoundError) as error:
+        raise InputError(" ".join(str(error).split())) from None
+    # Outside of the above: what fails from here on is a defect of ours.
+    report = examine(prepared, options, progress=True)
+    if labels == (None, None) and _has_labels(main, prepared.rows.values.shape[0]):
+        unused = f"{main} has labels that were not used: --labels-key labels would use them"
+        report = dataclasses.replace(report, warnings=(*report.warnings, unused))
+    return report
+
+
+def _has_labels(path: Path, n: int) -> bool:
+    """Whether an entry ``labels`` beside the embeddings would do as labels of n of them."""
+    if "labels" not in entries(path):
+        return False
+    try:
+        read_labels(read(path, "labels"), n)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def write(report: Diagnosis, path: Path) -> None:
+    """Write the page, or raise InputError if that can't be done."""
+    try:
+        report.to_html(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None

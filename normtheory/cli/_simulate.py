@@ -1,0 +1,189 @@
+"""``normtheory simulate``: a run, or a sweep of runs, from a configuration."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from normtheory._arrays import check_count
+from normtheory.cli import _clouds, _system
+from normtheory.cli._config import (
+    KINDS,
+    ConfigError,
+    Table,
+    override,
+    read,
+    section,
+    table,
+    unknown,
+)
+from normtheory.cli._output import RunError
+from normtheory.particles import checkpoint, init, run, sweep
+from normtheory.particles.checkpoint import CheckpointError
+
+__all__ = ["ConfigError", "RunError", "config", "execute"]
+
+_SECTIONS = (
+    "seed",
+    "dtype",
+    "clouds",
+    "classes",
+    "force",
+    "system",
+    "optimizer",
+    "schedule",
+    "sampling",
+    "stop",
+    "run",
+    "checkpoint",
+    "sweep",
+)
+_RUN = {
+    "max_steps": "an integer",
+    "record": "a list of words",
+    "record_every": "an integer",
+    "chunk_steps": "an integer",
+}
+_CHECKPOINT = {"folder": "a word", "every": "an integer", "keep": "an integer"}
+
+
+def config(path: Path, settings: Sequence[str]) -> Table:
+    """Read a configuration and apply ``key=value`` settings.
+
+    Raises:
+        ConfigError: the key or line is named.
+    """
+    found = read(path)
+    for setting in settings:
+        override(found, setting)
+    for name in found:
+        if name not in _SECTIONS:
+            raise unknown(name, _SECTIONS)
+    return found
+
+
+def execute(config: Mapping[str, Any], *, resume: bool, progress: bool | None = None) -> xr.Dataset:
+    """Run a configuration.
+
+    Args:
+        config: of :func:`config`.
+        resume: go on from the newest whole checkpoint of ``[checkpoint] folder``.
+        progress: show a progress bar; None for where there is a terminal.
+
+    Returns:
+        The records of the run over ``step``, or of a sweep over its axes, with the configuration
+        among the attributes.
+
+    Raises:
+        ConfigError: the key is named.
+        RunError: a row became infinite, or a checkpoint can't be written or read.
+    """
+    seed = config.get("seed", 0)
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise ConfigError(f"seed: expected an integer >= 0, got {seed!r}")
+    draw, n = _clouds.clouds(config)
+    labels = _clouds.labels(config, n)
+    system = _system.system(config, labels)
+    about = table(config, "run", _RUN)
+    if "max_steps" not in about:
+        raise ConfigError("run.max_steps: missing, expected an integer >= 0")
+    with section("run", _RUN):
+        for name, least in (("max_steps", 0), ("record_every", 1), ("chunk_steps", 1)):
+            if name in about:
+                check_count(name, about[name], least)
+    options: Table = {
+        "stop": _system.stops(config),
+        "record": _system.records(about.get("record", ["loss"]), labels),
+        "record_every": about.get("record_every"),
+        "progress": progress,
+    }
+    saving = _saving(config, resume)
+    axes, memory = _axes(config)
+    if axes:
+        for name, given in (("run.chunk_steps", "chunk_steps" in about), ("checkpoint", saving)):
+            if given:
+                raise ConfigError(f"{name}: not with [sweep], whose runs go side by side")
+        with section("sweep", axes), _told():
+            found = sweep(
+                system, draw, axes, about["max_steps"], seed=seed, memory=memory, **options
+            )
+    else:
+        with section("clouds"):
+            start = init(system, *draw(seed), seed=seed)
+        options["chunk_steps"] = about.get("chunk_steps")
+        with section("run", _RUN), _told():
+            if saving:
+                options["settings"] = {"schedule": config.get("schedule")}
+                done = checkpoint.run(
+                    saving.pop("folder"),
+                    system,
+                    start,
+                    about["max_steps"],
+                    resume=resume,
+                    **saving,
+                    **options,
+                )
+            else:
+                done = run(system, start, about["max_steps"], **options)
+        found = done.dataset
+    found.attrs["config"] = json.dumps(config)
+    found.attrs["seed"] = seed
+    return found
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Turn what stops a run into :class:`RunError`, one line."""
+    try:
+        yield
+    except (FloatingPointError, CheckpointError) as error:
+        raise RunError(" ".join(str(error).split())) from None
+
+
+def _saving(config: Mapping[str, Any], resume: bool) -> Table:
+    """The options of ``checkpoint.run``; empty without a table ``[checkpoint]``."""
+    about = table(config, "checkpoint", _CHECKPOINT)
+    if about and "folder" not in about:
+        raise ConfigError("checkpoint.folder: missing, expected a word")
+    if resume and not about:
+        raise ConfigError("--resume: expected checkpoint.folder in the configuration")
+    with section("checkpoint", _CHECKPOINT):
+        for name, least in (("every", 1), ("keep", 2)):
+            if name in about:
+                check_count(name, about[name], least)
+    return about
+
+
+def _axes(config: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    """Axes of ``[sweep]`` and the memory that its runs may take, bytes."""
+    found = config.get("sweep", {})
+    if not isinstance(found, dict):
+        raise ConfigError(f"sweep: expected a table [sweep], got {found!r}")
+    axes, memory = {}, 2**30
+    for name, values in found.items():
+        if name == "memory":
+            with section("sweep", found):
+                check_count("memory", values, 1)
+            memory = values
+        elif isinstance(values, dict):
+            if set(values) != {"low", "high", "count"} or not all(
+                KINDS["a number"](x) and x > 0 for x in values.values()
+            ):
+                raise ConfigError(
+                    f"sweep.{name}: expected {{low = ..., high = ..., count = ...}}, all > 0, "
+                    f"got {values!r}"
+                )
+            axes[name] = np.geomspace(values["low"], values["high"], int(values["count"]))
+        elif KINDS["a list of numbers"](values) and values:
+            axes[name] = values
+        else:
+            raise ConfigError(f"sweep.{name}: expected a list of numbers, got {values!r}")
+    if found and not axes:
+        raise ConfigError("sweep: expected at least one axis, such as norm = [1.0, 2.0]")
+    return axes, memory

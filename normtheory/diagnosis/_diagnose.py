@@ -1,0 +1,276 @@
+"""From a matrix of embeddings to what was found in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from normtheory._files import whole_file
+from normtheory.diagnosis._advice import Advice, give_advice
+from normtheory.diagnosis._alarms import alarms
+from normtheory.diagnosis._classes import ClassSummary, summarise_classes
+from normtheory.diagnosis._directions import DirectionSummary, summarise_directions
+from normtheory.diagnosis._neighbours import NeighbourSummary, summarise_neighbours
+from normtheory.diagnosis._norms import NormSummary, Unexpected, find_unexpected, summarise_norms
+from normtheory.diagnosis._options import Options
+from normtheory.diagnosis._prepare import Prepared, prepare
+from normtheory.diagnosis._quantity import quantities
+from normtheory.diagnosis._text import render
+from normtheory.diagnosis._turning import Turning, measure_turning
+from normtheory.diagnosis._views import ViewSummary, pair_angles, summarise_views
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What :func:`normtheory.diagnose` found; ``str()`` is the report as text.
+
+    Norms are in the unit of the embeddings, angles in radians, steps in updates of a pair,
+    effective rates and ratios without unit, correlations with a 95 % interval.
+
+    Attributes:
+        n: embeddings looked at.
+        dimension: d.
+        dtype: of the array.
+        dropped: rows left out as zero or not finite, in the original numbering.
+        options: the options of the call: ``learning_rate``, ``seed`` and so on.
+        norms: ``mean``, ``quantiles``, ``spread``, ``range_ratio``, histogram.
+        turning: ``slowdown`` of the largest norms, ``effective_rates``, predicted steps,
+            ``equilibrium_norm``.
+        neighbours: kNN ``accuracy`` by norm in ``buckets``, ``norm_and_accuracy``,
+            ``norm_and_closeness``.
+        classes: norms ``by_norm`` of the classes, at most 1000 of them; None without labels.
+        views: ``alignment``, ``norm_and_agreement``; None without a second view.
+        directions: whether the directions have collapsed.
+        unexpected: ``rows`` of the smallest norms.
+        advice: ``cut_factor`` and ``gradscale`` power, with what they amount to.
+        warnings: sentences, gravest first; empty if all looks well.
+    """
+
+    n: int
+    dimension: int
+    dtype: str
+    dropped: tuple[int, ...]
+    options: Options
+    norms: NormSummary
+    turning: Turning
+    neighbours: NeighbourSummary
+    classes: ClassSummary | None
+    views: ViewSummary | None
+    directions: DirectionSummary
+    unexpected: Unexpected
+    advice: Advice
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """What was looked at, in a line."""
+        return (
+            f"normtheory diagnosis: {self.n} embeddings, {self.dimension} dimensions, {self.dtype}"
+        )
+
+    def __str__(self) -> str:
+        """Return the report as text."""
+        return render(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; what isn't finite becomes None.
+
+        Under ``"sources"`` stands, for every number, its unit, formula and source.
+        """
+        sources = {
+            f"{part.name}.{name}": quantity._asdict()
+            for part in dataclasses.fields(self)
+            if dataclasses.is_dataclass(getattr(self, part.name))
+            for name, quantity in quantities(getattr(self, part.name)).items()
+        }
+        return {**_plain(self), "sources": sources}
+
+    def to_json(self) -> str:
+        """The report as JSON."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False, ensure_ascii=False)
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The report as one self-contained HTML page with figures.
+
+        Args:
+            path: file to write it to as well, whole or not at all.
+
+        Returns:
+            The page.
+
+        Raises:
+            OSError: the file can't be written.
+        """
+        from normtheory.diagnosis._report import page  # here: it brings matplotlib
+
+        text = page(self)
+        if path is not None:
+            with whole_file(Path(path)) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+        return text
+
+    def _repr_html_(self) -> str:
+        from normtheory.diagnosis._report import fragment
+
+        return fragment(self)
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses and named tuples as dictionaries, and only what JSON knows."""
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if hasattr(value, "_asdict"):
+        return {key: _plain(v) for key, v in value._asdict().items()}
+    if isinstance(value, Mapping):
+        return {key: _plain(v) for key, v in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value
+
+
+def diagnose(
+    embeddings: Any,
+    labels: Any = None,
+    *,
+    second_view: Any = None,
+    learning_rate: float | None = None,
+    weight_decay: float | None = None,
+    batch_size: int | None = None,
+    reduction: str | None = None,
+    gradscale: float = 0.0,
+    tolerance: float = 1e-3,
+    target_rate: float = 0.01,
+    target_slowdown: float = 2.0,
+    neighbours: int = 10,
+    buckets: int = 10,
+    sample: int = 5000,
+    unexpected: int = 10,
+    seed: int = 0,
+    drop_bad_rows: bool = False,
+    progress: bool = False,
+) -> Diagnosis:
+    """Report on the norms of embeddings, and on what they do to the speed of training.
+
+    Hand over the embeddings *before* they are normalised. The array is read in blocks, so a
+    memory-mapped one of any length will do. What needs pairs of samples (neighbours, directions,
+    rank correlations) is done on a seeded draw of at most ``sample`` rows.
+
+    Args:
+        embeddings: (n, d), n and d >= 2; a numpy, JAX or PyTorch array of floats of 16, 32 or 64
+            bits. Everything is computed in float64.
+        labels: n integers or strings.
+        second_view: (n, d) embeddings of another view of the same samples.
+        learning_rate: η > 0 of the optimizer. For a loss with a temperature τ give η/τ.
+        weight_decay: λ >= 0, with ηλ < 1; a positive one needs the learning rate.
+        batch_size: number of pairs that the loss runs over; together with ``reduction``.
+        reduction: "mean" or "sum" over those pairs. With both, steps are predicted: as if the
+            embeddings were free parameters, which those of an encoder are not.
+        gradscale: power p of GradScale in use, in [0, 2].
+        tolerance: a pair has converged at cos φ >= 1 - tolerance.
+        target_rate: effective learning rate that the suggested cut brings the median norm to.
+        target_slowdown: slowdown of the largest decile that the suggested power of GradScale
+            leaves, >= 1.
+        neighbours: k of the nearest neighbours.
+        buckets: number of buckets of norms.
+        sample: most rows that are compared with each other, and most classes.
+        unexpected: how many of the smallest norms are listed.
+        seed: of the draw and of the resamples behind the intervals.
+        drop_bad_rows: leave out rows that are zero or not finite (in either view) instead of
+            refusing them.
+        progress: show bars on standard error, if that is a terminal.
+
+    Returns:
+        The diagnosis.
+
+    Raises:
+        TypeError: not an array of floats; labels that are neither integers nor strings.
+        ValueError: shapes that don't fit, fewer than two rows, rows that are zero or not finite
+            (how many, and which), an option out of range.
+
+    Reference:
+        Norm as confidence, GradScale and cut-initialisation: Draganov et al. 2025. The formulas
+        name their claims in the report.
+
+    Example:
+        >>> import numpy as np
+        >>> z = np.random.default_rng(0).standard_normal((200, 8)) * np.linspace(1, 3, 200)[:, None]
+        >>> report = diagnose(z, learning_rate=0.5, batch_size=100, reduction="mean")
+        >>> round(report.turning.pair_rate, 4), report.neighbours.sample
+        (0.005, 200)
+        >>> report.turning.slowdown > 4
+        True
+    """
+    options = Options(
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        batch_size=batch_size,
+        reduction=reduction,
+        gradscale=gradscale,
+        tolerance=tolerance,
+        target_rate=target_rate,
+        target_slowdown=target_slowdown,
+        neighbours=neighbours,
+        buckets=buckets,
+        sample=sample,
+        unexpected=unexpected,
+        seed=seed,
+        drop_bad_rows=drop_bad_rows,
+    )
+    prepared = prepare(
+        embeddings, labels, second_view, drop=options.drop_bad_rows, progress=progress
+    )
+    return examine(prepared, options, progress=progress)
+
+
+def examine(prepared: Prepared, options: Options, *, progress: bool = False) -> Diagnosis:
+    """The second half of :func:`diagnose`: from checked input to the report."""
+    rows, labels, second, dropped = prepared
+    rng = np.random.default_rng(options.seed)
+    places = np.arange(len(rows))
+    if len(rows) > options.sample:
+        places = np.sort(rng.choice(len(rows), options.sample, replace=False))
+    norms, directions = rows.norms, rows.directions(places)
+    codes = classes = views = pairs = None
+    if labels is not None:
+        names, codes = np.unique(labels, return_inverse=True)
+        classes = summarise_classes(norms, names, codes, rng, options.sample)
+        codes = codes[places]
+    if second is not None:
+        angles = pair_angles(rows, second)
+        pairs = angles, second.norms
+        views = summarise_views(angles, norms, second.norms, places, options.buckets, rng)
+    turning = measure_turning(norms, rows.dimension, options, pairs)
+    report = Diagnosis(
+        n=len(rows),
+        dimension=rows.dimension,
+        dtype=rows.values.dtype.name,
+        dropped=dropped,
+        options=options,
+        norms=summarise_norms(norms),
+        turning=turning,
+        neighbours=summarise_neighbours(
+            directions,
+            norms[places],
+            codes,
+            options.neighbours,
+            options.buckets,
+            rng,
+            progress=progress,
+        ),
+        classes=classes,
+        views=views,
+        directions=summarise_directions(directions),
+        unexpected=find_unexpected(norms, rows.kept, labels, options.unexpected),
+        advice=give_advice(norms, turning.decile_ratio, options),
+    )
+    return dataclasses.replace(report, warnings=alarms(report))

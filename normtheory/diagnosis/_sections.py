@@ -1,0 +1,246 @@
+"""The report in parts that text and HTML both render: lines with their sources, tables, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from normtheory.diagnosis._correlation import Correlation
+from normtheory.diagnosis._quantity import Quantity, quantities
+
+if TYPE_CHECKING:
+    from normtheory.diagnosis import Diagnosis
+
+_SHOWN = 12
+_TIED = "\u00a0"  # a space that no line is broken at
+
+FREE = (
+    "As free embeddings: an encoder moves embeddings through shared weights, so their motion need "
+    "not be orthogonal to them and their norms can change either way. (Norm growth and equilibrium "
+    "do hold for its weight matrices, if it has no biases.) Read these numbers as a comparison "
+    "between norms, not as a forecast."
+)
+
+
+class Line(NamedTuple):
+    """One number: what it is called, its value as text, and where it comes from."""
+
+    label: str
+    value: str
+    quantity: Quantity
+
+
+class Table(NamedTuple):
+    """Rows of text under a header; ``formula`` says where they come from."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    formula: str
+
+
+class Section(NamedTuple):
+    """A part of the report; ``name`` is that of the field of the diagnosis."""
+
+    name: str
+    title: str
+    lines: list[Line]
+    tables: list[Table]
+    notes: list[str]
+
+
+def number(value: float) -> str:
+    """Four digits, thousands written out."""
+    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
+
+
+def text_of(value: Any) -> str:
+    """A value of any field as text."""
+    if isinstance(value, Correlation):
+        if value.rho is None:
+            return f"not defined: {value.why_not}"
+        if value.low is None:
+            return f"{value.rho:+.3f}  (no interval: {value.why_not})"
+        return (
+            f"{value.rho:+.3f}  [{value.low:+.3f}, {value.high:+.3f}]  (n{_TIED}={_TIED}{value.n})"
+        )
+    if isinstance(value, Mapping):
+        return " · ".join(f"{key}%:{_TIED}{number(v)}" for key, v in value.items())
+    if isinstance(value, tuple):
+        return " ".join(f"{v:.3g}" for v in value)
+    return str(value) if isinstance(value, int) else number(value)
+
+
+def sections(report: Diagnosis) -> list[Section]:
+    """All parts that there is something to say in."""
+    return [
+        Section("norms", "Norms", _lines(report.norms), [], []),
+        Section("turning", "Speed of turning", _lines(report.turning), [], _turning_notes(report)),
+        _neighbours(report),
+        *_classes(report),
+        *_views(report),
+        Section("directions", "Directions", _lines(report.directions), [], []),
+        _unexpected(report),
+        Section("advice", "Suggestions", _lines(report.advice), [], _advice_notes(report)),
+    ]
+
+
+def _lines(summary: Any) -> list[Line]:
+    found = []
+    for name, quantity in quantities(summary).items():
+        value = getattr(summary, name)
+        if value is not None:
+            unit = f" {quantity.unit}" if quantity.unit not in ("", "unit of z") else ""
+            found.append(Line(quantity.label, text_of(value) + unit, quantity))
+    return found
+
+
+def _turning_notes(report: Diagnosis) -> list[str]:
+    turning, options = report.turning, report.options
+    notes = []
+    if turning.pair_rate is not None:
+        notes.append(FREE)
+    elif options.learning_rate is not None:
+        notes.append(
+            "The effective rate is η ρ^(p-2), that of a sum loss; a mean over n pairs divides it "
+            "by n. Steps and equilibrium: give batch_size and reduction."
+        )
+    else:
+        notes.append(
+            "Effective rates and steps: give learning_rate, batch_size and reduction "
+            "(for a loss with a temperature τ, learning_rate / τ)."
+        )
+    if turning.equilibrium_norm is not None:
+        notes.append(
+            "The equilibrium is that of an embedding pulled in every step by a fresh random "
+            "partner, E[sin²φ] = (d-1)/d; pulled in a share q of the steps it is q^(1/(4-2p)) of "
+            "that. An optimizer decays by ηλ, while a mean over n pairs pulls with η/n."
+        )
+    return notes
+
+
+def _neighbours(report: Diagnosis) -> Section:
+    found = report.neighbours
+    tables, notes = [], []
+    if found.buckets:
+        rows = [
+            (
+                f"{number(b.low)} to {number(b.high)}",
+                str(b.n),
+                f"{b.accuracy:.3f}",
+                f"[{b.accuracy_low:.3f}, {b.accuracy_high:.3f}]",
+            )
+            for b in found.buckets
+        ]
+        header = ("norm", "n", "accuracy", "95 % interval")
+        tables.append(
+            Table("kNN accuracy by norm", header, rows, "buckets of equal size; Wilson 1927")
+        )
+    if found.norm_and_accuracy is not None and found.norm_and_accuracy.low is not None:
+        notes.append(
+            {
+                1: "Larger norms are classified better here, as for a norm that tells confidence.",
+                -1: "Larger norms are classified worse here: the norm does not tell confidence.",
+                0: "No relation of norm and accuracy shows here: the interval holds 0.",
+            }[found.norm_and_accuracy.sign]
+        )
+    if found.sample < report.n:
+        notes.append(
+            f"Done on {found.sample} of {report.n} embeddings, drawn with seed "
+            f"{report.options.seed}."
+        )
+    notes.append("Intervals take the samples as independent draws (95 %, 999 resamples).")
+    return Section("neighbours", "Neighbours", _lines(found), tables, notes)
+
+
+def _classes(report: Diagnosis) -> list[Section]:
+    if report.classes is None:
+        return []
+    rows = [
+        (row.label, str(row.n), number(row.median), f"{number(row.low)} to {number(row.high)}")
+        for row in report.classes.by_norm
+    ]
+    notes = ["Sizes are those of this file; the theory speaks of frequencies in training."]
+    if len(rows) > 2 * _SHOWN:
+        notes.append(f"Of {report.classes.count} classes the first and last {_SHOWN} are shown.")
+        rows = [*rows[:_SHOWN], *rows[-_SHOWN:]]
+    if report.classes.left_out:
+        notes.append(
+            f"The diagnosis and its JSON list {len(report.classes.by_norm)}, half of them from "
+            f"each end, and leave out {report.classes.left_out}."
+        )
+    if report.classes.count > report.options.sample:
+        notes.append(
+            f"The correlation is over {report.classes.frequency_and_norm.n} classes, drawn with "
+            f"seed {report.options.seed}."
+        )
+    header = ("class", "n", "median norm", "middle half")
+    table = Table("Norms by class, smallest first", header, rows, "percentiles of ρ")
+    return [Section("classes", "Classes", _lines(report.classes), [table], notes)]
+
+
+def _views(report: Diagnosis) -> list[Section]:
+    if report.views is None:
+        return []
+    rows = [
+        (f"{number(row.low)} to {number(row.high)}", str(row.n), f"{row.cosine:.4f}")
+        for row in report.views.by_norm
+    ]
+    header = ("norm", "n", "mean cosine")
+    table = Table("Agreement by norm of the first view", header, rows, "buckets of equal size")
+    return [Section("views", "Two views", _lines(report.views), [table], [])]
+
+
+def _unexpected(report: Diagnosis) -> Section:
+    found = report.unexpected
+    header: tuple[str, ...] = ("row", "norm")
+    columns: list[Sequence[str]] = [
+        [str(row) for row in found.rows],
+        [number(norm) for norm in found.norms],
+    ]
+    if found.labels is not None:
+        header, columns = (*header, "class"), [*columns, found.labels]
+    table = Table(
+        "The smallest norms",
+        header,
+        list(zip(*columns, strict=True)),
+        "norms grow with the number and consistency of updates; claim quartic_growth",
+    )
+    note = (
+        "A small norm marks what training met rarely or inconsistently, if nothing else in the "
+        "encoder sets the norm (such as the length of a pooled text)."
+    )
+    return Section("unexpected", "Most unexpected samples", [], [table], [note])
+
+
+def _advice_notes(report: Diagnosis) -> list[str]:
+    advice, power = report.advice, report.options.gradscale
+    notes = []
+    if advice.cut_factor is None:
+        why = "p = 2 is blind to the norm" if power == 2 else "it needs learning_rate, batch_size "
+        notes.append(f"No cut factor: {why}{'' if power == 2 else 'and reduction'}.")
+    elif advice.cut_factor == 1:
+        notes.append("No cut: the median is as fast as the target already.")
+    else:
+        notes.append(
+            "As free embeddings, cutting is the same as tuning the learning rate: dividing them by "
+            "c does what a rate c^(2-p) times as large with the decay divided by it does (SGD, "
+            "momentum)."
+        )
+        notes.append(
+            "For an encoder c is no factor for weights. A bias-free ReLU network of L layers "
+            "shrinks its output by c where each weight matrix is divided by c^(1/L), or the last "
+            "alone by c; nt.cut_init(model, c) divides all by c, and so the output by c^L. Cutting "
+            "concerns the start of training; this c comes from the norms in the file."
+        )
+    if advice.gradscale == power:
+        notes.append("The power of GradScale in use suits the spread.")
+    elif advice.gradscale == 0:
+        notes.append("The spread needs no GradScale.")
+    else:
+        notes.append(
+            f"GradScale with p = {advice.gradscale:.2f} brings the slowdown of the largest decile "
+            f"to {advice.target_slowdown:g}; the factor for the learning rate keeps the median "
+            "embedding at its speed, so that powers compare fairly."
+        )
+    return notes

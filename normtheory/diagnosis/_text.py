@@ -1,0 +1,55 @@
+"""A diagnosis as text."""
+
+from __future__ import annotations
+
+import textwrap
+from typing import TYPE_CHECKING
+
+from normtheory.diagnosis._sections import Table, sections
+
+if TYPE_CHECKING:
+    from normtheory.diagnosis import Diagnosis
+
+_WIDTH = 96
+
+
+def render(report: Diagnosis) -> str:
+    """The whole report, numbers in brackets pointing to the list of formulas at its end."""
+    numbers: dict[str, int] = {}
+
+    def reference(formula: str) -> str:
+        return f"[{numbers.setdefault(formula, len(numbers) + 1)}]"
+
+    out = [report.headline, "=" * len(report.headline)]
+    out += [line for said in report.warnings for line in _wrap(f"WARNING: {said}.", 0)]
+    for section in sections(report):
+        out += ["", section.title, "-" * len(section.title)]
+        for label, value, quantity in section.lines:
+            mark = reference(f"{quantity.formula} ({quantity.source})")
+            out += _wrap(f"{label:<38}  {value}  {mark}", 40)
+        for table in section.tables:
+            out += _table(table, reference(table.formula))
+        out += [line for note in section.notes for line in _wrap(note, 0)]
+    out += ["", "Formulas and sources", "-" * 20]
+    for formula, place in numbers.items():
+        out += _wrap(f"[{place}] {formula}", 5)
+    return "\n".join(out)
+
+
+def _wrap(said: str, indent: int) -> list[str]:
+    # Columns inside a line are made with spaces that must stay: only what is too long is broken.
+    if len(said) <= _WIDTH:
+        return [said]
+    return textwrap.wrap(
+        said, _WIDTH, subsequent_indent=" " * indent, break_long_words=False, drop_whitespace=True
+    )
+
+
+def _table(table: Table, mark: str) -> list[str]:
+    lines = [table.header, *table.rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(table.header))]
+    out = [f"{table.title}  {mark}"]
+    for line in lines:
+        cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        out.append(("  " + "  ".join(cells)).rstrip())
+    return out

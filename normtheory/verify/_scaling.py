@@ -1,0 +1,121 @@
+"""Runs of interacting points: rescaled copies, and what the growth of the norms costs."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from normtheory.verify import _definitions as definitions
+from normtheory.verify._sample import Sample, column
+from normtheory.verify._steps import SYSTEM, _systems
+
+_STEPS = 30
+
+
+def _norms(z: Any) -> Any:
+    return jnp.sqrt(jnp.sum(z * z, axis=-1, keepdims=True))
+
+
+@functools.partial(jax.jit, static_argnames="power")
+@functools.partial(jax.vmap, in_axes=(0, 0, 0, 0, 0, None))
+def _heavy_ball(z: Any, targets: Any, rate: Any, decay: Any, momentum: Any, power: int) -> Any:
+    def step(state: Any, _: Any) -> Any:
+        z, v = state
+        gradient = jax.grad(definitions.many_point_loss)(z, targets)
+        v = momentum * v - rate * (_norms(z) ** power * gradient + decay * z)
+        return (z + v, v), None
+
+    return jax.lax.scan(step, (z, jnp.zeros_like(z)), None, length=_STEPS)[0][0]
+
+
+@jax.jit
+@functools.partial(jax.vmap, in_axes=(0, 0, 0, 0))
+def _adam(z: Any, targets: Any, rate: Any, epsilon: Any) -> Any:
+    optimizer = optax.scale_by_adam(eps=epsilon)
+
+    def step(state: Any, _: Any) -> Any:
+        z, memory = state
+        gradient = jax.grad(definitions.many_point_loss)(z, targets)
+        update, memory = optimizer.update(gradient, memory)
+        return (z - rate * update, memory), None
+
+    return jax.lax.scan(step, (z, optimizer.init(z)), None, length=_STEPS)[0][0]
+
+
+def rescaled_run(
+    d: int,
+    points: int,
+    rng: np.random.Generator,
+    *,
+    adam: bool = False,
+    power: int = 0,
+    powers_of_two: bool = True,
+) -> Sample:
+    """A run, and the same run with points scaled by α and the rule for the other settings.
+
+    The run is repeated twice: with rate α^(2−p) γ and decay λ/α^(2−p) (Adam: αγ and ε/α), and with
+    wrong exponents, α^(1−p) γ and λ kept (Adam: αγ and ε kept).
+
+    Args:
+        d: Dimension.
+        points: Number of systems.
+        rng: Source of randomness.
+        adam: Adam instead of heavy ball with decay and GradScale.
+        power: GradScale power.
+        powers_of_two: Whether α is a power of two, or any number.
+    """
+    z, targets, base = _systems(d, points, rng)
+    n, base = len(base), base[:, 0]
+    k = rng.integers(1, 12, n) * rng.choice([-1, 1], n)
+    alpha = 2.0**k if powers_of_two else np.exp(rng.uniform(-5, 5, n))
+    if adam:
+        rate, epsilon = 0.05 * base, 1e-3 / base
+        first = _adam(z, targets, rate, epsilon)
+
+        def rerun(rate_exponent: float, other: float) -> Any:
+            scaled = alpha[:, None, None] * z
+            return _adam(scaled, targets, rate * alpha**rate_exponent, epsilon * alpha**other)
+    else:
+        rate = 0.1 * base ** (2 - power)
+        decay, momentum = 0.01 / rate, rng.uniform(0, 0.95, n)
+        first = _heavy_ball(z, targets, rate, decay, momentum, power)
+
+        def rerun(rate_exponent: float, other: float) -> Any:
+            scaled = alpha[:, None, None] * z
+            changed = (rate * alpha**rate_exponent, decay * alpha**other, momentum)
+            return _heavy_ball(scaled, targets, *changed, power)
+
+    right = (1.0, -1.0) if adam else (2.0 - power, power - 2.0)
+    wrong = (1.0, 0.0) if adam else (1.0 - power, 0.0)
+    runs = [np.asarray(rerun(*e)).reshape(n * SYSTEM, d) for e in (right, wrong)]
+    end = np.asarray(first).reshape(n * SYSTEM, d)
+    spread = np.repeat(alpha, SYSTEM)[:, None]
+    inputs = {"end": end, "alpha": spread, "norm_end": np.asarray(_norms(end))}
+    values = {"rescaled": runs[0]}
+    inputs["wrongly_rescaled"] = runs[1]
+    labels = (f"{SYSTEM} interacting points, {_STEPS} steps, d={d}",) * (n * SYSTEM)
+    return Sample(inputs, values, labels)
+
+
+@functools.partial(jax.jit, static_argnames="steps")
+@functools.partial(jax.vmap, in_axes=(0, 0, 0, None))
+def _budget(z: Any, targets: Any, rate: Any, steps: int) -> Any:
+    loss = functools.partial(definitions.many_point_loss, targets=targets)
+    end, _ = jax.lax.scan(lambda z, _: (z - rate * jax.grad(loss)(z), None), z, None, length=steps)
+    return jnp.sum(end * end) - jnp.sum(z * z), loss(z) - loss(end)
+
+
+def budget_run(d: int, points: int, rng: np.random.Generator) -> Sample:
+    """Growth of the summed squared norms and fall of the loss over many small steps."""
+    z, targets, base = _systems(d, points, rng, spread=2.0)
+    rate = 2e-4 * base**2
+    growth, fall = _budget(z, targets, rate[:, 0], 500)
+    inputs = {"learning_rate": rate, "loss_fall": column(fall)}
+    return Sample(
+        inputs, {"growth": column(growth)}, (f"{SYSTEM} interacting points, d={d}",) * len(base)
+    )

@@ -1,0 +1,157 @@
+"""Prove and measure the claims, one after the other."""
+
+from __future__ import annotations
+
+import platform
+import time
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import metadata
+from typing import Any
+
+import jax
+import numpy as np
+from tqdm import tqdm
+
+from normtheory import claims as claim_list
+from normtheory.claims import Claim
+from normtheory.claims._symbolic import entries
+from normtheory.verify._clouds import DIMENSIONS
+from normtheory.verify._judge import judge, judge_condition
+from normtheory.verify._library import LIBRARY
+from normtheory.verify._measurements import MEASUREMENTS
+from normtheory.verify._report import ClaimResult, Report
+from normtheory.verify._sample import Sample
+
+#: Measures something once for given options and hands back one sample per dimension.
+Measure = Callable[[str, Mapping[str, Any]], Sequence[Sample]]
+
+
+def verify(
+    names: Iterable[str] | None = None,
+    *,
+    seed: int = 0,
+    progress: bool = False,
+    points: int = 32,
+    dimensions: Sequence[int] = DIMENSIONS,
+) -> Report:
+    """Prove and measure the claims.
+
+    JAX runs in float64 inside; its global settings are left as they are.
+
+    Args:
+        names: Claims to verify; all by default.
+        seed: Seed of the clouds.
+        progress: Show a progress bar on standard error, if that is a terminal.
+        points: Pairs of each kind in a cloud.
+        dimensions: Measure in these dimensions only. Measurements that are made in none of them
+            use the smallest of their own.
+
+    Returns:
+        The report; ``report.passed`` is the verdict.
+
+    Raises:
+        ValueError: A name is unknown, ``points`` is below 4, or a dimension is below 2.
+        TypeError: ``names`` is a single string.
+    """
+    if isinstance(names, str):
+        raise TypeError(f"expected a list of claim names, got the string {names!r}")
+    if points < 4:
+        raise ValueError(f"expected at least 4 points of each kind, got {points}")
+    if not dimensions or min(dimensions) < 2:
+        raise ValueError(f"expected dimensions of at least 2, got {tuple(dimensions)}")
+    chosen = [claim_list.get(name) for name in (claim_list.list() if names is None else names)]
+    started = time.perf_counter()
+    measure = _measurer(seed, points, tuple(dimensions))
+    results = []
+    # disable=None leaves the bar out where standard error isn't a terminal.
+    with tqdm(chosen, disable=None if progress else True, unit="claim", leave=False) as bar:
+        for claim in bar:
+            bar.set_description(claim.name)
+            results.append(verify_claim(claim, measure))
+    return Report(
+        claims=tuple(results),
+        versions=_versions(),
+        device=_device(),
+        seed=seed,
+        seconds=time.perf_counter() - started,
+    )
+
+
+def verify_claim(claim: Claim, measure: Measure | None = None) -> ClaimResult:
+    """Prove and measure one claim object, which need not be in the list.
+
+    Args:
+        claim: The claim.
+        measure: Where its measurements come from; the full clouds with seed 0 by default.
+    """
+    started = time.perf_counter()
+    measure = measure or _measurer(0, 32, DIMENSIONS)
+    not_zero = [key for key, value in claim.proof().items() if any(e != 0 for e in entries(value))]
+    zero = [key for key, value in claim.planted_proof().items() if not any(entries(value))]
+    checks = [judge(check, measure(check.measurement, check.options)) for check in claim.checks]
+    checks += [
+        judge(check, measure(check.measurement, check.options), has_planted=False)
+        for name in claim.implemented_by
+        for check in LIBRARY[name]
+    ]
+    conditions = [
+        judge_condition(condition, measure(condition.measurement, condition.options))
+        for condition in claim.conditions
+    ]
+    return ClaimResult(
+        name=claim.name,
+        source=claim.source,
+        proof=", ".join(not_zero) or "exact",
+        planted_proof=", ".join(zero) or "rejected",
+        checks=tuple(checks),
+        conditions=tuple(conditions),
+        seconds=time.perf_counter() - started,
+    )
+
+
+def _measurer(seed: int, points: int, dimensions: Sequence[int]) -> Measure:
+    """Measurements with a memory: claims that ask for the same thing share it."""
+    known: dict[tuple[str, str], list[Sample]] = {}
+
+    def measure(name: str, options: Mapping[str, Any]) -> Sequence[Sample]:
+        key = (name, repr(sorted(options.items())))
+        if key not in known:
+            measurement = MEASUREMENTS[name]
+            chosen = [d for d in measurement.dimensions if d in dimensions]
+            known[key] = []
+            for d in chosen or [min(measurement.dimensions)]:
+                # A seed of its own for each measurement: adding a claim changes no other.
+                rng = np.random.default_rng([seed, zlib.crc32(repr(key).encode()), d])
+                with _plain_float64():
+                    known[key].append(measurement.function(d, points, rng, **options))
+        return known[key]
+
+    return measure
+
+
+@contextmanager
+def _plain_float64() -> Iterator[None]:
+    """Float64, and JAX's usual promotion even where the user made it strict (optax needs it)."""
+    with (
+        jax.enable_x64(True),
+        jax.numpy_dtype_promotion("standard"),
+        jax.numpy_rank_promotion("allow"),
+    ):
+        yield
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for package in ("normtheory", "jax", "jaxlib", "numpy", "scipy", "sympy", "optax"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return versions
+
+
+def _device() -> str:
+    device = jax.devices()[0]
+    return f"{device.platform}: {device.device_kind}"

@@ -1,0 +1,208 @@
+"""``normtheory diagnose``: output, exit statuses, one-line errors."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+
+import numpy as np
+import pytest
+
+import normtheory as nt
+from normtheory import cli
+from normtheory.diagnosis import _diagnose
+from tests.normtheory.diagnosis.data import clusters
+
+RATE = ("--learning-rate", "2", "--batch-size", "100", "--reduction", "mean")
+
+
+def _run(capsys, *arguments) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["diagnose", *map(str, arguments)])
+    out, err = capsys.readouterr()
+    return int(stop.value.code or 0), out, err
+
+
+@pytest.fixture
+def files(tmp_path):
+    z, labels = clusters()
+    np.save(tmp_path / "z.npy", z)
+    np.save(tmp_path / "labels.npy", labels)
+    np.savez(
+        tmp_path / "all.npz", embeddings=z, second_view=z[:, ::-1], labels=labels, topic=labels
+    )
+    return tmp_path
+
+
+def test_text(capsys, files):
+    z, labels = clusters()
+    expected = nt.diagnose(z, labels, learning_rate=2.0, batch_size=100, reduction="mean")
+    status, out, err = _run(capsys, files / "z.npy", "--labels", files / "labels.npy", *RATE)
+    assert status == 0
+    assert out == f"{expected}\n"
+    assert err == ""
+
+
+def test_json_from_one_file_with_everything(capsys, files):
+    z, labels = clusters()
+    expected = nt.diagnose(
+        z,
+        labels,
+        second_view=z[:, ::-1],
+        learning_rate=0.5,
+        weight_decay=0.1,
+        gradscale=1.0,
+        seed=3,
+        sample=200,
+    )
+    arguments = ("--gradscale", "1", "--seed", "3", "--sample", "200")
+    arguments += ("--learning-rate", "0.5", "--weight-decay", "0.1")
+    views = ("--second-view-key", "second_view", "--labels-key", "topic", "--json")
+    status, out, err = _run(capsys, files / "all.npz", *views, *arguments)
+    assert (status, err) == (0, "")
+    assert json.loads(out) == json.loads(expected.to_json())
+
+
+def test_entries_of_other_files_have_a_default(capsys, files):
+    given = ("--labels", files / "all.npz", "--second-view", files / "all.npz", "--json")
+    status, out, _ = _run(capsys, files / "z.npy", *given)
+    z, labels = clusters()
+    assert status == 0
+    expected = nt.diagnose(z, labels, second_view=z[:, ::-1])
+    assert json.loads(out) == json.loads(expected.to_json())
+
+
+HINT = "has labels that were not used: --labels-key labels would use them"
+
+
+@pytest.mark.parametrize(
+    "suffix", ["npz", "safetensors", "parquet", pytest.param("pt", marks=pytest.mark.torch)]
+)
+def test_labels_that_were_not_asked_for_are_pointed_out(capsys, tmp_path, suffix):
+    z, labels = clusters()
+    path = tmp_path / f"z.{suffix}"
+    if suffix == "npz":
+        np.savez(path, embeddings=z, labels=labels)
+    elif suffix == "safetensors":
+        pytest.importorskip("safetensors")
+        from safetensors.numpy import save_file
+
+        save_file({"embeddings": z, "labels": labels}, path)
+    elif suffix == "parquet":
+        arrow = pytest.importorskip("pyarrow")
+        table = arrow.table({"embeddings": arrow.array(list(z)), "labels": labels})
+        importlib.import_module("pyarrow.parquet").write_table(table, path)
+    else:
+        torch = pytest.importorskip("torch")
+        torch.save({"embeddings": torch.tensor(z), "labels": torch.tensor(labels)}, path)
+    status, out, _ = _run(capsys, path)
+    assert status == 0
+    assert f"WARNING: {path} {HINT}." in " ".join(out.split())
+    assert "Classes" not in out
+    _, out, _ = _run(capsys, path, "--json")
+    assert json.loads(out)["warnings"][-1] == f"{path} {HINT}"
+    _, out, _ = _run(capsys, path, "--labels-key", "labels")
+    assert "not used" not in out
+    assert "Classes" in out
+
+
+def test_only_labels_that_would_do_are_pointed_out(capsys, files):
+    z, _ = clusters()
+    status, out, _ = _run(capsys, files / "all.npz", "--labels", files / "labels.npy")
+    assert (status, HINT in out) == (0, False)
+    for other in (z, np.arange(5), np.linspace(0, 1, len(z)), np.array([{}] * len(z))):
+        np.savez(files / "other.npz", embeddings=z, labels=other)
+        status, out, _ = _run(capsys, files / "other.npz")
+        assert (status, HINT in " ".join(out.split())) == (0, False)
+    np.savez(files / "other.npz", labels=z)
+    status, out, _ = _run(capsys, files / "other.npz", "--key", "labels")
+    assert (status, HINT in out) == (0, False)
+
+
+def test_html(capsys, files):
+    status, out, _ = _run(capsys, files / "z.npy", "--html", files / "report.html")
+    assert status == 0
+    assert "Embedding" in (files / "report.html").read_text()
+    assert out.startswith("normtheory diagnosis: 300 embeddings")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "Missing argument 'FILE'"),
+        (("gone.npy",), "gone.npy: no such file"),
+        (("z.txt",), "expected a file ending in"),
+        (("all.npz", "--key", "x"), "no entry 'x'; there are: embeddings, second_view"),
+        (("all.npz", "--key", "topic", "--labels-key", "topic"), "the entry with the embeddings"),
+        (("z.npy", "--labels", "gone.npy"), "gone.npy: no such file"),
+        (("z.npy", "--neighbours", "0"), "neighbours: expected an integer >= 1, got 0"),
+        (("z.npy", "--learning-rate", "-1"), "learning_rate: expected a finite number and > 0"),
+        (("z.npy", "--learning-rate", "1", "--batch-size", "8"), "expected both or neither"),
+        (("z.npy", "--weight-decay", "0.1"), "weight_decay: expected a learning_rate with it"),
+        (("folder.npy",), "folder.npy: a folder, expected a file"),
+        (("z.npy", "--html", "no/such/folder.html"), "there is no folder no/such"),
+        (("z.npy", "--nonsense"), "No such option"),
+    ],
+)
+def test_bad_usage_is_one_line_and_2(capsys, files, monkeypatch, arguments, message):
+    monkeypatch.chdir(files)
+    (files / "folder.npy").mkdir()
+    status, out, err = _run(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("normtheory: ")
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_unusable_input_is_one_line_and_1(capsys, files, monkeypatch):
+    monkeypatch.chdir(files)
+    z, _ = clusters()
+    z[17] = np.nan
+    np.save("bad.npy", z)
+    np.save("short.npy", np.arange(5))
+    np.save("one.npy", z[:1])
+    np.save("objects.npy", np.array([{}], dtype=object))
+    (files / "empty.npy").touch()
+    for arguments, message in (
+        (("bad.npy",), "1 of 300 rows is not finite: row 17 (drop_bad_rows leaves such rows out)"),
+        (("z.npy", "--labels", "short.npy"), "one label for each of 300 embeddings"),
+        (("z.npy", "--second-view", "one.npy"), "second_view: expected at least 2 embeddings"),
+        (("labels.npy",), "embeddings: expected floats of 16, 32 or 64 bits, got int64"),
+        (("one.npy",), "expected at least 2 embeddings, got 1"),
+        (("objects.npy",), "holds pickled objects"),
+        (("empty.npy",), "empty.npy: the file is empty"),
+    ):
+        status, out, err = _run(capsys, *arguments)
+        assert (status, out) == (1, "")
+        assert err.startswith("normtheory: ")
+        assert message in err
+        assert err.count("\n") == 1
+    status, out, _ = _run(capsys, "bad.npy", "--drop-bad-rows")
+    assert status == 0
+    assert "299 embeddings" in out
+
+
+def test_a_page_that_cannot_be_written_is_told(capsys, files):
+    (files / "folder").mkdir()
+    status, _, err = _run(capsys, files / "z.npy", "--html", files / "folder")
+    assert status == 1
+    assert "cannot be written" in err
+    assert err.count("\n") == 1
+
+
+def test_a_defect_of_ours_is_not_swallowed(files, monkeypatch):
+    def broken(*arguments, **options):
+        raise ValueError("a defect")
+
+    monkeypatch.setattr(_diagnose, "measure_turning", broken)
+    with pytest.raises(ValueError, match="a defect"):
+        cli.main(["diagnose", os.fspath(files / "z.npy")])
+
+
+def test_help_shows_an_example(capsys):
+    status, out, _ = _run(capsys, "--help")
+    assert status == 0
+    assert "Example: normtheory diagnose" in " ".join(out.split())
+    for option in ("--key", "--labels-key", "--second-view", "--drop-bad-rows", "--html", "--json"):
+        assert option in out
