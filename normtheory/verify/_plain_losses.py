@@ -7,6 +7,7 @@ temperatures and norms only; the stability tests have references of their own.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -17,35 +18,35 @@ from jax.lax import stop_gradient
 Array = Any
 
 
-def unit(z: Array) -> Array:
+def _unit(z: Array) -> Array:
     """Rows divided by their norms."""
     return z / jnp.sqrt(jnp.sum(z**2, axis=-1, keepdims=True))
 
 
-def cosines(z: Array, y: Array) -> Array:
+def _cosines(z: Array, y: Array) -> Array:
     """Cosine similarities of the rows of one cloud with the rows of another."""
-    return jnp.einsum("ad,bd->ab", unit(z), unit(y))
+    return jnp.einsum("ad,bd->ab", _unit(z), _unit(y))
 
 
 def attraction(z_1: Array, z_2: Array) -> Array:
     """Minus the mean cosine of partners."""
-    return -jnp.mean(jnp.diag(cosines(z_1, z_2)))
+    return -jnp.mean(jnp.diag(_cosines(z_1, z_2)))
 
 
 def repulsion(z_1: Array, z_2: Array) -> Array:
     """The mean cosine of partners."""
-    return jnp.mean(jnp.diag(cosines(z_1, z_2)))
+    return jnp.mean(jnp.diag(_cosines(z_1, z_2)))
 
 
 def alignment(z_1: Array, z_2: Array, *, power: Array) -> Array:
     """Wang and Isola 2020, equation 1: E ‖f(x) - f(y)‖^α."""
-    return jnp.mean(jnp.linalg.norm(unit(z_1) - unit(z_2), axis=-1) ** power)
+    return jnp.mean(jnp.linalg.norm(_unit(z_1) - _unit(z_2), axis=-1) ** power)
 
 
 def uniformity(z: Array, *, sharpness: Array) -> Array:
     """Wang and Isola 2020, section 4.1.2: log E exp(-t ‖f(x) - f(y)‖²) over different points."""
     first, second = jnp.triu_indices(z.shape[0], 1)
-    square = jnp.sum((unit(z)[first] - unit(z)[second]) ** 2, axis=-1)
+    square = jnp.sum((_unit(z)[first] - _unit(z)[second]) ** 2, axis=-1)
     return jnp.log(jnp.mean(jnp.exp(-sharpness * square)))
 
 
@@ -58,7 +59,7 @@ def _pick(logits: Array, chosen: Array, allowed: Array) -> Array:
 
 def info_nce(z_1: Array, z_2: Array, *, temperature: Array = 0.1, symmetric: bool = False) -> Array:
     """Van den Oord et al. 2018, equation 4, with f = exp(cos/τ)."""
-    logits = cosines(z_1, z_2) / temperature
+    logits = _cosines(z_1, z_2) / temperature
     index, everything = jnp.arange(z_1.shape[0]), jnp.ones(logits.shape, bool)
     loss = jnp.mean(_pick(logits, index, everything))
     return loss + jnp.mean(_pick(logits.T, index, everything)) if symmetric else loss
@@ -66,7 +67,7 @@ def info_nce(z_1: Array, z_2: Array, *, temperature: Array = 0.1, symmetric: boo
 
 def clip(z_1: Array, z_2: Array, *, temperature: Array = 0.07) -> Array:
     """Radford et al. 2021, figure 3: (loss_i + loss_t) / 2."""
-    logits = cosines(z_1, z_2) / temperature
+    logits = _cosines(z_1, z_2) / temperature
     images = -jnp.mean(jnp.diag(jax.nn.log_softmax(logits, axis=0)))
     texts = -jnp.mean(jnp.diag(jax.nn.log_softmax(logits, axis=1)))
     return (images + texts) / 2
@@ -78,7 +79,7 @@ def nt_xent(z_1: Array, z_2: Array, *, temperature: Array = 0.5) -> Array:
     views = jnp.stack([z_1, z_2], axis=1).reshape(2 * n, -1)  # x_1, x_1', x_2, x_2', …
     index = jnp.arange(2 * n)
     return jnp.mean(
-        _pick(cosines(views, views) / temperature, index ^ 1, ~jnp.eye(2 * n, dtype=bool))
+        _pick(_cosines(views, views) / temperature, index ^ 1, ~jnp.eye(2 * n, dtype=bool))
     )
 
 
@@ -86,7 +87,7 @@ def decoupled(
     z_1: Array, z_2: Array, *, temperature: Array = 0.1, symmetric: bool = False
 ) -> Array:
     """Yeh et al. 2022, equation 6: the positive is left out of the denominator."""
-    logits = cosines(z_1, z_2) / temperature
+    logits = _cosines(z_1, z_2) / temperature
     index, others = jnp.arange(z_1.shape[0]), ~jnp.eye(z_1.shape[0], dtype=bool)
     loss = jnp.mean(_pick(logits, index, others))
     return loss + jnp.mean(_pick(logits.T, index, others)) if symmetric else loss
@@ -96,7 +97,7 @@ def supcon(z: Array, labels: Array, *, temperature: Array = 0.1) -> Array:
     """Khosla et al. 2020, equation 2; the mean over the anchors that have a positive."""
     n = z.shape[0]
     others = ~jnp.eye(n, dtype=bool)
-    powers = jnp.where(others, jnp.exp(cosines(z, z) / temperature), 0.0)
+    powers = jnp.where(others, jnp.exp(_cosines(z, z) / temperature), 0.0)
     log_share = jnp.log(jnp.where(others, powers, 1.0)) - jnp.log(jnp.sum(powers, axis=1))[:, None]
     positive = (labels[:, None] == labels[None, :]) & others
     size = jnp.sum(positive, axis=1).astype(z.dtype)
@@ -108,36 +109,36 @@ def siglip(z_1: Array, z_2: Array, *, temperature: Array = 0.1, bias: Array = -1
     """Zhai et al. 2023, section 3.2: -(1/n) Σ_ij log sigmoid(z_ij (t x_i·y_j + b)), t = 1/τ."""
     sign = 2 * jnp.eye(z_1.shape[0]) - 1
     return (
-        -jnp.sum(jnp.log(jax.nn.sigmoid(sign * (cosines(z_1, z_2) / temperature + bias))))
+        -jnp.sum(jnp.log(jax.nn.sigmoid(sign * (_cosines(z_1, z_2) / temperature + bias))))
         / (z_1.shape[0])
     )
 
 
 def simsiam(p_1: Array, p_2: Array, z_1: Array, z_2: Array) -> Array:
     """Chen and He 2021, equation 4: D(p_1, stopgrad(z_2))/2 + D(p_2, stopgrad(z_1))/2."""
-    first = -jnp.mean(jnp.diag(cosines(p_1, stop_gradient(z_2))))
-    second = -jnp.mean(jnp.diag(cosines(p_2, stop_gradient(z_1))))
+    first = -jnp.mean(jnp.diag(_cosines(p_1, stop_gradient(z_2))))
+    second = -jnp.mean(jnp.diag(_cosines(p_2, stop_gradient(z_1))))
     return first / 2 + second / 2
 
 
 def byol(p_1: Array, p_2: Array, z_1: Array, z_2: Array) -> Array:
     """Grill et al. 2020, equation 2: ‖q̄ - z̄'‖² for either view."""
-    first = jnp.sum((unit(p_1) - stop_gradient(unit(z_2))) ** 2, axis=-1)
-    second = jnp.sum((unit(p_2) - stop_gradient(unit(z_1))) ** 2, axis=-1)
+    first = jnp.sum((_unit(p_1) - stop_gradient(_unit(z_2))) ** 2, axis=-1)
+    second = jnp.sum((_unit(p_2) - stop_gradient(_unit(z_1))) ** 2, axis=-1)
     return jnp.mean(first + second)
 
 
 def moco(queries: Array, keys: Array, queue: Array, *, temperature: Array = 0.07) -> Array:
     """He et al. 2020, equation 1 and algorithm 1: the own key first, then the queue."""
-    own = jnp.diag(cosines(queries, stop_gradient(keys)))[:, None]
-    logits = jnp.concatenate([own, cosines(queries, stop_gradient(queue))], axis=1) / temperature
+    own = jnp.diag(_cosines(queries, stop_gradient(keys)))[:, None]
+    logits = jnp.concatenate([own, _cosines(queries, stop_gradient(queue))], axis=1) / temperature
     return jnp.mean(_pick(logits, jnp.zeros(queries.shape[0], int), jnp.ones(logits.shape, bool)))
 
 
 def triplet(anchor: Array, positive: Array, negative: Array, *, margin: Array = 0.2) -> Array:
     """Schroff et al. 2015, equation 1; on unit vectors ‖a - p‖²/2 = 1 - cos."""
-    near = jnp.sum((unit(anchor) - unit(positive)) ** 2, axis=-1) / 2
-    far = jnp.sum((unit(anchor) - unit(negative)) ** 2, axis=-1) / 2
+    near = jnp.sum((_unit(anchor) - _unit(positive)) ** 2, axis=-1) / 2
+    far = jnp.sum((_unit(anchor) - _unit(negative)) ** 2, axis=-1) / 2
     return jnp.mean(jax.nn.relu(near - far + margin))
 
 
@@ -153,7 +154,7 @@ def _own(cosine: Array, labels: Array) -> Array:
 
 def normface(z: Array, weights: Array, labels: Array, *, scale: Array = 16.0) -> Array:
     """Wang et al. 2017, equation 6."""
-    cosine = cosines(z, weights)
+    cosine = _cosines(z, weights)
     return _classify(cosine, _own(cosine, labels), labels, scale)
 
 
@@ -161,7 +162,7 @@ def cosface(
     z: Array, weights: Array, labels: Array, *, scale: Array = 16.0, margin: Array = 0.35
 ) -> Array:
     """Wang et al. 2018, equation 4."""
-    cosine = cosines(z, weights)
+    cosine = _cosines(z, weights)
     return _classify(cosine, _own(cosine, labels) - margin, labels, scale)
 
 
@@ -169,14 +170,14 @@ def arcface(
     z: Array, weights: Array, labels: Array, *, scale: Array = 16.0, margin: Array = 0.5
 ) -> Array:
     """Deng et al. 2019, equation 3; the angle by arctan of the half chords, good near 0 and π."""
-    u, w = unit(z), unit(weights)[labels]
+    u, w = _unit(z), _unit(weights)[labels]
     angle = 2 * jnp.arctan2(jnp.linalg.norm(u - w, axis=-1), jnp.linalg.norm(u + w, axis=-1))
-    return _classify(cosines(z, weights), jnp.cos(angle + margin), labels, scale)
+    return _classify(_cosines(z, weights), jnp.cos(angle + margin), labels, scale)
 
 
 def swav(z: Array, prototypes: Array, codes: Array, *, temperature: Array = 0.1) -> Array:
     """Caron et al. 2020, equation 2: -Σ_k q_k log p_k."""
-    powers = jnp.exp(cosines(z, prototypes) / temperature)
+    powers = jnp.exp(_cosines(z, prototypes) / temperature)
     shares = powers / jnp.sum(powers, axis=1, keepdims=True)
     return -jnp.mean(jnp.sum(stop_gradient(codes) * jnp.log(shares), axis=1))
 
@@ -192,33 +193,15 @@ def dino(
     target_temperature: Array = 0.04,
 ) -> Array:
     """Caron et al. 2021, equations 1 and 2 and algorithm 1: H(t, s), t centred and sharpened."""
-    logits = cosines(target, target_prototypes) - jnp.reshape(centre, (1, -1))
+    logits = _cosines(target, target_prototypes) - jnp.reshape(centre, (1, -1))
     powers = jnp.exp(logits / target_temperature)
     teacher = stop_gradient(powers / jnp.sum(powers, axis=1, keepdims=True))
     return swav(z, prototypes, teacher, temperature=temperature)
 
 
 PLAIN: dict[str, Callable[..., Array]] = {
-    function.__name__: function
-    for function in (
-        attraction,
-        repulsion,
-        alignment,
-        uniformity,
-        info_nce,
-        clip,
-        nt_xent,
-        decoupled,
-        supcon,
-        siglip,
-        simsiam,
-        byol,
-        moco,
-        triplet,
-        normface,
-        cosface,
-        arcface,
-        swav,
-        dino,
-    )
+    name: found
+    for name, found in list(globals().items())
+    if inspect.isfunction(found) and found.__module__ == __name__ and not name.startswith("_")
 }
+"""The definition of every loss, by its name: each public function above."""

@@ -6,6 +6,7 @@ central difference at a precision where its error can't be seen.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ DIGITS = 100
 """Precision of a loop. The step of a difference takes 30 digits, a tiny loss takes its own."""
 
 
-def cosine(x: Sequence[Any], y: Sequence[Any]) -> Any:
+def _cosine(x: Sequence[Any], y: Sequence[Any]) -> Any:
     dot = mp.fsum(a * b for a, b in zip(x, y, strict=True))
     return dot / mp.sqrt(mp.fsum(a * a for a in x) * mp.fsum(b * b for b in y))
 
@@ -28,12 +29,12 @@ def _minus_log_share(own: Any, exponents: Sequence[Any]) -> Any:
 
 def attraction(z_1: Rows, z_2: Rows) -> Any:
     """Draganov et al. 2025, Proposition 3.1: the mean of -cos."""
-    return -mp.fsum(cosine(x, y) for x, y in zip(z_1, z_2, strict=True)) / len(z_1)
+    return -mp.fsum(_cosine(x, y) for x, y in zip(z_1, z_2, strict=True)) / len(z_1)
 
 
 def repulsion(z_1: Rows, z_2: Rows) -> Any:
     """The same with the other sign."""
-    return mp.fsum(cosine(x, y) for x, y in zip(z_1, z_2, strict=True)) / len(z_1)
+    return mp.fsum(_cosine(x, y) for x, y in zip(z_1, z_2, strict=True)) / len(z_1)
 
 
 def _distance(x: Sequence[Any], y: Sequence[Any]) -> Any:
@@ -53,7 +54,7 @@ def info_nce(z_1: Rows, z_2: Rows, *, temperature: Any) -> Any:
     """Van den Oord et al. 2018, equation 4."""
     total = mp.mpf(0)
     for a in range(len(z_1)):
-        exponents = [cosine(z_1[a], z_2[b]) / temperature for b in range(len(z_2))]
+        exponents = [_cosine(z_1[a], z_2[b]) / temperature for b in range(len(z_2))]
         total += _minus_log_share(exponents[a], exponents)
     return total / len(z_1)
 
@@ -74,8 +75,8 @@ def nt_xent(z_1: Rows, z_2: Rows, *, temperature: Any) -> Any:
         exponents = []
         for k in range(len(views)):
             if k != i:
-                exponents.append(cosine(views[i], views[k]) / temperature)
-        total += _minus_log_share(cosine(views[i], views[j]) / temperature, exponents)
+                exponents.append(_cosine(views[i], views[k]) / temperature)
+        total += _minus_log_share(_cosine(views[i], views[j]) / temperature, exponents)
     return total / len(views)
 
 
@@ -83,8 +84,8 @@ def decoupled(z_1: Rows, z_2: Rows, *, temperature: Any) -> Any:
     """Yeh et al. 2022, equation 6."""
     total = mp.mpf(0)
     for a in range(len(z_1)):
-        exponents = [cosine(z_1[a], z_2[b]) / temperature for b in range(len(z_2)) if b != a]
-        total += _minus_log_share(cosine(z_1[a], z_2[a]) / temperature, exponents)
+        exponents = [_cosine(z_1[a], z_2[b]) / temperature for b in range(len(z_2)) if b != a]
+        total += _minus_log_share(_cosine(z_1[a], z_2[a]) / temperature, exponents)
     return total / len(z_1)
 
 
@@ -97,10 +98,10 @@ def supcon(z: Rows, labels: Sequence[int], *, temperature: Any) -> Any:
         if not positives:
             continue
         anchors += 1
-        exponents = [cosine(z[i], z[a]) / temperature for a in others]
+        exponents = [_cosine(z[i], z[a]) / temperature for a in others]
         inner = mp.mpf(0)
         for p in positives:
-            inner += _minus_log_share(cosine(z[i], z[p]) / temperature, exponents)
+            inner += _minus_log_share(_cosine(z[i], z[p]) / temperature, exponents)
         total += inner / len(positives)
     return total / anchors
 
@@ -111,7 +112,7 @@ def siglip(z_1: Rows, z_2: Rows, *, temperature: Any, bias: Any) -> Any:
     for i in range(len(z_1)):
         for j in range(len(z_2)):
             sign = 1 if i == j else -1
-            total += mp.log(1 + mp.exp(-sign * (cosine(z_1[i], z_2[j]) / temperature + bias)))
+            total += mp.log(1 + mp.exp(-sign * (_cosine(z_1[i], z_2[j]) / temperature + bias)))
     return total / len(z_1)
 
 
@@ -140,7 +141,7 @@ def moco(queries: Rows, keys: Rows, queue: Rows, *, temperature: Any) -> Any:
     """He et al. 2020, equation 1."""
     total = mp.mpf(0)
     for q, k in zip(queries, keys, strict=True):
-        exponents = [cosine(q, other) / temperature for other in [k, *queue]]
+        exponents = [_cosine(q, other) / temperature for other in [k, *queue]]
         total += _minus_log_share(exponents[0], exponents)
     return total / len(queries)
 
@@ -149,7 +150,7 @@ def normface(z: Rows, weights: Rows, labels: Sequence[int], *, scale: Any) -> An
     """Wang et al. 2017, equation 6."""
     total = mp.mpf(0)
     for row, label in zip(z, labels, strict=True):
-        exponents = [scale * cosine(row, w) for w in weights]
+        exponents = [scale * _cosine(row, w) for w in weights]
         total += _minus_log_share(exponents[int(label)], exponents)
     return total / len(z)
 
@@ -158,8 +159,8 @@ def cosface(z: Rows, weights: Rows, labels: Sequence[int], *, scale: Any, margin
     """Wang et al. 2018, equation 4."""
     total = mp.mpf(0)
     for row, label in zip(z, labels, strict=True):
-        exponents = [scale * cosine(row, w) for w in weights]
-        exponents[int(label)] = scale * (cosine(row, weights[int(label)]) - margin)
+        exponents = [scale * _cosine(row, w) for w in weights]
+        exponents[int(label)] = scale * (_cosine(row, weights[int(label)]) - margin)
         total += _minus_log_share(exponents[int(label)], exponents)
     return total / len(z)
 
@@ -168,8 +169,8 @@ def arcface(z: Rows, weights: Rows, labels: Sequence[int], *, scale: Any, margin
     """Deng et al. 2019, equation 3."""
     total = mp.mpf(0)
     for row, label in zip(z, labels, strict=True):
-        exponents = [scale * cosine(row, w) for w in weights]
-        angle = mp.acos(cosine(row, weights[int(label)]))
+        exponents = [scale * _cosine(row, w) for w in weights]
+        angle = mp.acos(_cosine(row, weights[int(label)]))
         exponents[int(label)] = scale * mp.cos(angle + margin)
         total += _minus_log_share(exponents[int(label)], exponents)
     return total / len(z)
@@ -179,7 +180,7 @@ def swav(z: Rows, prototypes: Rows, codes: Rows, *, temperature: Any) -> Any:
     """Caron et al. 2020, equation 2."""
     total = mp.mpf(0)
     for row, code in zip(z, codes, strict=True):
-        exponents = [cosine(row, c) / temperature for c in prototypes]
+        exponents = [_cosine(row, c) / temperature for c in prototypes]
         for q, own in zip(code, exponents, strict=True):
             total += q * _minus_log_share(own, exponents)
     return total / len(z)
@@ -198,8 +199,8 @@ def dino(
     """Caron et al. 2021, equations 1 and 2 and algorithm 1: the teacher's output is centred."""
     total = mp.mpf(0)
     for row, teacher in zip(z, target, strict=True):
-        exponents = [cosine(row, c) / temperature for c in prototypes]
-        outputs = [cosine(teacher, c) for c in target_prototypes]
+        exponents = [_cosine(row, c) / temperature for c in prototypes]
+        outputs = [_cosine(teacher, c) for c in target_prototypes]
         centres = centre if isinstance(centre, list) else [centre] * len(outputs)
         sharp = [
             mp.exp((x - c) / target_temperature) for x, c in zip(outputs, centres, strict=True)
@@ -215,34 +216,16 @@ def uniformity(z: Rows, *, sharpness: Any) -> Any:
     for i in range(n):
         for j in range(n):
             if i != j:
-                total += mp.exp(-2 * sharpness * (1 - cosine(z[i], z[j])))
+                total += mp.exp(-2 * sharpness * (1 - _cosine(z[i], z[j])))
     return mp.log(total / (n * (n - 1)))
 
 
 LOOPS: dict[str, Callable[..., Any]] = {
-    function.__name__: function
-    for function in (
-        attraction,
-        repulsion,
-        alignment,
-        uniformity,
-        info_nce,
-        clip,
-        nt_xent,
-        decoupled,
-        supcon,
-        siglip,
-        simsiam,
-        byol,
-        moco,
-        triplet,
-        normface,
-        cosface,
-        arcface,
-        swav,
-        dino,
-    )
+    name: found
+    for name, found in list(globals().items())
+    if inspect.isfunction(found) and found.__module__ == __name__ and not name.startswith("_")
 }
+"""The loop of every loss, by its name: each public function above."""
 
 
 def _number(value: Any) -> Any:
@@ -271,7 +254,7 @@ def exact(
     with mp.workdps(digits):
         rows = [_rows(cloud) for cloud in clouds]
         read = {
-            key: value.tolist() if key == "labels" else _number(value)
+            key: value.tolist() if np.asarray(value).dtype.kind in "iu" else _number(value)
             for key, value in options.items()
         }
         loop = LOOPS[name]
