@@ -203,7 +203,7 @@ class _Loss(torch.autograd.Function):
 
 
 class _Evaluation:
-    """What :class:`_Loss` calls: a loss of the tensors that are differentiated, the rest fixed.
+    """What :class:`_Loss` calls: a loss of tensors, clouds and options, the rest fixed.
 
     Attributes:
         wanted: for every tensor, whether its derivative is asked for.
@@ -220,17 +220,16 @@ class _Evaluation:
         names: frozenset[str],
     ) -> None:
         self._loss, self._flags, self._block, self._group = loss, flags, block, group
-        self._labels = {key: x for key, x in options.items() if not x.is_floating_point()}
-        self._numbers = [key for key in options if key not in self._labels]
+        self._keys = tuple(options)
         self._names = names
-        self.tensors = (*clouds, *(options[key] for key in self._numbers))
-        self.wanted = [c.name in names for c in loss.clouds] + [k in names for k in self._numbers]
+        self.tensors = (*clouds, *options.values())
+        self.wanted = [c.name in names for c in loss.clouds] + [k in names for k in self._keys]
 
     def __call__(self, *tensors: Tensor) -> Evaluated:
         """Value and derivatives, those of the options in the order of the tensors."""
         loss = self._loss
         clouds, numbers = tensors[: len(loss.clouds)], tensors[len(loss.clouds) :]
-        options = {**dict(zip(self._numbers, numbers, strict=True)), **self._labels}
+        options = dict(zip(self._keys, numbers, strict=True))
         with torch.no_grad(), torch.autocast(clouds[0].device.type, enabled=False):
             if self._group is None:
                 xp = TorchNamespace(block=self._block, wanted=self._names)
@@ -239,7 +238,7 @@ class _Evaluation:
                 found = self._of_all(clouds, options)
         order = [option.name for option in loss.options if option.name in self._names]
         by_name = dict(zip(order, found.options, strict=True))
-        given = zip(self._numbers, numbers, strict=True)
+        given = zip(self._keys, numbers, strict=True)
         return found._replace(
             options=tuple(by_name[key].reshape(x.shape) for key, x in given if key in self._names)
         )
