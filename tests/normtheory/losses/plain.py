@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
 import jax
@@ -31,19 +32,16 @@ def expected(
         options: numbers, arrays and flags by name.
         function: another definition than that of ``PLAIN``.
     """
-    function = PLAIN[loss.name] if function is None else function
     defaults = {o.name: o.default for o in loss.options if o.trained}
     trained = {name: options.get(name, default) for name, default in defaults.items()}
     fixed = {name: value for name, value in options.items() if name not in trained}
+    flags = {name: x for name, x in fixed.items() if isinstance(x, bool)}
+    derivatives = _derivatives(function or PLAIN[loss.name], tuple(flags.items()))
     with jax.enable_x64(True):
         wide = tuple(jnp.asarray(np.asarray(z, np.float64)) for z in clouds)
         numbers = {name: jnp.asarray(float(x)) for name, x in trained.items()}
-        rest = {name: _constant(x) for name, x in fixed.items()}
-
-        def value(wide: Any, numbers: Any) -> Any:
-            return function(*wide, **numbers, **rest)
-
-        found, (by_cloud, by_option) = jax.jit(jax.value_and_grad(value, (0, 1)))(wide, numbers)
+        rest = {name: _constant(x) for name, x in fixed.items() if name not in flags}
+        found, (by_cloud, by_option) = derivatives(wide, numbers, rest)
         return Expected(
             float(found),
             tuple(np.asarray(g) for g in by_cloud),
@@ -51,9 +49,17 @@ def expected(
         )
 
 
+@cache
+def _derivatives(function: Any, flags: tuple[tuple[str, bool], ...]) -> Any:
+    """Compiled once for all numbers of one shape."""
+
+    def value(wide: Any, numbers: Any, rest: Any) -> Any:
+        return function(*wide, **numbers, **rest, **dict(flags))
+
+    return jax.jit(jax.value_and_grad(value, (0, 1)))
+
+
 def _constant(x: Any) -> Any:
-    """A flag as it is; labels as they are; real numbers in float64."""
-    if isinstance(x, bool):
-        return x
+    """Labels as they are; real numbers in float64."""
     x = np.asarray(x)
     return jnp.asarray(x.astype(np.float64) if x.dtype.kind == "f" else x)
