@@ -267,4 +267,4 @@ def power_of_two(xp: Any, x: Array) -> Array:
     x = xp.where(x == 0, xp.ones_like(x), constant(x))
     mantissa, _ = xp.frexp(x)
     largest = 1 / float(xp.finfo(x.dtype).smallest_normal)
-    return xp.minimum(x / (2 * mantissa), xp.asarray(largest, dtype=x.dtype))
+    return xp.minimum(x / (2 * mantissa), xp.full_like(x, largest))

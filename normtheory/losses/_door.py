@@ -74,7 +74,9 @@ def read(loss: Loss, arguments: tuple[Any, ...], options: dict[str, Any]) -> Giv
     given = {option.name: found[option.name] for option in loss.options}
     library = _library(clouds, given)
     clouds = _check_clouds(library, clouds)
-    sizes = _check_sizes(loss, clouds)
+    # Of rows that several processes share, each has a few: see check_batch.
+    alone = found["group"] is None
+    sizes = _check_sizes(loss, clouds, alone)
     numbers: dict[str, Any] = {}
     flags: dict[str, bool] = {}
     for option in loss.options:
@@ -82,9 +84,8 @@ def read(loss: Loss, arguments: tuple[Any, ...], options: dict[str, Any]) -> Giv
             flags[option.name] = check_flag(option.name, given[option.name])
         else:
             numbers[option.name] = checked(option, given[option.name], sizes)
-    if loss.check is not None:
-        seen = {name: concrete(x) for name, x in numbers.items() if hasattr(x, "dtype")}
-        loss.check({**clouds, **{name: x for name, x in seen.items() if x is not None}})
+    if alone:
+        _check_further(loss, clouds, numbers)
     if library == "JAX":
         numbers = {name: narrow(x) for name, x in numbers.items()}
     arrays = tuple(clouds.values())
@@ -96,6 +97,23 @@ def read(loss: Loss, arguments: tuple[Any, ...], options: dict[str, Any]) -> Giv
         _block(loss, found.get("block"), arrays, library),
         _group(found["group"], library),
     )
+
+
+def check_batch(loss: Loss, clouds: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+    """What a loss asks of a batch as a whole, where processes have joined their rows.
+
+    Raises:
+        ValueError: too few rows, or a further condition of the loss.
+    """
+    named = {cloud.name: z for cloud, z in zip(loss.clouds, clouds, strict=True)}
+    _check_sizes(loss, named)
+    _check_further(loss, named, options)
+
+
+def _check_further(loss: Loss, clouds: Mapping[str, Any], numbers: Mapping[str, Any]) -> None:
+    if loss.check is not None:
+        seen = {name: concrete(x) for name, x in numbers.items() if hasattr(x, "dtype")}
+        loss.check({**clouds, **{name: x for name, x in seen.items() if x is not None}})
 
 
 _MODULES = {"numpy": "numpy", "JAX": "jax", "PyTorch": "torch"}
@@ -157,8 +175,8 @@ def _of_library(library: str, z: Any, clouds: Mapping[str, Any]) -> Any:
     return torch.as_tensor(z, device=where)
 
 
-def _check_sizes(loss: Loss, clouds: Mapping[str, Any]) -> dict[str, int]:
-    """Numbers of rows by word; clouds with the same word have as many each."""
+def _check_sizes(loss: Loss, clouds: Mapping[str, Any], whole: bool = True) -> dict[str, int]:
+    """Numbers of rows by word, the same for all its clouds; and enough of them in a whole batch."""
     sizes: dict[str, int] = {}
     for word in dict.fromkeys(cloud.rows for cloud in loss.clouds):
         paired = [cloud for cloud in loss.clouds if cloud.rows == word]
@@ -168,7 +186,7 @@ def _check_sizes(loss: Loss, clouds: Mapping[str, Any]) -> dict[str, int]:
             raise ValueError(f"expected clouds with the same number of rows, got {shown}")
         sizes[word] = rows.pop()
         least = max(cloud.least for cloud in paired)
-        if sizes[word] < least:
+        if whole and sizes[word] < least:
             what = "rows" if word == "n" else word
             where = "" if word == "n" else f"{paired[0].name}: "
             raise ValueError(f"{where}expected at least {least} {what}, got {sizes[word]}")
@@ -330,4 +348,4 @@ def _group(group: Any, library: str) -> dict[str, Any]:
     return {"group": group}
 
 
-__all__ = ["Given", "check_flag", "checked", "default_block", "narrow", "read"]
+__all__ = ["Given", "check_batch", "check_flag", "checked", "default_block", "narrow", "read"]

@@ -15,6 +15,7 @@ import array_api_compat.torch as api
 import torch  # pyright: ignore[reportMissingImports]
 from torch import distributed  # pyright: ignore[reportMissingImports]
 
+from normtheory.losses._door import check_batch
 from normtheory.losses._namespace import Namespace, Softmax, Step
 from normtheory.losses._slope import Evaluated, evaluate
 
@@ -38,6 +39,11 @@ class Share(NamedTuple):
     first: int
     own: int
     n: int
+
+    def of(self, count: int) -> Share:
+        """The same for another number of rows, a multiple of n: both views, one after the other."""
+        times = count // self.n
+        return Share(self.group, times * self.first, times * self.own, times * self.n)
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,8 @@ class TorchNamespace(Namespace):
     ) -> tuple[Any, tuple[Tensor, ...]]:
         """Go through the rows of this process in a Python loop, and join what all found."""
         n = len(rows[0])
-        first, last = (0, n) if self.share is None else (self.share.first, self._end())
+        share = None if self.share is None else self.share.of(n)
+        first, last = (0, n) if share is None else (share.first, share.first + share.own)
         size = last - first if self.block is None else min(self.block, last - first)
         numbers = torch.arange(n, device=rows[0].device)
         found = []
@@ -95,13 +102,9 @@ class TorchNamespace(Namespace):
             carried, block = step(carried, numbers[start:end], *(x[start:end] for x in rows))
             found.append(block)
         parts = tuple(torch.cat(blocks) for blocks in zip(*found, strict=True))
-        if self.share is None:
+        if share is None:
             return carried, parts
-        return self._combined(carried, combine), tuple(_joined(x, self.share) for x in parts)
-
-    def _end(self) -> int:
-        assert self.share is not None
-        return self.share.first + self.share.own
+        return self._combined(carried, combine), tuple(_joined(x, share) for x in parts)
 
     def _combined(self, carried: Any, combine: Callable[[Any], Any] | None) -> Any:
         if combine is not None:
@@ -144,10 +147,12 @@ def _share(rows: int, device: Any, group: Any) -> Share:
 
 
 class _Once(torch.autograd.Function):
-    """The identity, behind which there is no derivative."""
+    """A gradient as it is, behind which there is no derivative, whatever it was made of."""
+
+    generate_vmap_rule = True
 
     @staticmethod
-    def forward(gradient: Tensor, seed: Tensor) -> Tensor:
+    def forward(gradient: Tensor, *inputs: Tensor) -> Tensor:
         return gradient.clone()
 
     @staticmethod
@@ -165,6 +170,8 @@ class _Once(torch.autograd.Function):
 class _Loss(torch.autograd.Function):
     """A loss with its closed form: tensors in, the value out, and the derivatives beside it."""
 
+    generate_vmap_rule = True
+
     @staticmethod
     def forward(evaluated: Callable[..., Evaluated], *tensors: Tensor) -> Any:
         found = evaluated(*tensors)
@@ -175,26 +182,28 @@ class _Loss(torch.autograd.Function):
         _, *derivatives = output
         ctx.mark_non_differentiable(*derivatives)
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*derivatives)
         ctx.wanted = inputs[0].wanted
+        # An input, too: a gradient of the gradient would have to go there.
+        ctx.save_for_backward(inputs[1 + ctx.wanted.index(True)], *derivatives)
 
     @staticmethod
     def backward(ctx: Any, *seeds: Any) -> Any:
         seed = seeds[0]
-        derivatives = iter(ctx.saved_tensors)
+        source, *saved = ctx.saved_tensors
+        derivatives = iter(saved)
         found = []
         for wanted in ctx.wanted:
             if not wanted or seed is None:
                 found.append(None)
                 continue
             product = next(derivatives) * seed
-            # With create_graph=True the seed is differentiable, and so seems its product.
-            found.append(_Once.apply(product, seed) if torch.is_grad_enabled() else product)
+            # With create_graph=True a second derivative may be asked for, through seed or source.
+            found.append(_Once.apply(product, seed, source) if torch.is_grad_enabled() else product)
         return None, *found
 
 
 class _Evaluation:
-    """What :class:`_Loss` calls: a loss of the tensors that are differentiated, the rest fixed.
+    """What :class:`_Loss` calls: a loss of tensors, clouds and options, the rest fixed.
 
     Attributes:
         wanted: for every tensor, whether its derivative is asked for.
@@ -211,17 +220,16 @@ class _Evaluation:
         names: frozenset[str],
     ) -> None:
         self._loss, self._flags, self._block, self._group = loss, flags, block, group
-        self._labels = {key: x for key, x in options.items() if not x.is_floating_point()}
-        self._numbers = [key for key in options if key not in self._labels]
+        self._keys = tuple(options)
         self._names = names
-        self.tensors = (*clouds, *(options[key] for key in self._numbers))
-        self.wanted = [c.name in names for c in loss.clouds] + [k in names for k in self._numbers]
+        self.tensors = (*clouds, *options.values())
+        self.wanted = [c.name in names for c in loss.clouds] + [k in names for k in self._keys]
 
     def __call__(self, *tensors: Tensor) -> Evaluated:
         """Value and derivatives, those of the options in the order of the tensors."""
         loss = self._loss
         clouds, numbers = tensors[: len(loss.clouds)], tensors[len(loss.clouds) :]
-        options = {**dict(zip(self._numbers, numbers, strict=True)), **self._labels}
+        options = dict(zip(self._keys, numbers, strict=True))
         with torch.no_grad(), torch.autocast(clouds[0].device.type, enabled=False):
             if self._group is None:
                 xp = TorchNamespace(block=self._block, wanted=self._names)
@@ -230,7 +238,7 @@ class _Evaluation:
                 found = self._of_all(clouds, options)
         order = [option.name for option in loss.options if option.name in self._names]
         by_name = dict(zip(order, found.options, strict=True))
-        given = zip(self._numbers, numbers, strict=True)
+        given = zip(self._keys, numbers, strict=True)
         return found._replace(
             options=tuple(by_name[key].reshape(x.shape) for key, x in given if key in self._names)
         )
@@ -245,6 +253,7 @@ class _Evaluation:
         )
         rows = {option.name for option in loss.options if option.per_row}
         options = {key: _joined(x, share) if key in rows else x for key, x in options.items()}
+        check_batch(loss, joined, options)
         xp = TorchNamespace(block=self._block, wanted=self._names, share=share)
         found = evaluate(loss, xp, joined, {**options, **self._flags})
         trained = [
@@ -270,8 +279,7 @@ def _prepared(
     def one(x: Any) -> Tensor:
         if isinstance(x, float | int):  # not by the default dtype, which would round it
             return torch.tensor(x, dtype=dtype, device=first.device)
-        x = x if isinstance(x, torch.Tensor) else torch.as_tensor(x)
-        x = x.to(first.device)
+        x = torch.as_tensor(x, device=first.device)
         if x.is_floating_point() or not x.ndim:
             x = x.to(dtype)
         return x.reshape(()) if x.numel() == 1 and x.is_floating_point() else x

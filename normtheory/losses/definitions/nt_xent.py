@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from jaxtyping import Float
 
 from normtheory._arrays import Array
-from normtheory.losses._contrast import rowwise
+from normtheory.losses._contrast import Weigh, cross_entropy, rowwise
 from normtheory.losses._loss import Loss
 from normtheory.losses._namespace import Namespace
 from normtheory.losses._parts import Cloud, temperature
 from normtheory.losses._slope import Slope
 
 
-def _slope(
-    xp: Namespace, u: Float[Array, "n d"], v: Float[Array, "n d"], *, temperature: Array
+def among_views(
+    xp: Namespace,
+    u: Float[Array, "n d"],
+    v: Float[Array, "n d"],
+    *,
+    temperature: Array,
+    side: Callable[[Namespace], tuple[Weigh, Weigh]] = cross_entropy,
 ) -> Slope:
+    """The loss of every view against its partner, the others of both views being its negatives."""
+    loss, weigh = side(xp)
     n, scale = u.shape[0], 1 / temperature
     views, partner = xp.concat([u, v]), xp.concat([v, u])
     cosine = xp.sum(views * partner, axis=-1)
@@ -25,11 +34,11 @@ def _slope(
         views,
         scale * cosine,
         lambda index: (index, (index + n) % (2 * n)),  # neither itself nor its partner
-        xp.sigmoid if slopes else None,
+        weigh if slopes else None,
         scale=scale,
         slopes=slopes,
     )
-    weight = xp.sigmoid(found.total)
+    weight = weigh(found.total)
     # A view is pulled as an anchor, and as the positive of its partner.
     pull = weight + xp.roll(weight, n)
     pushed = weight[:, None] * found.mean
@@ -37,7 +46,7 @@ def _slope(
     slope = factor * (pushed + found.columns - pull[:, None] * partner)
     by_scale = xp.sum(xp.sum(views * pushed, axis=-1) - weight * cosine)
     return Slope(
-        xp.mean(xp.softplus(found.total)),
+        xp.mean(loss(found.total)),
         {"z_1": slope[:n], "z_2": slope[n:]},
         {"temperature": -factor * scale * by_scale},
     )
@@ -51,7 +60,7 @@ LOSS = Loss(
         Cloud("z_2", "second views, of which the a-th is the partner of the a-th", least=2),
     ),
     options=(temperature(0.5),),
-    slope=_slope,
+    slope=among_views,
     source="Chen et al. 2020, eq. 1",
     all_pairs=True,
     notes="The mean is over all 2n views i, and k over all others.",
