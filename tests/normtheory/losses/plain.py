@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from normtheory._verify.plain_losses import PLAIN
 
 from normtheory.losses import Loss
+from normtheory.verify._plain_losses import PLAIN
 
 
 class Expected(NamedTuple):
