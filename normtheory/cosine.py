@@ -13,6 +13,8 @@ from typing import Any
 from normtheory._arrays import Array, power_of_two, vectors
 from normtheory.sphere import dot, reject, scaled
 
+__all__ = ["angle", "cosine_gradient", "cosine_similarity"]
+
 
 def _decompose(z: Array, y: Array) -> tuple[Any, Array, Array, Array, Array]:
     """Write ŷ in the frame of ẑ.

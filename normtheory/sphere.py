@@ -11,6 +11,14 @@ import numpy as np
 
 from normtheory._arrays import Array, check_count, power_of_two, vectors
 
+__all__ = [
+    "log_uniform_norms",
+    "pairs_at_angle",
+    "tangent_projection",
+    "uniform",
+    "von_mises_fisher",
+]
+
 
 def scaled(xp: Any, x: Array) -> tuple[Array, Array]:
     """Split vectors (..., d) into entries within (-4, 4) and a power of two (..., 1), exactly.

@@ -12,48 +12,15 @@ Examples:
 from __future__ import annotations
 
 import builtins
-import difflib
-import functools
-import importlib
-import pkgutil
 from typing import TYPE_CHECKING
 
 from normtheory.claims._claim import Check, Claim, Condition
+from normtheory.claims._registry import get, list
 
 if TYPE_CHECKING:
     from normtheory.verify import ClaimResult
 
 __all__ = ["Check", "Claim", "Condition", "check", "get", "list"]
-
-
-@functools.cache
-def _all() -> dict[str, Claim]:
-    names = [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
-    found = [importlib.import_module(f"{__name__}.{name}").CLAIM for name in names]
-    for name, claim in zip(names, found, strict=True):
-        if claim.name != name:
-            raise ValueError(f"claims/{name}.py holds a claim that calls itself {claim.name!r}")
-    found.sort(key=lambda claim: [int(part) for part in claim.item.split(".")])
-    return {claim.name: claim for claim in found}
-
-
-def list() -> tuple[str, ...]:
-    """Names of all claims, in the order of the theory."""
-    return tuple(_all())
-
-
-def get(name: str) -> Claim:
-    """The claim called ``name``.
-
-    Raises:
-        ValueError: No claim has this name; the message lists close matches or all names.
-    """
-    known = _all()
-    if name not in known:
-        close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-        hint = f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(known)}"
-        raise ValueError(f"no claim is called {name!r}; {hint}")
-    return known[name]
 
 
 def check(name: str, *, seed: int = 0) -> ClaimResult:

@@ -17,6 +17,8 @@ from typing import Annotated
 
 import typer
 
+__all__ = ["app", "main"]
+
 app = typer.Typer(
     help="Theory and simulation of embedding norms in self-supervised learning.",
     add_completion=False,

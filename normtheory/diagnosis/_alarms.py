@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from normtheory.diagnosis._findings import Findings
 from normtheory.pair import FLOW_LIMIT
-
-if TYPE_CHECKING:
-    from normtheory.diagnosis import Diagnosis
 
 SAME_NORM = 0.01
 """Norms that differ by less than this share were divided out before saving (float16 rounds so)."""
@@ -30,7 +26,7 @@ FEW_DIMENSIONS = 0.05
 """Share of the possible dimensions in use below which the directions have collapsed."""
 
 
-def alarms(report: Diagnosis) -> tuple[str, ...]:
+def alarms(report: Findings) -> tuple[str, ...]:
     """The warnings, one sentence each, the gravest first."""
     return tuple(
         said
@@ -39,7 +35,7 @@ def alarms(report: Diagnosis) -> tuple[str, ...]:
     )
 
 
-def _normalised(report: Diagnosis) -> list[str]:
+def _normalised(report: Findings) -> list[str]:
     quantiles = report.norms.quantiles
     if quantiles["100"] / quantiles["0"] - 1 >= SAME_NORM:
         return []
@@ -49,7 +45,7 @@ def _normalised(report: Diagnosis) -> list[str]:
     ]
 
 
-def _collapsed(report: Diagnosis) -> list[str]:
+def _collapsed(report: Findings) -> list[str]:
     found = report.directions
     if found.resultant >= ONE_WAY:
         return [
@@ -64,7 +60,7 @@ def _collapsed(report: Diagnosis) -> list[str]:
     return []
 
 
-def _rates(report: Diagnosis) -> list[str]:
+def _rates(report: Findings) -> list[str]:
     turning = report.turning
     if turning.pair_rate is None or turning.effective_rates is None:
         return []
@@ -90,7 +86,7 @@ def _rates(report: Diagnosis) -> list[str]:
     return said
 
 
-def _spread(report: Diagnosis) -> list[str]:
+def _spread(report: Findings) -> list[str]:
     slowdown = report.turning.slowdown
     if slowdown < SPREAD:
         return []
@@ -100,7 +96,7 @@ def _spread(report: Diagnosis) -> list[str]:
     ]
 
 
-def _labels(report: Diagnosis) -> list[str]:
+def _labels(report: Findings) -> list[str]:
     if report.classes is None:
         return []
     if report.classes.count == 1:
@@ -114,7 +110,7 @@ def _labels(report: Diagnosis) -> list[str]:
     ]
 
 
-def _rows(report: Diagnosis) -> list[str]:
+def _rows(report: Findings) -> list[str]:
     said = []
     if report.dropped:
         shown = ", ".join(map(str, report.dropped[:10])) + ", ..." * (len(report.dropped) > 10)

@@ -14,22 +14,23 @@ from typing import Any
 import numpy as np
 
 from normtheory._files import whole_file
-from normtheory.diagnosis._advice import Advice, give_advice
+from normtheory.diagnosis._advice import give_advice
 from normtheory.diagnosis._alarms import alarms
-from normtheory.diagnosis._classes import ClassSummary, summarise_classes
-from normtheory.diagnosis._directions import DirectionSummary, summarise_directions
-from normtheory.diagnosis._neighbours import NeighbourSummary, summarise_neighbours
-from normtheory.diagnosis._norms import NormSummary, Unexpected, find_unexpected, summarise_norms
+from normtheory.diagnosis._classes import summarise_classes
+from normtheory.diagnosis._directions import summarise_directions
+from normtheory.diagnosis._findings import Findings
+from normtheory.diagnosis._neighbours import summarise_neighbours
+from normtheory.diagnosis._norms import find_unexpected, summarise_norms
 from normtheory.diagnosis._options import Options
 from normtheory.diagnosis._prepare import Prepared, prepare
 from normtheory.diagnosis._quantity import quantities
 from normtheory.diagnosis._text import render
-from normtheory.diagnosis._turning import Turning, measure_turning
-from normtheory.diagnosis._views import ViewSummary, pair_angles, summarise_views
+from normtheory.diagnosis._turning import measure_turning
+from normtheory.diagnosis._views import pair_angles, summarise_views
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class Diagnosis(Findings):
     """What :func:`normtheory.diagnose` found; ``str()`` is the report as text.
 
     Norms are in the unit of the embeddings, angles in radians, steps in updates of a pair,
@@ -53,28 +54,6 @@ class Diagnosis:
         advice: ``cut_factor`` and ``gradscale`` power, with what they amount to.
         warnings: sentences, gravest first; empty if all looks well.
     """
-
-    n: int
-    dimension: int
-    dtype: str
-    dropped: tuple[int, ...]
-    options: Options
-    norms: NormSummary
-    turning: Turning
-    neighbours: NeighbourSummary
-    classes: ClassSummary | None
-    views: ViewSummary | None
-    directions: DirectionSummary
-    unexpected: Unexpected
-    advice: Advice
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def headline(self) -> str:
-        """What was looked at, in a line."""
-        return (
-            f"normtheory diagnosis: {self.n} embeddings, {self.dimension} dimensions, {self.dtype}"
-        )
 
     def __str__(self) -> str:
         """Return the report as text."""

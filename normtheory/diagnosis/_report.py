@@ -9,7 +9,7 @@ import base64
 import io
 from collections.abc import Callable
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -17,10 +17,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from normtheory.diagnosis._findings import Findings
 from normtheory.diagnosis._sections import Section, Table, sections
-
-if TYPE_CHECKING:
-    from normtheory.diagnosis import Diagnosis
 
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#767676"  # Okabe & Ito (2008), and a plain grey
 _MOST_CLASSES = 30
@@ -66,7 +64,7 @@ _CSS = """
 """
 
 
-def page(report: Diagnosis) -> str:
+def page(report: Findings) -> str:
     """The whole page; it loads nothing from anywhere."""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -76,7 +74,7 @@ def page(report: Diagnosis) -> str:
     )
 
 
-def fragment(report: Diagnosis) -> str:
+def fragment(report: Findings) -> str:
     """The page's body, as a notebook shows it."""
     parts = [f"<style>{_CSS}</style>", '<div class="normtheory">', "<h1>Embedding norms</h1>"]
     parts.append(f"<p>{escape(report.headline)}</p>")
@@ -127,11 +125,11 @@ def _picture(draw: Callable[[Axes], None], alternative: str, height: float = 2.6
     return f'<img alt="{escape(alternative)}" src="data:image/svg+xml;base64,{data}">'
 
 
-def _nothing(report: Diagnosis) -> str:
+def _nothing(report: Findings) -> str:
     return ""
 
 
-def _norms(report: Diagnosis) -> str:
+def _norms(report: Findings) -> str:
     norms = report.norms
 
     def draw(axes: Axes) -> None:
@@ -151,7 +149,7 @@ def _norms(report: Diagnosis) -> str:
     return _picture(draw, "Histogram of the norms, with the 5th, 50th and 95th percentile")
 
 
-def _turning(report: Diagnosis) -> str:
+def _turning(report: Findings) -> str:
     speeds = report.turning.decile_speeds
 
     def draw(axes: Axes) -> None:
@@ -169,7 +167,7 @@ def _turning(report: Diagnosis) -> str:
     return _picture(draw, "Angular speed of each tenth of the embeddings relative to the median")
 
 
-def _neighbours(report: Diagnosis) -> str:
+def _neighbours(report: Findings) -> str:
     buckets, chance = report.neighbours.buckets, report.neighbours.chance
     if not buckets or chance is None:
         return ""
@@ -200,7 +198,7 @@ def _neighbours(report: Diagnosis) -> str:
     return _picture(draw, "Accuracy of the nearest neighbours against the norm, with intervals")
 
 
-def _classes(report: Diagnosis) -> str:
+def _classes(report: Findings) -> str:
     if report.classes is None:
         return ""
     rows = report.classes.by_norm
@@ -218,7 +216,7 @@ def _classes(report: Diagnosis) -> str:
     return _picture(draw, "Norms of each class", 0.9 + 0.24 * len(rows))
 
 
-def _views(report: Diagnosis) -> str:
+def _views(report: Findings) -> str:
     if report.views is None:
         return ""
     rows = report.views.by_norm

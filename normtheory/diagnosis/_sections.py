@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from normtheory.diagnosis._correlation import Correlation
+from normtheory._correlation import Correlation
+from normtheory.diagnosis._findings import Findings
 from normtheory.diagnosis._quantity import Quantity, quantities
-
-if TYPE_CHECKING:
-    from normtheory.diagnosis import Diagnosis
 
 _SHOWN = 12
 _TIED = "\u00a0"  # a space that no line is broken at
@@ -71,7 +69,7 @@ def text_of(value: Any) -> str:
     return str(value) if isinstance(value, int) else number(value)
 
 
-def sections(report: Diagnosis) -> list[Section]:
+def sections(report: Findings) -> list[Section]:
     """All parts that there is something to say in."""
     return [
         Section("norms", "Norms", _lines(report.norms), [], []),
@@ -95,7 +93,7 @@ def _lines(summary: Any) -> list[Line]:
     return found
 
 
-def _turning_notes(report: Diagnosis) -> list[str]:
+def _turning_notes(report: Findings) -> list[str]:
     turning, options = report.turning, report.options
     notes = []
     if turning.pair_rate is not None:
@@ -119,7 +117,7 @@ def _turning_notes(report: Diagnosis) -> list[str]:
     return notes
 
 
-def _neighbours(report: Diagnosis) -> Section:
+def _neighbours(report: Findings) -> Section:
     found = report.neighbours
     tables, notes = [], []
     if found.buckets:
@@ -153,7 +151,7 @@ def _neighbours(report: Diagnosis) -> Section:
     return Section("neighbours", "Neighbours", _lines(found), tables, notes)
 
 
-def _classes(report: Diagnosis) -> list[Section]:
+def _classes(report: Findings) -> list[Section]:
     if report.classes is None:
         return []
     rows = [
@@ -179,7 +177,7 @@ def _classes(report: Diagnosis) -> list[Section]:
     return [Section("classes", "Classes", _lines(report.classes), [table], notes)]
 
 
-def _views(report: Diagnosis) -> list[Section]:
+def _views(report: Findings) -> list[Section]:
     if report.views is None:
         return []
     rows = [
@@ -191,7 +189,7 @@ def _views(report: Diagnosis) -> list[Section]:
     return [Section("views", "Two views", _lines(report.views), [table], [])]
 
 
-def _unexpected(report: Diagnosis) -> Section:
+def _unexpected(report: Findings) -> Section:
     found = report.unexpected
     header: tuple[str, ...] = ("row", "norm")
     columns: list[Sequence[str]] = [
@@ -213,7 +211,7 @@ def _unexpected(report: Diagnosis) -> Section:
     return Section("unexpected", "Most unexpected samples", [], [table], [note])
 
 
-def _advice_notes(report: Diagnosis) -> list[str]:
+def _advice_notes(report: Findings) -> list[str]:
     advice, power = report.advice, report.options.gradscale
     notes = []
     if advice.cut_factor is None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
 
+from normtheory.diagnosis._findings import Findings
 from normtheory.diagnosis._sections import Table, sections
-
-if TYPE_CHECKING:
-    from normtheory.diagnosis import Diagnosis
 
 _WIDTH = 96
 
 
-def render(report: Diagnosis) -> str:
+def render(report: Findings) -> str:
     """The whole report, numbers in brackets pointing to the list of formulas at its end."""
     numbers: dict[str, int] = {}
 

@@ -22,8 +22,9 @@ from normtheory.particles import (
     sampling,
     stop,
 )
+from normtheory.particles._init import init
 from normtheory.particles._run import Run, run
-from normtheory.particles._state import State, init
+from normtheory.particles._state import State
 from normtheory.particles._step import step
 from normtheory.particles._sweep import sweep
 from normtheory.particles._system import System

@@ -87,7 +87,7 @@ def attributes(
 
 
 def _own() -> dict[str, str]:
-    from normtheory import __version__
+    from normtheory._version import __version__
 
     return {"normtheory": __version__}
 

@@ -1,4 +1,4 @@
-"""The state of a simulation, and how one starts."""
+"""The state of a simulation, and what every use of one needs: precision, norms, checks."""
 
 from __future__ import annotations
 
@@ -135,57 +135,3 @@ def key_data(seed: Any) -> np.ndarray:
             f"seed: expected a key of the kind threefry2x32, got {seed.dtype} of shape {seed.shape}"
         )
     return np.asarray(seed)
-
-
-def init(system: System, *clouds: Array, seed: Any = 0) -> State:
-    """The state at the start.
-
-    Args:
-        system: see :class:`System`.
-        *clouds: positions, one array (n, d) for every cloud of the force, numpy or JAX, float32 or
-            float64; the run computes in their dtype. Rows are projected where the system fixes a
-            norm.
-        seed: an integer or a JAX key, of every draw of the run.
-
-    Returns:
-        :class:`State`.
-
-    Raises:
-        TypeError, ValueError: clouds that don't fit each other or the force; a zero or non-finite
-            row, which is named; a system under which nothing moves.
-
-    Example:
-        >>> import numpy as np
-        >>> from normtheory.particles import System, forces, init
-        >>> z, y = np.random.default_rng(0).standard_normal((2, 5, 3))
-        >>> int(init(System(forces.attraction(), 1.0), z, y).step)
-        0
-    """
-    from normtheory.particles._fit import check_fit
-
-    if not isinstance(system, System):
-        raise TypeError(f"system: expected a System, got {type(system).__name__}")
-    check_positions(clouds)
-    with precision(clouds[0].dtype), _spread.on_devices_of(clouds):
-        positions = tuple(jnp.asarray(z) for z in clouds)
-        system = system.cast(positions[0].dtype)
-        check_fit(system, positions)
-        return handed_out(_started(system, positions, key_data(seed)))
-
-
-def start(system: System, positions: tuple[Array, ...], key: Array) -> State:
-    """The state at step 0; :func:`init` without its door, for use inside compiled code."""
-    moving = system.moving(len(positions))
-    if system.norm is not None:
-        positions = tuple(
-            rescale(z, norm_of(system, k, z)) if k in moving else z for k, z in enumerate(positions)
-        )
-    memory: Any = ()
-    transformation = system.transformation()
-    if transformation is not None:
-        memory = transformation.init(tuple(positions[k] for k in moving))
-    positions, memory = _spread.held(positions, memory)
-    return State(positions, memory, *_spread.whole((jnp.zeros((), jnp.int32), key)))
-
-
-_started = jax.jit(start)

@@ -14,14 +14,11 @@ import numpy as np
 import xarray as xr
 
 from normtheory._arrays import check_count, check_values
+from normtheory.particles._init import init
 from normtheory.particles._lanes import Clouds, Lanes, Start
 from normtheory.particles._memory import bytes_of_step
 from normtheory.particles._record import attributes, variables
-from normtheory.particles._state import (
-    State,
-    init,
-    precision,
-)
+from normtheory.particles._state import State, precision
 from normtheory.particles._system import System
 from normtheory.particles.observables import Observable, chosen
 from normtheory.particles.stop import Stop, rules

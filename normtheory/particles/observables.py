@@ -14,6 +14,8 @@ from normtheory._arrays import check_count, check_values
 from normtheory.particles._tree import static, tree
 from normtheory.particles._view import View, mean_distance, unit
 
+__all__ = ["OBSERVABLES", "QUANTILES", "Observable", "class_norm", "observable"]
+
 Array = Any
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -19,6 +19,8 @@ import optax
 from normtheory._arrays import check_values, concrete
 from normtheory.particles._tree import static, tree
 
+__all__ = ["Rule", "adam", "momentum", "rule"]
+
 
 @tree
 class Rule:

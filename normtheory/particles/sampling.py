@@ -15,6 +15,8 @@ import numpy as np
 from normtheory._arrays import check_count, check_values
 from normtheory.particles._tree import static, tree
 
+__all__ = ["Bernoulli", "Minibatch", "bernoulli", "minibatch"]
+
 
 @tree
 class Minibatch:

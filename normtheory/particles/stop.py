@@ -13,6 +13,8 @@ from normtheory.pair import check_tolerance
 from normtheory.particles._tree import static, tree
 from normtheory.particles._view import View, mean_distance, norm
 
+__all__ = ["Stop", "gradient", "loss", "mean_cosine"]
+
 Array = Any
 
 

@@ -14,8 +14,8 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from normtheory import claims as claim_list
-from normtheory.claims import Claim
+from normtheory.claims import _registry as claim_list
+from normtheory.claims._claim import Claim
 from normtheory.claims._symbolic import entries
 from normtheory.verify._clouds import DIMENSIONS
 from normtheory.verify._judge import judge, judge_condition

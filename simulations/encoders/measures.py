@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
+
+from normtheory import _correlation
+from normtheory._neighbours import Neighbours, nearest, vote
 
 _SIMILARITIES = 2**24  # at a time: 64 MiB in single precision
 
@@ -16,13 +18,12 @@ def directions(z: np.ndarray) -> np.ndarray:
     return z / np.linalg.norm(z, axis=-1, keepdims=True)
 
 
-def _similarities(queries: np.ndarray, known: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Products of queries (n, d) with all known (m, d), some queries at a time, about equally."""
-    blocks = max(1, -(-len(queries) * len(known) // _SIMILARITIES))
-    size = max(1, -(-len(queries) // blocks))
-    for start in range(0, len(queries), size):
-        part = slice(start, start + size)
-        yield part, queries[part] @ known.T
+def _nearest(z: np.ndarray, k: int, known: np.ndarray | None = None) -> Neighbours:
+    """Of embeddings (n, d), some at a time, about equally; see :func:`nearest`."""
+    entries = len(z) * len(z if known is None else known)
+    blocks = max(1, -(-entries // _SIMILARITIES))
+    among = None if known is None else directions(known)
+    return nearest(directions(z), k, among, block=max(1, -(-len(z) // blocks)))
 
 
 def neighbour_distance(z: np.ndarray, k: int) -> np.ndarray:
@@ -35,13 +36,7 @@ def neighbour_distance(z: np.ndarray, k: int) -> np.ndarray:
     Returns:
         Shape (n,).
     """
-    u = directions(z)
-    kth = np.empty(len(u), u.dtype)
-    for part, similarity in _similarities(u, u):
-        row = np.arange(len(similarity))
-        similarity[row, part.start + row] = -np.inf  # a point is no neighbour of itself
-        similarity.partition(-k, axis=1)
-        kth[part] = similarity[:, -k]
+    kth = _nearest(z, k).cosines[:, -1]
     return np.sqrt(np.maximum(2 - 2 * kth, 0))
 
 
@@ -60,13 +55,7 @@ def neighbours_are_right(
     Returns:
         Booleans (n,).
     """
-    classes = np.arange(int(max(labels.max(), known_labels.max())) + 1)
-    right = np.empty(len(z), dtype=bool)
-    for part, similarity in _similarities(directions(z), directions(known)):
-        nearest = np.argpartition(similarity, -k, axis=1)[:, -k:]
-        votes = (known_labels[nearest][:, :, None] == classes).sum(axis=1)
-        right[part] = votes.argmax(axis=1) == labels[part]
-    return right
+    return vote(_nearest(z, k, known), known_labels, by_cosine=False) == labels
 
 
 def networks_are_right(
@@ -114,7 +103,9 @@ class Correlation(NamedTuple):
 def spearman(
     x: np.ndarray, y: np.ndarray, rng: np.random.Generator, resamples: int = 400
 ) -> Correlation:
-    """Spearman's rank correlation and its bootstrap interval; NaN where either is constant.
+    """Spearman's rank correlation and its bootstrap interval; NaN where there is none.
+
+    As in a diagnosis: none where either is constant, no interval of fewer than 10 points.
 
     Args:
         x: shape (n,).
@@ -122,16 +113,10 @@ def spearman(
         rng: of the resampling.
         resamples: how many.
     """
-    if (x == x[0]).all() or (y == y[0]).all():
-        return Correlation(np.nan, np.nan, np.nan)
-    chosen = rng.integers(len(x), size=(resamples, len(x)))
-    pairs = [stats.rankdata(a[chosen], axis=1) for a in (x, y)]
-    a, b = (r - r.mean(axis=1, keepdims=True) for r in pairs)
-    spread = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    found = (a * b).sum(axis=1)[spread > 0] / spread[spread > 0]
-    low, high = np.quantile(found, [0.025, 0.975])
-    value = np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1]
-    return Correlation(float(value), float(low), float(high))
+    found = _correlation.spearman(x, y, rng, resamples=resamples)
+    return Correlation(
+        *(np.nan if part is None else part for part in (found.rho, found.low, found.high))
+    )
 
 
 def auroc(positive: np.ndarray, negative: np.ndarray) -> float:

@@ -54,7 +54,7 @@ def test_a_wrong_formula_exits_with_1(capsys, monkeypatch, quick):
     claim = claims.get("fixed_keys")
     spoilt = dataclasses.replace(claim.checks[1], formula=claim.checks[1].planted)
     wrong = dataclasses.replace(claim, checks=(claim.checks[0], spoilt))
-    monkeypatch.setattr(claims, "get", lambda name: wrong)
+    monkeypatch.setattr("normtheory.claims._registry.get", lambda name: wrong)
     status, out, _ = _run(capsys, "verify", "--claim", "fixed_keys")
     assert status == 1
     assert "FAILED" in out

@@ -9,7 +9,7 @@ from scipy.stats import norm as normal
 from scipy.stats import rankdata
 
 LEVEL = 0.95
-"""Confidence level of every interval in the report."""
+"""Confidence level of every interval."""
 
 RESAMPLES = 999
 
@@ -58,7 +58,12 @@ def _pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def spearman(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, names: tuple[str, str]
+    x: np.ndarray,
+    y: np.ndarray,
+    rng: np.random.Generator,
+    names: tuple[str, str] = ("the first", "the second"),
+    *,
+    resamples: int = RESAMPLES,
 ) -> Correlation:
     """Spearman's correlation of two columns with a percentile interval (Efron 1979).
 
@@ -67,6 +72,7 @@ def spearman(
         y: shape (n,).
         rng: source of the resamples.
         names: what the two are, for the word on why it isn't defined.
+        resamples: how many.
 
     Returns:
         The correlation; none of fewer than 5 samples, and no interval of fewer than ``FEW``. The
@@ -83,8 +89,8 @@ def spearman(
         return Correlation(rho, None, None, n, f"{n} samples are too few for an interval")
     found = []
     step = max(1, _BATCH // n)
-    for start in range(0, RESAMPLES, step):
-        draw = rng.integers(n, size=(min(step, RESAMPLES - start), n))
+    for start in range(0, resamples, step):
+        draw = rng.integers(n, size=(min(step, resamples - start), n))
         found.append(_pearson(rankdata(x[draw], axis=1), rankdata(y[draw], axis=1)))
     tail = (1 - LEVEL) / 2
     low, high = np.nanquantile(np.concatenate(found), [tail, 1 - tail])

@@ -1,0 +1,41 @@
+"""What a diagnosis is made of: data that the warnings, the text and the page are written from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from normtheory.diagnosis._advice import Advice
+from normtheory.diagnosis._classes import ClassSummary
+from normtheory.diagnosis._directions import DirectionSummary
+from normtheory.diagnosis._neighbours import NeighbourSummary
+from normtheory.diagnosis._norms import NormSummary, Unexpected
+from normtheory.diagnosis._options import Options
+from normtheory.diagnosis._turning import Turning
+from normtheory.diagnosis._views import ViewSummary
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found; :class:`normtheory.Diagnosis`, which is these, says what each is."""
+
+    n: int
+    dimension: int
+    dtype: str
+    dropped: tuple[int, ...]
+    options: Options
+    norms: NormSummary
+    turning: Turning
+    neighbours: NeighbourSummary
+    classes: ClassSummary | None
+    views: ViewSummary | None
+    directions: DirectionSummary
+    unexpected: Unexpected
+    advice: Advice
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def headline(self) -> str:
+        """What was looked at, in a line."""
+        return (
+            f"normtheory diagnosis: {self.n} embeddings, {self.dimension} dimensions, {self.dtype}"
+        )
