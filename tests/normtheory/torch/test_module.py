@@ -86,7 +86,7 @@ def test_the_kit_accepts_modules():
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of PyTorch itself
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning")  # of PyTorch
 def test_compiled_around_a_graph_break():
     linear = torch.nn.Linear(4, 3, dtype=torch.float64)
     loss = modules.ClipLoss(block=2)
@@ -108,7 +108,6 @@ def test_compiled_around_a_graph_break():
 
 
 def test_every_public_name_is_there():
-    assert sorted(modules.__all__) == modules.__all__ or set(modules.__all__) <= set(dir(modules))
     for name in modules.__all__:
         assert getattr(modules, name).__doc__
 
