@@ -1,5 +1,6 @@
 """Sphinx: `python -m sphinx -W -b html docs docs/_build/html`, from the root of the clone."""
 
+import importlib.util
 import os
 import sys
 from pathlib import Path
@@ -42,6 +43,8 @@ bibtex_bibfiles = ["references.bib"]
 bibtex_reference_style = "author_year"
 
 autodoc_member_order = "bysource"
+# The modules for PyTorch are shown without it, too.
+autodoc_mock_imports = [] if importlib.util.find_spec("torch") else ["torch"]
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 napoleon_numpy_docstring = False
