@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from normtheory.pair import equilibrium_angular_step as equilibrium_angular_step
     from normtheory.pair import equilibrium_norm as equilibrium_norm
     from normtheory.pair import flow_angle as flow_angle
+    from normtheory.pair import pair_decay as pair_decay
     from normtheory.pair import pair_rate as pair_rate
     from normtheory.pair import pair_step as pair_step
     from normtheory.pair import random_pair_steps as random_pair_steps
@@ -54,6 +55,7 @@ _HOME = {
     "equilibrium_angular_step": "pair",
     "equilibrium_norm": "pair",
     "flow_angle": "pair",
+    "pair_decay": "pair",
     "pair_rate": "pair",
     "pair_step": "pair",
     "random_pair_steps": "pair",

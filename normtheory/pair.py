@@ -1,8 +1,9 @@
 """One pair in time: the exact step of SGD, the gradient flow, the steps to converge.
 
 A pair under a loss of its cosine moves in the plane it spans, whatever the dimension, so it is
-three numbers: the angle and the two norms. ``learning_rate`` is γ, the rate that one pair sees;
-:func:`pair_rate` finds it from an optimizer's rate. Everything here takes Python numbers and numpy,
+three numbers: the angle and the two norms. ``learning_rate`` is γ, the rate that one pair sees, and
+``weight_decay`` the λ that goes with it; :func:`pair_rate` and :func:`pair_decay` find them from an
+optimizer's. Everything here takes Python numbers and numpy,
 JAX or PyTorch arrays that broadcast. The recursion over many steps is in
 :mod:`normtheory.pair_simulation`.
 """
@@ -76,7 +77,8 @@ def pair_rate(learning_rate: float, n: int, reduction: str) -> float:
         reduction: "mean" or "sum".
 
     Returns:
-        learning_rate / n for a mean, learning_rate for a sum.
+        learning_rate / n for a mean, learning_rate for a sum. Weight decay is not divided by n:
+        what goes with this rate is :func:`pair_decay`.
 
     Raises:
         ValueError: an unknown reduction, a rate that is not positive, n below 1.
@@ -87,10 +89,45 @@ def pair_rate(learning_rate: float, n: int, reduction: str) -> float:
     """
     learning_rate = check_option("learning_rate", learning_rate)
     check_values("learning_rate", np.asarray(learning_rate), above=0.0)
+    return learning_rate / _share(n, reduction)
+
+
+def pair_decay(weight_decay: float, n: int, reduction: str) -> float:
+    """The weight decay that goes with :func:`pair_rate`, from an optimizer's.
+
+    A step shrinks every embedding by 1 - ηλ, with the optimizer's own rate η, whatever the loss is
+    a mean over. In the terms of one pair the step is 1 - γλ', so that γ = η/n asks for λ' = nλ.
+
+    Args:
+        weight_decay: the optimizer's λ >= 0, decoupled or, for SGD, in the gradient.
+        n: number of pairs the loss runs over.
+        reduction: "mean" or "sum".
+
+    Returns:
+        n * weight_decay for a mean, weight_decay for a sum.
+
+    Raises:
+        TypeError, ValueError: an unknown reduction, a decay that is not a number >= 0, n below 1.
+
+    Reference:
+        Derived here.
+
+    Example:
+        >>> rate, decay = pair_rate(1.0, 64, "mean"), pair_decay(0.05, 64, "mean")
+        >>> round(equilibrium_norm(rate, decay, 15 / 16).item(), 3)
+        0.22
+    """
+    weight_decay = check_option("weight_decay", weight_decay)
+    check_values("weight_decay", np.asarray(weight_decay), least=0.0)
+    return weight_decay * _share(n, reduction)
+
+
+def _share(n: int, reduction: str) -> int:
+    """How many pairs share what the optimizer's rate gives."""
     check_count("n", n, 1)
     if reduction not in ("mean", "sum"):
         raise ValueError(f"reduction: expected 'mean' or 'sum', got {reduction!r}")
-    return learning_rate / n if reduction == "mean" else learning_rate
+    return int(n) if reduction == "mean" else 1
 
 
 def _over_square(x: Array, norm: Array, gradscale: float) -> Array:
@@ -145,7 +182,8 @@ def pair_step(
         learning_rate: γ > 0, the rate one pair sees.
         gradscale: power p of GradScale: the gradient is multiplied by each embedding's norm to the
             p. A number.
-        weight_decay: λ >= 0 with γλ < 1.
+        weight_decay: λ >= 0 with γλ < 1, of one pair; :func:`pair_decay` finds it from an
+            optimizer's.
         repel: push the pair apart instead.
         stop_gradient: only the first embedding moves; the second is left untouched by decay too.
 
@@ -452,7 +490,8 @@ def equilibrium_norm(
 
     Args:
         learning_rate: γ > 0, the rate one pair sees.
-        weight_decay: λ > 0 with γλ < 1.
+        weight_decay: λ > 0 with γλ < 1, of one pair; :func:`pair_decay` finds it from an
+            optimizer's.
         mean_square_sine: E[sin²φ] in (0, 1]; (d-1)/d for partners uniform on the sphere of R^d.
         gradscale: power p < 2 of GradScale.
 
@@ -492,7 +531,8 @@ def equilibrium_angular_step(learning_rate: Array, weight_decay: Array) -> Array
 
     Args:
         learning_rate: γ > 0, the rate one pair sees.
-        weight_decay: λ >= 0 with γλ < 1.
+        weight_decay: λ >= 0 with γλ < 1, of one pair (:func:`pair_decay`). An optimizer's own
+            rate and decay have the same product, and give the same.
 
     Returns:
         Radians, broadcast shape.

@@ -171,7 +171,8 @@ def simulate_pairs(
         max_steps: give up after so many updates.
         record_every: record the states every so many steps, and the last.
         gradscale: power p of GradScale, a number.
-        weight_decay: λ >= 0 with γλ < 1; broadcasting.
+        weight_decay: λ >= 0 with γλ < 1, of one pair (:func:`normtheory.pair_decay`);
+            broadcasting.
         repel: push the pairs apart; there is no stop then but ``max_steps``, and ``converged`` is
             False.
         stop_gradient: only the first embedding of a pair moves (and decays).
