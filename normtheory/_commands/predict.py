@@ -64,7 +64,7 @@ def predictions(
         The predictions, in the order in which a reader wants them.
 
     Raises:
-        TypeError, ValueError: as the functions of :mod:`normtheory.pair`; a mean without a batch
+        TypeError, ValueError: as the functions of one pair; a mean without a batch
             size.
     """
     if reduction == "mean" and batch_size is None:

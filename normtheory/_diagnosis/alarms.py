@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from normtheory.pair import FLOW_LIMIT
+from normtheory.flow import FLOW_LIMIT
 
 if TYPE_CHECKING:
     from normtheory.diagnosis import Diagnosis

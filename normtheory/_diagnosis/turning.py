@@ -16,13 +16,9 @@ import numpy as np
 
 from normtheory._diagnosis.options import Options
 from normtheory._diagnosis.quantity import PLAIN, quantity
-from normtheory.pair import (
-    FlowApproximationWarning,
-    effective_learning_rate,
-    equilibrium_angular_step,
-    equilibrium_norm,
-    steps_to_converge,
-)
+from normtheory.equilibrium import equilibrium_angular_step, equilibrium_norm
+from normtheory.flow import FlowApproximationWarning, steps_to_converge
+from normtheory.pair import effective_learning_rate
 
 PERCENTILES = (5, 50, 95)
 _TURN = "claim norm_effect; GradScale: claim gradscale"
