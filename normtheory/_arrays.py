@@ -227,8 +227,15 @@ def numbers(function: str, **named: Array) -> list[np.ndarray]:
         The arguments as float64 numpy arrays that broadcast.
 
     Raises:
-        TypeError, ValueError: as :func:`scalars`; arrays whose values can't be seen.
+        TypeError, ValueError: as :func:`scalars`; arrays whose values can't be seen, tensors that
+            require grad.
     """
+    for name, x in named.items():
+        if is_tensor(x) and x.requires_grad:
+            raise TypeError(
+                f"{name} requires grad, and {function} solves in numpy, without derivatives: "
+                f"pass {name}.detach()"
+            )
     values = [concrete(x) for x in scalars(**named)[1]]
     if any(x is None for x in values):
         raise TypeError(
@@ -273,6 +280,13 @@ def power_of_two(xp: Any, x: Array) -> Array:
     mantissa, _ = xp.frexp(x)
     largest = 1 / float(xp.finfo(x.dtype).smallest_normal)
     return xp.minimum(x / (2 * mantissa), xp.asarray(largest, dtype=x.dtype))
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Return a truth value, or raise TypeError: a word such as "False" would count as true."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
 
 
 def is_tensor(x: Any) -> bool:

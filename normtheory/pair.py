@@ -6,6 +6,10 @@ three numbers: the angle and the two norms. ``learning_rate`` is γ, the rate th
 optimizer's. Everything here, in :mod:`normtheory.flow` and in :mod:`normtheory.equilibrium` takes
 Python numbers and numpy, JAX or PyTorch arrays that broadcast. The recursion over many steps is in
 :mod:`normtheory.pair_simulation`.
+
+One rule for arrays: what is a formula gives back the kind, dtype and device that came, and can be
+differentiated. What counts or solves, ``steps_to_converge`` and ``simulate_pairs``, gives numpy in
+float64 and has no derivative: it raises TypeError for traced arrays and tensors that require grad.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import numpy as np
 from normtheory._arrays import (
     Array,
     check_count,
+    check_flag,
     check_option,
     check_values,
     concrete,
@@ -211,6 +216,10 @@ def pair_step(
     check_values("learning_rate", rate, above=0.0)
     check_decay(rate, decay)
     power = check_option("gradscale", gradscale)
+    repel, stop_gradient = (
+        check_flag("repel", repel),
+        check_flag("stop_gradient", stop_gradient),
+    )
     # At pi exactly the gradient is zero; sin of the nearest float is not.
     pull = rate * xp.where(angle >= np.pi, xp.zeros_like(angle), xp.sin(angle))
 

@@ -75,6 +75,14 @@ def test_norms_at_the_ends_of_the_range(dtype, power, place):
     np.testing.assert_allclose(np.float64(scaled), expected, rtol=4 * eps)
 
 
+def test_half_precision_is_rounded_once():
+    z = jnp.asarray(np.random.default_rng(0).standard_normal((200, 7)), jnp.float16)
+    (scaled,) = jax.vjp(lambda z: nt.grad_scale(z, 1.5), z)[1](jnp.ones_like(z))
+    exact = np.linalg.norm(np.float64(z), axis=-1, keepdims=True) ** 1.5 * np.ones(7)
+    # half a unit in the last place, of 11 bits, and a little for float32
+    np.testing.assert_allclose(np.float64(scaled), exact, rtol=2.0**-11 * 1.01)
+
+
 def test_the_second_derivative_is_that_of_the_multiplied_gradient():
     z, y = jnp.array([3.0, 4.0]), jnp.array([1.0, 2.0])
     # d/dz of |z|^2 * 2(z - y) along v, by hand: 4 (z.v)(z - y) + 2 |z|^2 v
