@@ -23,18 +23,19 @@ if TYPE_CHECKING:
     from normtheory.cosine import cosine_similarity as cosine_similarity
     from normtheory.diagnosis import Diagnosis as Diagnosis
     from normtheory.diagnosis import diagnose as diagnose
+    from normtheory.equilibrium import equilibrium_angular_step as equilibrium_angular_step
+    from normtheory.equilibrium import equilibrium_norm as equilibrium_norm
+    from normtheory.flow import FlowApproximationWarning as FlowApproximationWarning
+    from normtheory.flow import flow_angle as flow_angle
+    from normtheory.flow import random_pair_steps as random_pair_steps
+    from normtheory.flow import steps_to_converge as steps_to_converge
     from normtheory.interventions import cut_init as cut_init
     from normtheory.interventions import grad_scale as grad_scale
-    from normtheory.pair import FlowApproximationWarning as FlowApproximationWarning
     from normtheory.pair import PairState as PairState
     from normtheory.pair import effective_learning_rate as effective_learning_rate
-    from normtheory.pair import equilibrium_angular_step as equilibrium_angular_step
-    from normtheory.pair import equilibrium_norm as equilibrium_norm
-    from normtheory.pair import flow_angle as flow_angle
+    from normtheory.pair import pair_decay as pair_decay
     from normtheory.pair import pair_rate as pair_rate
     from normtheory.pair import pair_step as pair_step
-    from normtheory.pair import random_pair_steps as random_pair_steps
-    from normtheory.pair import steps_to_converge as steps_to_converge
     from normtheory.pair_simulation import PairSimulation as PairSimulation
     from normtheory.pair_simulation import simulate_pairs as simulate_pairs
     from normtheory.sphere import tangent_projection as tangent_projection
@@ -48,16 +49,17 @@ _HOME = {
     "diagnose": "diagnosis",
     "cut_init": "interventions",
     "grad_scale": "interventions",
-    "FlowApproximationWarning": "pair",
+    "FlowApproximationWarning": "flow",
     "PairState": "pair",
     "effective_learning_rate": "pair",
-    "equilibrium_angular_step": "pair",
-    "equilibrium_norm": "pair",
-    "flow_angle": "pair",
+    "equilibrium_angular_step": "equilibrium",
+    "equilibrium_norm": "equilibrium",
+    "flow_angle": "flow",
+    "pair_decay": "pair",
     "pair_rate": "pair",
     "pair_step": "pair",
-    "random_pair_steps": "pair",
-    "steps_to_converge": "pair",
+    "random_pair_steps": "flow",
+    "steps_to_converge": "flow",
     "PairSimulation": "pair_simulation",
     "simulate_pairs": "pair_simulation",
 }

@@ -11,6 +11,7 @@ comes back as NaN, in that row alone.
 from __future__ import annotations
 
 import math
+import sys
 from typing import Any
 
 import array_api_compat as compat
@@ -230,8 +231,15 @@ def numbers(function: str, **named: Array) -> list[np.ndarray]:
         The arguments as float64 numpy arrays that broadcast.
 
     Raises:
-        TypeError, ValueError: as :func:`scalars`; arrays whose values can't be seen.
+        TypeError, ValueError: as :func:`scalars`; arrays whose values can't be seen, tensors that
+            require grad.
     """
+    for name, x in named.items():
+        if is_tensor(x) and x.requires_grad:
+            raise TypeError(
+                f"{name} requires grad, and {function} solves in numpy, without derivatives: "
+                f"pass {name}.detach()"
+            )
     values = [concrete(x) for x in scalars(**named)[1]]
     if any(x is None for x in values):
         raise TypeError(
@@ -244,9 +252,17 @@ def check_option(name: str, value: Any) -> float:
     """Return a finite Python number, or raise TypeError: options of this kind are not arrays."""
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
-    if not np.isfinite(value):
+    if isinstance(value, np.complexfloating):
+        raise TypeError(f"{name}: expected a real number, got {value!r}")
+    try:
+        number = float(value)
+    except OverflowError:
+        raise ValueError(
+            f"{name}: expected a number within the range of floats, got an integer beyond it"
+        ) from None
+    if not math.isfinite(number):  # and not numpy's, so that torch.compile can follow
         raise ValueError(f"{name}: expected a finite number, got {value!r}")
-    return float(value)
+    return number
 
 
 def check_count(name: str, value: Any, least: int, why: str = "") -> None:
@@ -268,3 +284,22 @@ def power_of_two(xp: Any, x: Array) -> Array:
     mantissa, _ = xp.frexp(x)
     largest = 1 / float(xp.finfo(x.dtype).smallest_normal)
     return xp.minimum(x / (2 * mantissa), xp.full_like(x, largest))
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Return a truth value, or raise TypeError: a word such as "False" would count as true."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name}: expected True or False, got {value!r}")
+    return bool(value)
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether ``x`` is a PyTorch tensor, in words that torch.compile can follow."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.Tensor)
+
+
+def is_torch_module(x: Any) -> bool:
+    """Whether ``x`` is an ``nn.Module``, without importing PyTorch."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(x, torch.nn.Module)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from normtheory._arrays import Array, check_count, check_option, check_values, numbers
+from normtheory._arrays import Array, check_count, check_flag, check_option, check_values, numbers
 from normtheory.pair import PairState, check_decay, check_pair, check_tolerance
 
 _CHUNK = 1 << 17  # steps in one compiled call: keeps the loop interruptible
@@ -171,7 +171,8 @@ def simulate_pairs(
         max_steps: give up after so many updates.
         record_every: record the states every so many steps, and the last.
         gradscale: power p of GradScale, a number.
-        weight_decay: λ >= 0 with γλ < 1; broadcasting.
+        weight_decay: λ >= 0 with γλ < 1, of one pair (:func:`normtheory.pair_decay`);
+            broadcasting.
         repel: push the pairs apart; there is no stop then but ``max_steps``, and ``converged`` is
             False.
         stop_gradient: only the first embedding of a pair moves (and decays).
@@ -180,8 +181,9 @@ def simulate_pairs(
         :class:`PairSimulation`, numpy float64.
 
     Raises:
-        TypeError, ValueError: as :func:`normtheory.pair_step`; shapes that don't broadcast; an
-            effective rate so large that the first step overflows.
+        TypeError, ValueError: as :func:`normtheory.pair_step`; traced arrays and tensors that
+            require grad; shapes that don't broadcast; an effective rate so large that the first
+            step overflows; a run that leaves the range of floats.
 
     Example:
         >>> import numpy as np
@@ -202,6 +204,10 @@ def simulate_pairs(
     check_decay(rate, decay)
     check_tolerance(tolerance)
     power = check_option("gradscale", gradscale)
+    repel, stop_gradient = (
+        check_flag("repel", repel),
+        check_flag("stop_gradient", stop_gradient),
+    )
     check_count("max_steps", max_steps, 0)
     if record_every is not None:
         check_count("record_every", record_every, 1)
@@ -245,12 +251,17 @@ def simulate_pairs(
                 begin,
                 end,
                 power=power,
-                repel=bool(repel),
-                stop=bool(stop_gradient),
+                repel=repel,
+                stop=stop_gradient,
             )
             pair, now_done, reached = jax.tree.map(np.asarray, out)
             counts = np.where(done, counts, reached)
             done, begin = now_done, end
+            if not all(np.isfinite(x).all() for x in pair if x is not None):
+                raise ValueError(
+                    f"the recursion left the range of floats within {end} steps: expected norms "
+                    "that neither grow without limit (gradscale > 2) nor decay to nothing"
+                )
             if record_every and counts.max() > records[-1][0]:
                 records.append((int(counts.max()), pair))
             if done.all() or end >= max_steps:

@@ -55,8 +55,8 @@ def predictions(
         angle: starting angle in [0, π], radians.
         tolerance: ε: converged where the cosine is at least 1 - ε.
         gradscale: power p of GradScale.
-        weight_decay: the optimizer's λ >= 0: embeddings shrink by 1 - learning_rate·λ a step. In
-            the terms of one pair that is learning_rate·λ/γ, n times as much for a mean over n.
+        weight_decay: the optimizer's λ >= 0: embeddings shrink by 1 - learning_rate·λ a step;
+            :func:`normtheory.pair_decay` says what that is for one pair.
         dimension: d, for random pairs and fresh partners on the sphere.
         stop_gradient: only the first point moves.
 
@@ -64,14 +64,13 @@ def predictions(
         The predictions, in the order in which a reader wants them.
 
     Raises:
-        TypeError, ValueError: as the functions of :mod:`normtheory.pair`; a mean without a batch
+        TypeError, ValueError: as the functions of one pair; a mean without a batch
             size.
     """
     if reduction == "mean" and batch_size is None:
         raise ValueError("reduction 'mean' needs the batch size that the loss is a mean over")
     rate = nt.pair_rate(learning_rate, batch_size or 1, reduction)
-    # A mean divides the pull on a pair by n, but not the decay.
-    decay = weight_decay * learning_rate / rate
+    decay = nt.pair_decay(weight_decay, batch_size or 1, reduction)
     second = norm if norm_j is None else norm_j
     x_i = float(nt.effective_learning_rate(rate, norm, gradscale=gradscale))
     x_j = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from normtheory.diagnosis._findings import Findings
-from normtheory.pair import FLOW_LIMIT
+from normtheory.flow import FLOW_LIMIT
 
 SAME_NORM = 0.01
 """Norms that differ by less than this share were divided out before saving (float16 rounds so)."""

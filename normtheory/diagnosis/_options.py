@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from normtheory._arrays import check_count, check_option, check_values
-from normtheory.pair import check_decay, check_tolerance, pair_rate
+from normtheory.pair import check_decay, check_tolerance, pair_decay, pair_rate
 
 
 @dataclass(frozen=True)
@@ -70,3 +70,10 @@ class Options:
         if self.learning_rate is None or self.batch_size is None or self.reduction is None:
             return None
         return pair_rate(self.learning_rate, self.batch_size, self.reduction)
+
+    @property
+    def pair_decay(self) -> float | None:
+        """The decay that goes with that rate; None without one."""
+        if self.weight_decay is None or self.batch_size is None or self.reduction is None:
+            return None
+        return pair_decay(self.weight_decay, self.batch_size, self.reduction)

@@ -228,8 +228,9 @@ def _advice_notes(report: Findings) -> list[str]:
         notes.append(
             "For an encoder c is no factor for weights. A bias-free ReLU network of L layers "
             "shrinks its output by c where each weight matrix is divided by c^(1/L), or the last "
-            "alone by c; nt.cut_init(model, c) divides all by c, and so the output by c^L. Cutting "
-            "concerns the start of training; this c comes from the norms in the file."
+            "alone by c; nt.cut_init(model, c) divides all by c, and so the output by c^L (JAX, "
+            "PyTorch). Cutting concerns the start of training; this c comes from the norms in the "
+            "file."
         )
     if advice.gradscale == power:
         notes.append("The power of GradScale in use suits the spread.")
@@ -237,7 +238,8 @@ def _advice_notes(report: Findings) -> list[str]:
         notes.append("The spread needs no GradScale.")
     else:
         notes.append(
-            f"GradScale with p = {advice.gradscale:.2f} brings the slowdown of the largest decile "
+            f"GradScale with p = {advice.gradscale:.2f}, z = nt.grad_scale(z, "
+            f"{advice.gradscale:.2f}) in JAX or PyTorch, brings the slowdown of the largest decile "
             f"to {advice.target_slowdown:g}; the factor for the learning rate keeps the median "
             "embedding at its speed, so that powers compare fairly."
         )

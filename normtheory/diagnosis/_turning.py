@@ -16,13 +16,9 @@ import numpy as np
 
 from normtheory.diagnosis._options import Options
 from normtheory.diagnosis._quantity import PLAIN, quantity
-from normtheory.pair import (
-    FlowApproximationWarning,
-    effective_learning_rate,
-    equilibrium_angular_step,
-    equilibrium_norm,
-    steps_to_converge,
-)
+from normtheory.equilibrium import equilibrium_angular_step, equilibrium_norm
+from normtheory.flow import FlowApproximationWarning, steps_to_converge
+from normtheory.pair import effective_learning_rate
 
 PERCENTILES = (5, 50, 95)
 _TURN = "claim norm_effect; GradScale: claim gradscale"
@@ -121,8 +117,8 @@ def measure_turning(
     """From norms (n,), and for pairs of views their angles in radians and the second norms.
 
     The decay of an optimizer acts on an embedding with the optimizer's rate η, its gradient with γ.
-    In the words of the pair theory, where both have γ, the decay is λ' = ηλ/γ: n times λ for a mean
-    over n pairs.
+    In the words of the pair theory, where both have γ, the decay is λ' = ηλ/γ:
+    :func:`normtheory.pair_decay`.
     """
     power, rate = options.gradscale, options.pair_rate
     median = float(np.median(norms))
@@ -146,11 +142,11 @@ def measure_turning(
         if views is not None:
             of_views = _at_percentiles(_steps(views[0], norms, views[1], rate, options))
     star = turned = None
-    decay = options.weight_decay
-    if rate is not None and eta is not None and decay and power < 2:
+    decay = options.pair_decay
+    if rate is not None and decay and power < 2:
         square = (dimension - 1) / dimension
-        star = float(equilibrium_norm(rate, eta * decay / rate, square, gradscale=power))
-        turned = float(equilibrium_angular_step(eta, decay))
+        star = float(equilibrium_norm(rate, decay, square, gradscale=power))
+        turned = float(equilibrium_angular_step(rate, decay))
     return Turning(
         decile_ratio=float(middles[-1] / middles[0]),
         slowdown=float((middles[-1] / middles[0]) ** (2 - power)),

@@ -17,6 +17,7 @@ import numpy as np
 
 from normtheory._arrays import (
     check_count,
+    check_flag,
     check_rows,
     check_values,
     concrete,
@@ -193,17 +194,6 @@ def _check_sizes(loss: Loss, clouds: Mapping[str, Any], whole: bool = True) -> d
     return sizes
 
 
-def check_flag(name: str, x: Any) -> bool:
-    """A truth value, and no word or number for one.
-
-    Raises:
-        TypeError: anything else.
-    """
-    if not isinstance(x, bool | np.bool_):
-        raise TypeError(f"{name}: expected True or False, got {x!r}")
-    return bool(x)
-
-
 def checked(option: Option, x: Any, sizes: Mapping[str, int] | None = None) -> Any:
     """A number, or an array of them, of the kind and in the range that an option has.
 
@@ -348,4 +338,4 @@ def _group(group: Any, library: str) -> dict[str, Any]:
     return {"group": group}
 
 
-__all__ = ["Given", "check_batch", "check_flag", "checked", "default_block", "narrow", "read"]
+__all__ = ["Given", "check_batch", "checked", "default_block", "narrow", "read"]

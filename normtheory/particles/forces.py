@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from normtheory._arrays import check_count, check_option, check_values
+from normtheory._arrays import check_count, check_flag, check_option, check_values
 from normtheory.losses import LOSSES, REQUIRED, Loss
-from normtheory.losses._door import check_flag, checked, narrow
+from normtheory.losses._door import checked, narrow
 from normtheory.particles._forces import Force, FunctionForce, LossForce, Mixture
 
 __all__ = [

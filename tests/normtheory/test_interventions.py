@@ -55,11 +55,53 @@ def test_it_works_under_jit_and_vmap():
     np.testing.assert_allclose(gradient, [[5.0, 5.0], [10.0, 10.0]], rtol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+@pytest.mark.parametrize("power", [-1.0, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("place", ["low", "middle", "high"])
+def test_norms_at_the_ends_of_the_range(dtype, power, place):
+    info = jnp.finfo(dtype)
+    # (3, 4) times a power of two near an end of the range, and back from the loss a gradient near
+    # the end that the power leads away from.
+    exponent = {"low": info.minexp // 2 - 2, "middle": 0, "high": info.maxexp // 2 + 2}[place]
+    z = jnp.ldexp(jnp.array([3.0, 4.0], jnp.float32), exponent).astype(dtype)
+    back = -exponent if power > 0 else exponent
+    coming = jnp.ldexp(jnp.array([1.0, -2.0], jnp.float32), back).astype(dtype)
+    (scaled,) = jax.vjp(lambda z: nt.grad_scale(z, power), z)[1](coming)
+    assert scaled.dtype == z.dtype
+    with jax.enable_x64(True):
+        expected = np.float64(coming) * (5.0 * 2.0**exponent) ** power
+    # one rounding to the dtype; in float32 two powers and three products as well
+    eps = float(info.eps)
+    np.testing.assert_allclose(np.float64(scaled), expected, rtol=4 * eps)
+
+
+def test_half_precision_is_rounded_once():
+    z = jnp.asarray(np.random.default_rng(0).standard_normal((200, 7)), jnp.float16)
+    (scaled,) = jax.vjp(lambda z: nt.grad_scale(z, 1.5), z)[1](jnp.ones_like(z))
+    exact = np.linalg.norm(np.float64(z), axis=-1, keepdims=True) ** 1.5 * np.ones(7)
+    # half a unit in the last place, of 11 bits, and a little for float32
+    np.testing.assert_allclose(np.float64(scaled), exact, rtol=2.0**-11 * 1.01)
+
+
+def test_the_second_derivative_is_that_of_the_multiplied_gradient():
+    z, y = jnp.array([3.0, 4.0]), jnp.array([1.0, 2.0])
+    # d/dz of |z|^2 * 2(z - y) along v, by hand: 4 (z.v)(z - y) + 2 |z|^2 v
+    v = jnp.array([1.0, -1.0])
+
+    def field(z):
+        return jax.grad(lambda z: jnp.sum((nt.grad_scale(z, 2.0) - y) ** 2))(z)
+
+    (along,) = jax.vjp(field, z)[1](v)
+    by_hand = 2 * 2 * z * jnp.sum((z - y) * v) + 2 * 25.0 * v
+    np.testing.assert_allclose(along, by_hand, rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("z", "power", "error", "message"),
     [
-        (np.ones(3), 1.0, TypeError, "z: expected a JAX array, got ndarray"),
+        (np.ones(3), 1.0, TypeError, "z: expected a JAX array or a PyTorch tensor, got ndarray"),
         (jnp.ones(3, int), 1.0, TypeError, "z: expected floating-point embeddings (..., d), got"),
+        (jnp.ones((3, 0)), 1.0, TypeError, "z: expected floating-point embeddings (..., d), got"),
         (jnp.asarray(1.0), 1.0, TypeError, "z: expected floating-point embeddings (..., d), got"),
         (jnp.ones((2, 3)).at[1].set(0), 1.0, ValueError, "z row 1 is zero: a zero vector has no"),
         (jnp.ones((2, 3)).at[0, 1].set(jnp.nan), 1.0, ValueError, "z row 0 is not finite"),
