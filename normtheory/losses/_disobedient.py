@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from normtheory.losses._loss import cloud_of as cloud
+from normtheory.losses._definition import cloud_of as cloud
 
 Array = Any
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -24,10 +24,8 @@ from normtheory._arrays import (
     dtype_name,
     library_of,
 )
+from normtheory.losses._definition import Definition
 from normtheory.losses._parts import REQUIRED, Option
-
-if TYPE_CHECKING:
-    from normtheory.losses._loss import Loss
 
 HALF = ("float16", "bfloat16")
 """Dtypes that are computed in float32."""
@@ -53,12 +51,12 @@ class Given:
     block: int | None
     extra: Mapping[str, Any]
 
-    def call(self, loss: Loss) -> tuple[Any, ...]:
+    def call(self, loss: Definition) -> tuple[Any, ...]:
         """The arguments that all libraries share."""
         return loss, self.clouds, self.options, self.flags, self.block
 
 
-def read(loss: Loss, arguments: tuple[Any, ...], options: dict[str, Any]) -> Given:
+def read(loss: Definition, arguments: tuple[Any, ...], options: dict[str, Any]) -> Given:
     """Bind and check the arguments of a call.
 
     Raises:
@@ -100,7 +98,7 @@ def read(loss: Loss, arguments: tuple[Any, ...], options: dict[str, Any]) -> Giv
     )
 
 
-def check_batch(loss: Loss, clouds: tuple[Any, ...], options: Mapping[str, Any]) -> None:
+def check_batch(loss: Definition, clouds: tuple[Any, ...], options: Mapping[str, Any]) -> None:
     """What a loss asks of a batch as a whole, where processes have joined their rows.
 
     Raises:
@@ -111,7 +109,7 @@ def check_batch(loss: Loss, clouds: tuple[Any, ...], options: Mapping[str, Any])
     _check_further(loss, named, options)
 
 
-def _check_further(loss: Loss, clouds: Mapping[str, Any], numbers: Mapping[str, Any]) -> None:
+def _check_further(loss: Definition, clouds: Mapping[str, Any], numbers: Mapping[str, Any]) -> None:
     if loss.check is not None:
         seen = {name: concrete(x) for name, x in numbers.items() if hasattr(x, "dtype")}
         loss.check({**clouds, **{name: x for name, x in seen.items() if x is not None}})
@@ -176,7 +174,7 @@ def _of_library(library: str, z: Any, clouds: Mapping[str, Any]) -> Any:
     return torch.as_tensor(z, device=where)
 
 
-def _check_sizes(loss: Loss, clouds: Mapping[str, Any], whole: bool = True) -> dict[str, int]:
+def _check_sizes(loss: Definition, clouds: Mapping[str, Any], whole: bool = True) -> dict[str, int]:
     """Numbers of rows by word, the same for all its clouds; and enough of them in a whole batch."""
     sizes: dict[str, int] = {}
     for word in dict.fromkeys(cloud.rows for cloud in loss.clouds):
@@ -281,7 +279,7 @@ def narrow(x: Any) -> Any:
     return x
 
 
-def _block(loss: Loss, block: Any, clouds: tuple[Any, ...], library: str) -> int | None:
+def _block(loss: Definition, block: Any, clouds: tuple[Any, ...], library: str) -> int | None:
     if block is None:
         return None
     if isinstance(block, str) and block == "auto":

@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
 from normtheory import _spread
+from normtheory.losses._definition import Definition
+from normtheory.losses._evaluate import Evaluated, evaluate
 from normtheory.losses._namespace import Namespace, Softmax, Step
-from normtheory.losses._slope import Evaluated, evaluate
-
-if TYPE_CHECKING:
-    from normtheory.losses._loss import Loss
 
 Array = jax.Array
 
@@ -159,7 +157,7 @@ def _over_some(
 
 
 # What is compiled depends on the loss, its truth values, the block and what is asked for.
-Plan = tuple["Loss", tuple[tuple[str, bool], ...], int | None, frozenset[str]]
+Plan = tuple[Definition, tuple[tuple[str, bool], ...], int | None, frozenset[str]]
 
 
 @partial(jax.jit, static_argnums=0)
@@ -202,7 +200,7 @@ def _prepared(
 
 
 def value(
-    loss: Loss,
+    loss: Definition,
     clouds: tuple[Array, ...],
     options: Mapping[str, Any],
     flags: Mapping[str, bool],
@@ -215,7 +213,7 @@ def value(
 
 
 def differentiate(
-    loss: Loss,
+    loss: Definition,
     clouds: tuple[Array, ...],
     options: Mapping[str, Any],
     flags: Mapping[str, bool],

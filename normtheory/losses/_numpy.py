@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import array_api_compat.numpy as api
 import numpy as np
 
+from normtheory.losses._definition import Definition
+from normtheory.losses._evaluate import Evaluated, evaluate
 from normtheory.losses._namespace import Namespace, Softmax, Step
-from normtheory.losses._slope import Evaluated, evaluate
-
-if TYPE_CHECKING:
-    from normtheory.losses._loss import Loss
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ class NumpyNamespace(Namespace):
 
 
 def differentiate(
-    loss: Loss,
+    loss: Definition,
     clouds: tuple[np.ndarray, ...],
     options: Mapping[str, Any],
     flags: Mapping[str, bool],
@@ -101,7 +99,7 @@ def differentiate(
 
 
 def value(
-    loss: Loss,
+    loss: Definition,
     clouds: tuple[np.ndarray, ...],
     options: Mapping[str, Any],
     flags: Mapping[str, bool],

@@ -1,24 +1,11 @@
-r"""What every loss of directions shares, written once.
-
-A loss of this package sees its embeddings through their directions only. So its file states the
-value and ∂ℓ/∂û for every cloud, its slope, and everything else follows: ∇_z = P_z (∂ℓ/∂û)/‖z‖, the
-slope projected onto the tangent and divided by the norm.
-
-Claim :mod:`normtheory.claims.inverse_norm_gradient`.
-"""
+"""What the slope of a loss is: its value and derivatives at directions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from normtheory._arrays import Array
-from normtheory.losses._namespace import Namespace
-from normtheory.sphere import dot, reject, scaled
-
-if TYPE_CHECKING:
-    from normtheory.losses._loss import Loss
 
 
 @dataclass(frozen=True)
@@ -34,71 +21,3 @@ class Slope:
     value: Array
     clouds: Mapping[str, Array]
     options: Mapping[str, Array] = field(default_factory=dict)
-
-
-class Evaluated(NamedTuple):
-    """A loss at one place.
-
-    Attributes:
-        value: a scalar.
-        clouds: ∇_z of the clouds that were asked for, in the order of the loss.
-        options: the derivatives that were asked for, in the order of the loss.
-    """
-
-    value: Array
-    clouds: tuple[Array, ...]
-    options: tuple[Array, ...]
-
-
-class _Frame(NamedTuple):
-    """An embedding taken apart: direction, embedding near 1, its norm, the power of two."""
-
-    direction: Array
-    near: Array
-    norm: Array
-    power: Array
-
-
-def _frame(xp: Any, z: Array) -> _Frame:
-    near, power = scaled(xp, z)
-    norm = xp.sqrt(dot(xp, near, near))
-    return _Frame(near / norm, near, norm, power)
-
-
-def _gradient(xp: Any, slope: Array, frame: _Frame) -> Array:
-    near, power = scaled(xp, slope)
-    return reject(xp, near, frame.near) / frame.norm / frame.power * power
-
-
-def evaluate(
-    loss: Loss, xp: Namespace, clouds: tuple[Array, ...], options: Mapping[str, Any]
-) -> Evaluated:
-    """Value and closed-form derivatives of a loss, of arrays of one library and dtype.
-
-    Raises:
-        TypeError: the slope leaves out a derivative that the loss declares.
-    """
-    frames = [_frame(xp, z) for z in clouds]
-    out = loss.slope(xp, *(frame.direction for frame in frames), **options)
-    gradients = tuple(
-        _gradient(xp, _stated(loss, out.clouds, cloud.name), frame)
-        for cloud, frame in zip(loss.clouds, frames, strict=True)
-        if cloud.name in xp.wanted
-    )
-    return Evaluated(
-        out.value,
-        gradients,
-        tuple(
-            _stated(loss, out.options, option.name)
-            for option in loss.options
-            if option.name in xp.wanted
-        ),
-    )
-
-
-def _stated(loss: Loss, found: Mapping[str, Array], name: str) -> Array:
-    if name not in found:
-        raise TypeError(
-            f"{loss.name}: its slope states no derivative with respect to {name}, which is trained"
-        )
-    return found[name]

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import textwrap
-from typing import TYPE_CHECKING
 
+from normtheory.losses._definition import Definition
 from normtheory.losses._parts import REQUIRED, Cloud, Option
-
-if TYPE_CHECKING:
-    from normtheory.losses._loss import Loss
 
 _WIDTH = 96
 
@@ -42,7 +39,7 @@ def _of_option(option: Option) -> str:
     return _entry(option.name, text + ".")
 
 
-def of_loss(loss: Loss) -> str:
+def of_loss(loss: Definition) -> str:
     """Summary, notes, arguments, result, errors, source, in Google's style."""
     arguments = [*map(_of_cloud, loss.clouds), *map(_of_option, loss.options)]
     if loss.all_pairs:

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import array_api_compat.torch as api
 import torch  # pyright: ignore[reportMissingImports]
 from torch import distributed  # pyright: ignore[reportMissingImports]
 
+from normtheory.losses._definition import Definition
 from normtheory.losses._door import check_batch
+from normtheory.losses._evaluate import Evaluated, evaluate
 from normtheory.losses._namespace import Namespace, Softmax, Step
-from normtheory.losses._slope import Evaluated, evaluate
-
-if TYPE_CHECKING:
-    from normtheory.losses._loss import Loss
 
 Tensor = Any  # torch.Tensor, which a checker without PyTorch doesn't know
 
@@ -211,7 +209,7 @@ class _Evaluation:
 
     def __init__(
         self,
-        loss: Loss,
+        loss: Definition,
         clouds: tuple[Tensor, ...],
         options: dict[str, Tensor],
         flags: Mapping[str, bool],
@@ -288,7 +286,7 @@ def _prepared(
 
 
 def value(
-    loss: Loss,
+    loss: Definition,
     clouds: tuple[Tensor, ...],
     options: Mapping[str, Any],
     flags: Mapping[str, bool],
@@ -308,7 +306,7 @@ def value(
 
 
 def differentiate(
-    loss: Loss,
+    loss: Definition,
     clouds: tuple[Tensor, ...],
     options: Mapping[str, Any],
     flags: Mapping[str, bool],
