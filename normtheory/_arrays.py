@@ -17,8 +17,7 @@ from typing import Any
 import array_api_compat as compat
 import numpy as np
 
-Array = Any  # a numpy, JAX or PyTorch array
-"""Annotation of values that may belong to any of the three libraries."""
+from normtheory._types import Array
 
 _FLOATS = ("float32", "float64")
 

@@ -18,7 +18,7 @@ import numpy as np
 from jax.core import Tracer
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-Array = Any
+from normtheory._types import Array, Clouds
 
 AXIS = "rows"
 """Name of the mesh axis; a mesh with another one is somebody else's, and is left alone."""
@@ -75,7 +75,7 @@ def whole(x: Any) -> Any:
     return jax.lax.with_sharding_constraint(x, WHOLE) if device_count() else x
 
 
-def layout(positions: tuple[Array, ...], memory: Any, count: int) -> tuple[tuple[Any, ...], Any]:
+def layout(positions: Clouds, memory: Any, count: int) -> tuple[tuple[Any, ...], Any]:
     """How clouds and what the optimizer remembers of them lie on ``count`` devices.
 
     Returns:
@@ -92,7 +92,7 @@ def layout(positions: tuple[Array, ...], memory: Any, count: int) -> tuple[tuple
     return clouds, jax.tree.map(one, memory)
 
 
-def held(positions: tuple[Array, ...], memory: Any) -> tuple[tuple[Array, ...], Any]:
+def held(positions: Clouds, memory: Any) -> tuple[Clouds, Any]:
     """Clouds and the memory of the optimizer, kept where :func:`layout` says."""
     count = device_count()
     if not count:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from normtheory._arrays import Array, power_of_two, vectors
+from normtheory._arrays import power_of_two, vectors
+from normtheory._types import Array
 from normtheory.sphere import dot, reject, scaled
 
 __all__ = ["angle", "cosine_gradient", "cosine_similarity"]

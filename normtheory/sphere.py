@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from normtheory._arrays import Array, check_count, power_of_two, vectors
+from normtheory._arrays import check_count, power_of_two, vectors
+from normtheory._types import Array
 
 __all__ = [
     "log_uniform_norms",

@@ -7,13 +7,14 @@ run is cut into calls changes no bit of it.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from normtheory._spread import whole
+from normtheory._types import Array, Count, Flag
 from normtheory.particles import _pairs
 from normtheory.particles._state import State
 from normtheory.particles._step import advance, evaluate
@@ -22,7 +23,6 @@ from normtheory.particles._view import View
 from normtheory.particles.observables import Observable
 from normtheory.particles.stop import Stop
 
-Array = Any
 Rows = dict[str, Array]
 
 
@@ -40,10 +40,10 @@ class Chunk(NamedTuple):
     """
 
     state: State
-    over: Array
-    converged: Array
-    finite: Array
-    count: Array
+    over: Flag
+    converged: Flag
+    finite: Flag
+    count: Count
     steps: Array
     rows: Rows
 
@@ -62,9 +62,9 @@ def chunk(
     state: State,
     stop: tuple[Stop, ...],
     record: tuple[Observable, ...],
-    every: Array,
-    end: Array,
-    last: Array,
+    every: Count,
+    end: Count,
+    last: Count,
     *,
     slots: int,
     blocks: bool = False,
@@ -89,7 +89,7 @@ def chunk(
     shapes = jax.eval_shape(lambda: observe(system, state, record)) if record else {}
     empty = jax.tree.map(lambda row: jnp.zeros((slots, *row.shape), row.dtype), shapes)
 
-    def running(carry: Chunk) -> Array:
+    def running(carry: Chunk) -> Flag:
         step = carry.state.step
         return ~carry.over & (carry.count < slots) & ((step < end) | (step >= last))
 
@@ -105,7 +105,7 @@ def chunk(
         if record:
             due = over | (state.step % every == 0)
 
-            def write() -> tuple[Array, Rows]:
+            def write() -> tuple[Count, Rows]:
                 here = observe(system, state, record) if blocks else _records(view, record)
                 return steps.at[count].set(state.step), {
                     name: x.at[count].set(here[name]) for name, x in rows.items()

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import jax
 import numpy as np
 
 from normtheory._arrays import concrete
+from normtheory._types import Clouds, Scalar
 from normtheory.particles._forces import LossForce
 from normtheory.particles._state import State
 from normtheory.particles._step import drawn_clouds, evaluate
 from normtheory.particles._system import System
 from normtheory.particles.sampling import Minibatch
 
-Array = Any
 
-
-def check_fit(system: System, positions: tuple[Array, ...]) -> None:
+def check_fit(system: System, positions: Clouds) -> None:
     """Raise unless the clouds fit the system: its force, its places, its sampling.
 
     Raises:
@@ -57,11 +54,11 @@ def check_fit(system: System, positions: tuple[Array, ...]) -> None:
         raise ValueError("system: nothing moves: every trained cloud is frozen or fresh")
 
 
-def _value(system: System, state: State) -> Array:
+def _value(system: System, state: State) -> Scalar:
     return evaluate(system, state).value
 
 
-def _check_labels(system: System, positions: tuple[Array, ...]) -> None:
+def _check_labels(system: System, positions: Clouds) -> None:
     """Labels below a number of rows, such as that of the class weights; the row is named."""
     for force in getattr(system.force, "forces", (system.force,)):
         if not isinstance(force, LossForce):

@@ -8,19 +8,18 @@ from typing import Any, Protocol
 import jax
 import jax.numpy as jnp
 
+from normtheory._types import Array, Clouds, Scalar
 from normtheory.losses import Loss
 from normtheory.losses._door import checked
 from normtheory.particles._tree import static, tree
 
-Array = Any
-Clouds = tuple[Array, ...]
 Gradients = tuple[Array | None, ...]
 
 
 class Force(Protocol):
     """Value and gradients of a loss."""
 
-    def __call__(self, clouds: Clouds, rows: Array | None = None) -> tuple[Array, Gradients]:
+    def __call__(self, clouds: Clouds, rows: Array | None = None) -> tuple[Scalar, Gradients]:
         """Evaluate on clouds (n, d).
 
         ``rows``, shape (b,), says which rows of a larger first cloud they are, so that labels can
@@ -74,7 +73,7 @@ class LossForce:
     clouds: tuple[int, ...] | None = static(default=None)
     block: int | str | None = static(default=None)
 
-    def __call__(self, clouds: Clouds, rows: Array | None = None) -> tuple[Array, Gradients]:
+    def __call__(self, clouds: Clouds, rows: Array | None = None) -> tuple[Scalar, Gradients]:
         """Value and gradients; see :class:`Force`."""
         places = self._places(len(clouds))
         options: dict[str, Any] = {
@@ -108,11 +107,11 @@ class FunctionForce:
     """The force of any loss that JAX differentiates; made by :func:`function`."""
 
     options: dict[str, Any]
-    function: Callable[..., Array] = static()
+    function: Callable[..., Scalar] = static()
     clouds: tuple[int, ...] | None = static(default=None)
     rows: tuple[str, ...] = static(default=())
 
-    def __call__(self, clouds: Clouds, rows: Array | None = None) -> tuple[Array, Gradients]:
+    def __call__(self, clouds: Clouds, rows: Array | None = None) -> tuple[Scalar, Gradients]:
         """Value and gradients; see :class:`Force`."""
         places = _places("function", self.clouds, len(clouds))
         options = {
@@ -139,7 +138,7 @@ class Mixture:
     forces: tuple[Any, ...]
     weights: tuple[Any, ...]
 
-    def __call__(self, clouds: Clouds, rows: Array | None = None) -> tuple[Array, Gradients]:
+    def __call__(self, clouds: Clouds, rows: Array | None = None) -> tuple[Scalar, Gradients]:
         """Value and gradients; see :class:`Force`."""
         total: Any = None
         sums: list[Any] = [None] * len(clouds)

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from normtheory import _spread
+from normtheory._types import Cloud, Clouds, Key
 from normtheory.particles._fit import check_fit
 from normtheory.particles._state import (
     State,
@@ -20,10 +21,8 @@ from normtheory.particles._state import (
 )
 from normtheory.particles._system import System
 
-Array = Any
 
-
-def init(system: System, *clouds: Array, seed: Any = 0) -> State:
+def init(system: System, *clouds: Cloud, seed: Any = 0) -> State:
     """The state at the start.
 
     Args:
@@ -57,7 +56,7 @@ def init(system: System, *clouds: Array, seed: Any = 0) -> State:
         return handed_out(_started(system, positions, key_data(seed)))
 
 
-def start(system: System, positions: tuple[Array, ...], key: Array) -> State:
+def start(system: System, positions: Clouds, key: Key) -> State:
     """The state at step 0; :func:`init` without its door, for use inside compiled code."""
     moving = system.moving(len(positions))
     if system.norm is not None:

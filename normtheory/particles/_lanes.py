@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from normtheory._types import Array, Clouds
 from normtheory.particles import _chunk
 from normtheory.particles._init import start
 from normtheory.particles._record import numpy_of
@@ -24,8 +25,7 @@ from normtheory.particles._system import System
 from normtheory.particles.observables import Observable
 from normtheory.particles.stop import Stop
 
-Array = Any
-Start = tuple[Array, ...] | Callable[[int], tuple[Array, ...]]
+Start = Clouds | Callable[[int], Clouds]
 
 _STATIC = ("structure", "swept")
 
@@ -71,7 +71,7 @@ def _observe(
 def _load(
     leaves: list[Array],
     old: State,
-    positions: tuple[Array, ...],
+    positions: Clouds,
     norm: Array | None,
     key: Array,
     new: Array,
@@ -95,14 +95,14 @@ def _load(
     return jax.tree.map(pick, fresh, old)
 
 
-class Clouds:
+class Draws:
     """Starting positions by seed, drawn once each."""
 
     def __init__(self, clouds: Start) -> None:
         self.clouds = clouds
-        self.kept: dict[int, tuple[Array, ...]] = {}
+        self.kept: dict[int, Clouds] = {}
 
-    def __call__(self, seed: int) -> tuple[Array, ...]:
+    def __call__(self, seed: int) -> Clouds:
         """Positions for a seed, checked."""
         if not callable(self.clouds):
             return tuple(self.clouds)
@@ -130,7 +130,7 @@ class Lanes:
         axes: Mapping[str, np.ndarray],
         numbers: Mapping[str, np.ndarray],
         members: list[tuple[int, ...]],
-        draws: Clouds,
+        draws: Draws,
         seed: int,
         rule: tuple[Stop, ...],
         items: tuple[Observable, ...],

@@ -13,11 +13,10 @@ from jax.core import Tracer
 
 from normtheory import _spread
 from normtheory._arrays import check_rows
+from normtheory._types import Array, Cloud, Clouds, Count, Key
 from normtheory.particles._system import System
 from normtheory.particles._tree import tree
 from normtheory.sphere import dot, scaled
-
-Array = Any
 
 
 @tree
@@ -34,10 +33,10 @@ class State:
         key: the random key, as uint32 (2,); it does not change. Draws follow from it and the step.
     """
 
-    positions: tuple[Array, ...]
+    positions: Clouds
     optimizer: Any
-    step: Array
-    key: Array
+    step: Count
+    key: Key
 
     @property
     def dtype(self) -> Any:
@@ -65,13 +64,13 @@ def handed_out(x: Any) -> Any:
     return jax.tree.map(one, x)
 
 
-def rescale(z: Array, norm: Array) -> Array:
+def rescale(z: Cloud, norm: Array) -> Cloud:
     """Rows of z with another norm, by way of a power of two so that none over- or underflows."""
     near, _ = scaled(jnp, z)
     return near / jnp.sqrt(dot(jnp, near, near)) * norm
 
 
-def norm_of(system: System, place: int, z: Array) -> Array:
+def norm_of(system: System, place: int, z: Cloud) -> Array:
     """The fixed norm of a cloud as a column that broadcasts against it."""
     norm = system.norm[place] if isinstance(system.norm, tuple) else system.norm
     norm = jnp.asarray(norm, z.dtype)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from normtheory import _spread
+from normtheory._types import Array, Cloud, Clouds, Key, Scalar
 from normtheory.particles._state import (
     State,
     check_positions,
@@ -21,8 +22,6 @@ from normtheory.particles._state import (
 from normtheory.particles._system import System
 from normtheory.particles.sampling import Bernoulli, Minibatch
 from normtheory.sphere import dot, scaled
-
-Array = Any
 
 
 @dataclass(frozen=True)
@@ -36,13 +35,13 @@ class Evaluation:
         updated: for every cloud which rows may move, bool (n,), or None for all.
     """
 
-    clouds: tuple[Array, ...]
-    value: Array
-    gradients: tuple[Array, ...]
+    clouds: Clouds
+    value: Scalar
+    gradients: Clouds
     updated: tuple[Array | None, ...]
 
 
-def drawn_clouds(system: System, positions: tuple[Array, ...]) -> tuple[int, ...]:
+def drawn_clouds(system: System, positions: Clouds) -> tuple[int, ...]:
     """Places of the clouds whose rows the sampling draws."""
     if system.sampling is None:
         return ()
@@ -51,14 +50,14 @@ def drawn_clouds(system: System, positions: tuple[Array, ...]) -> tuple[int, ...
     return tuple(k for k, z in enumerate(positions) if len(z) == len(positions[0]))
 
 
-def _redrawn(key: Array, z: Array) -> Array:
+def _redrawn(key: Key, z: Cloud) -> Cloud:
     """Rows with the norms of z in fresh uniform directions."""
     near, power = scaled(jnp, z)
     norm = jnp.sqrt(dot(jnp, near, near)) * power
     return rescale(_spread.by_rows(jax.random.normal(key, z.shape, z.dtype)), norm)
 
 
-def _fresh(system: System, key: Array, clouds: tuple[Array, ...]) -> tuple[Array, ...]:
+def _fresh(system: System, key: Key, clouds: Clouds) -> Clouds:
     return tuple(
         _redrawn(jax.random.fold_in(key, k), z) if k in system.fresh else z
         for k, z in enumerate(clouds)
@@ -157,8 +156,8 @@ def advance(system: System, state: State, found: Evaluation) -> State:
 
 
 def _keep(
-    system: System, state: State, found: Evaluation, after: tuple[Array, ...], memory: Any
-) -> tuple[tuple[Array, ...], Any]:
+    system: System, state: State, found: Evaluation, after: Clouds, memory: Any
+) -> tuple[Clouds, Any]:
     """Undo the update of rows that were not drawn, in positions and memory alike."""
     moving = system.moving(len(state.positions))
     masks = tuple(found.updated[k] for k in moving)

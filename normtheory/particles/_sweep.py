@@ -15,15 +15,13 @@ import xarray as xr
 
 from normtheory._arrays import check_count, check_values
 from normtheory.particles._init import init
-from normtheory.particles._lanes import Clouds, Lanes, Start
+from normtheory.particles._lanes import Draws, Lanes, Start
 from normtheory.particles._memory import bytes_of_step
 from normtheory.particles._record import attributes, variables
 from normtheory.particles._state import State, precision
 from normtheory.particles._system import System
 from normtheory.particles.observables import Observable, chosen
 from normtheory.particles.stop import Stop, rules
-
-Array = Any
 
 
 def _read_axes(over: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -108,7 +106,7 @@ def sweep(
     if record_every is not None:
         check_count("record_every", record_every, 1)
     rule, items = rules(stop), chosen(record)
-    draws = Clouds(clouds)
+    draws = Draws(clouds)
     shape = tuple(len(values) for values in axes.values())
     members = list(itertools.product(*(range(k) for k in shape)))
     seeds = axes.get("seed", np.array([seed]))

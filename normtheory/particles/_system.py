@@ -11,12 +11,11 @@ import numpy as np
 import optax
 
 from normtheory._arrays import check_option, check_values, concrete
+from normtheory._types import Array
 from normtheory.pair import check_decay
 from normtheory.particles._describe import described
 from normtheory.particles._tree import map_numbers, static, tree
 from normtheory.particles.optimizers import Rule
-
-Array = Any
 
 
 @tree

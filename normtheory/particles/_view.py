@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import jax.numpy as jnp
 
+from normtheory._types import Array, Cloud, Clouds, PerRow, PerRows, Scalar
 from normtheory.particles._state import State
 from normtheory.particles._step import Evaluation, advance, evaluate
 from normtheory.particles._system import System
 from normtheory.particles.sampling import Minibatch
 from normtheory.sphere import dot, scaled
-
-Array = Any
 
 
 @dataclass(frozen=True)
@@ -32,22 +30,22 @@ class View:
     found: Evaluation
 
     @property
-    def positions(self) -> tuple[Array, ...]:
+    def positions(self) -> Clouds:
         """The clouds, each (n, d), fresh ones as drawn for this step."""
         return self.found.clouds
 
     @property
-    def loss(self) -> Array:
+    def loss(self) -> Scalar:
         """The loss with its reduction, of the minibatch if there is one; a scalar."""
         return self.found.value
 
     @property
-    def gradients(self) -> tuple[Array, ...]:
+    def gradients(self) -> Clouds:
         """Gradients of the loss, each (n, d), before GradScale; 0 where there is none."""
         return self.found.gradients
 
     @property
-    def learning_rate(self) -> Array:
+    def learning_rate(self) -> Scalar:
         """γ of the optimizer at this step.
 
         Raises:
@@ -70,17 +68,17 @@ class View:
         return rate / jnp.asarray(rows, rate.dtype)
 
     @cached_property
-    def directions(self) -> tuple[Array, ...]:
+    def directions(self) -> Clouds:
         """Unit rows, each (n, d)."""
         return tuple(unit(z) for z in self.positions)
 
     @cached_property
-    def norms(self) -> tuple[Array, ...]:
+    def norms(self) -> PerRows:
         """Norms of the rows, each (n,)."""
         return tuple(norm(z) for z in self.positions)
 
     @cached_property
-    def after(self) -> tuple[Array, ...]:
+    def after(self) -> Clouds:
         """The positions after the update to come; those of fresh clouds as they are now."""
         moved = advance(self.system, self.state, self.found).positions
         fresh = self.system.fresh
@@ -92,18 +90,18 @@ def view(system: System, state: State) -> View:
     return View(system, state, evaluate(system, state))
 
 
-def norm(z: Array) -> Array:
+def norm(z: Cloud) -> PerRow:
     """Norms of the rows of z, shape (n,); squares neither over- nor underflow."""
     near, power = scaled(jnp, z)
     return (jnp.sqrt(dot(jnp, near, near)) * power)[:, 0]
 
 
-def unit(z: Array) -> Array:
+def unit(z: Cloud) -> Cloud:
     """Directions of the rows of z, shape (n, d)."""
     near, _ = scaled(jnp, z)
     return near / jnp.sqrt(dot(jnp, near, near))
 
 
-def mean_distance(x: Array, y: Array) -> Array:
+def mean_distance(x: Cloud, y: Cloud) -> Scalar:
     """1 - mean cosine of unit rows, as a mean of ‖x - y‖²/2: exact to the last digits near 0."""
     return jnp.mean(jnp.sum((x - y) ** 2, axis=-1)) / 2

@@ -27,8 +27,6 @@ from normtheory.particles._state import State, precision
 
 __all__ = ["gathered", "mesh", "rows", "shard"]
 
-Array = Any
-
 
 def mesh(devices: Sequence[Any] | None = None) -> Mesh:
     """A mesh with one axis.

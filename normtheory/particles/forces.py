@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from normtheory._arrays import check_count, check_flag, check_option, check_values
+from normtheory._types import Array
 from normtheory.losses import LOSSES, REQUIRED, Loss
 from normtheory.losses._door import checked, narrow
 from normtheory.particles._forces import Force, FunctionForce, LossForce, Mixture
@@ -29,8 +30,6 @@ __all__ = [
     "mixture",
     "repulsion",
 ]
-
-Array = Any
 
 
 def _check_places(clouds: Any) -> tuple[int, ...] | None:

@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from normtheory._arrays import check_count, check_values
+from normtheory._types import Array
 from normtheory.particles._tree import static, tree
 from normtheory.particles._view import View, mean_distance, unit
 
 __all__ = ["OBSERVABLES", "QUANTILES", "Observable", "class_norm", "observable"]
 
-Array = Any
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Levels at which quantities of rows are recorded."""

@@ -9,13 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from normtheory._arrays import check_option, check_values
+from normtheory._types import Flag, Scalar
 from normtheory.pair import check_tolerance
 from normtheory.particles._tree import static, tree
 from normtheory.particles._view import View, mean_distance, norm
 
 __all__ = ["Stop", "gradient", "loss", "mean_cosine"]
-
-Array = Any
 
 
 @tree
@@ -32,16 +31,16 @@ class Stop:
 
     numbers: dict[str, Any]
     name: str = static()
-    function: Callable[..., Array] = static()
+    function: Callable[..., Flag] = static()
     clouds: tuple[int, ...] = static(default=())
 
-    def __call__(self, view: View) -> Array:
+    def __call__(self, view: View) -> Flag:
         """Whether the run is done at this state."""
         more = {"clouds": self.clouds} if self.clouds else {}
         return self.function(view, **self.numbers, **more)
 
 
-def _mean_cosine(view: View, *, tolerance: Array, clouds: tuple[int, ...]) -> Array:
+def _mean_cosine(view: View, *, tolerance: Scalar, clouds: tuple[int, ...]) -> Flag:
     one, other = (view.directions[k] for k in clouds)
     return mean_distance(one, other) <= tolerance
 
@@ -63,7 +62,7 @@ def mean_cosine(tolerance: float = 1e-3, *, clouds: tuple[int, int] = (0, 1)) ->
     return Stop({"tolerance": float(tolerance)}, "mean_cosine", _mean_cosine, tuple(clouds))
 
 
-def _loss(view: View, *, target: Array, tolerance: Array) -> Array:
+def _loss(view: View, *, target: Scalar, tolerance: Scalar) -> Flag:
     return view.loss - target <= tolerance
 
 
@@ -83,7 +82,7 @@ def loss(target: float, tolerance: float = 0.0) -> Stop:
     return Stop({"target": target, "tolerance": tolerance}, "loss", _loss)
 
 
-def _gradient(view: View, *, tolerance: Array) -> Array:
+def _gradient(view: View, *, tolerance: Scalar) -> Flag:
     moving = view.system.moving(len(view.positions))
     worst = [jnp.max(view.norms[k] * norm(view.gradients[k])) for k in moving]
     return jnp.max(jnp.stack(worst)) <= tolerance
