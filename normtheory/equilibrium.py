@@ -5,6 +5,8 @@ from __future__ import annotations
 from normtheory._arrays import Array, check_option, check_values, scalars
 from normtheory.pair import check_decay
 
+__all__ = ["equilibrium_angular_step", "equilibrium_norm"]
+
 
 def equilibrium_norm(
     learning_rate: Array, weight_decay: Array, mean_square_sine: Array, *, gradscale: float = 0.0

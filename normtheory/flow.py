@@ -12,6 +12,14 @@ from scipy.optimize import brentq
 from normtheory._arrays import Array, check_flag, check_option, check_values, numbers, scalars
 from normtheory.pair import check_pair, check_tolerance, effective_learning_rate, over_square
 
+__all__ = [
+    "FLOW_LIMIT",
+    "FlowApproximationWarning",
+    "flow_angle",
+    "random_pair_steps",
+    "steps_to_converge",
+]
+
 
 class FlowApproximationWarning(UserWarning):
     """The effective learning rate is so large that steps of SGD leave the gradient flow visibly."""

@@ -16,6 +16,8 @@ import numpy as np
 from normtheory._arrays import check_option, check_rows, is_tensor, is_torch_module, power_of_two
 from normtheory._last_layer import last_layer
 
+__all__ = ["cut_init", "grad_scale"]
+
 Model = TypeVar("Model")
 
 

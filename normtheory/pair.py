@@ -28,6 +28,8 @@ from normtheory._arrays import (
     scalars,
 )
 
+__all__ = ["PairState", "effective_learning_rate", "pair_decay", "pair_rate", "pair_step"]
+
 
 class PairState(NamedTuple):
     """A pair of embeddings up to rotation.

@@ -20,6 +20,8 @@ from jax import lax
 from normtheory._arrays import Array, check_count, check_flag, check_option, check_values, numbers
 from normtheory.pair import PairState, check_decay, check_pair, check_tolerance
 
+__all__ = ["PairSimulation", "simulate_pairs"]
+
 _CHUNK = 1 << 17  # steps in one compiled call: keeps the loop interruptible
 _BATCH = (
     512  # pairs that share one loop; enough to fill vector registers, few enough to stay in cache
