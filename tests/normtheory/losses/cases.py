@@ -48,7 +48,8 @@ class Case:
         """
         n = len(clouds[0])
         sizes: list[Any] = [
-            self.pull if self.name in SHARED and i > 0 else self.pull / n for i in self.loss.trained
+            self.pull if self.loss.clouds[i].role == "prototypes" else self.pull / n
+            for i in self.loss.trained
         ]
         if self.name == "siglip":  # every row answers n questions of its own
             sizes = [n * size for size in sizes]
@@ -72,10 +73,6 @@ class Case:
         worst = np.ones(len(y))
         np.maximum.at(worst, options["labels"], rows)
         return [rows, worst]
-
-
-SHARED = ("normface", "cosface", "arcface", "swav", "dino")
-"""Losses whose second trained cloud are class weights or prototypes."""
 
 
 def _case(name: str, steepness: float, pull: float, **options: Any) -> Case:

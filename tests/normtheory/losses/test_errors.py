@@ -207,7 +207,7 @@ def test_what_is_no_number_is_refused(loss, option):
 
 
 def test_the_ranges_are_those_of_the_sources():
-    """What stands below a fraction line or multiplies a cosine is positive; margins as published."""
+    """What is divided by, or multiplies a cosine, is positive; margins are as published."""
     for loss, option in NUMBERS:
         if option.steepness is not None or option.name in ("power", "target_temperature"):
             assert option.above == 0, f"{loss.name}: {option.name}"
