@@ -63,8 +63,7 @@ def _both() -> tuple[Any, Any]:
 @pytest.mark.parametrize("case", WITH_NUMBERS, ids=lambda case: case.label)
 def test_every_parameter_has_the_derivative_of_the_plain_definition(case):
     (found, closed), exact = (by_label[case.label] for by_label in _both())
-    # By τ it is Σ W∘S/τ: the pull of a row, magnified once more. Only siglip's rows have n pulls.
-    size = max(1.0, case.steepness) * case.pull * (7 if case.name == "siglip" else 1)
+    size = case.option_size(7)
     for name, derivative in found.items():
         if case.loss.option(name).trained:
             assert abs(derivative - exact[name]) <= size * tolerance("gradient"), name
