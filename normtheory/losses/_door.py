@@ -225,6 +225,10 @@ def checked(option: Option, x: Any, sizes: Mapping[str, int] | None = None) -> A
     _check_shape(option, tuple(np.shape(x)), sizes)
     values = x if hasattr(x, "dtype") else np.asarray(x)
     check_values(name, values, above=option.above, least=option.least, most=option.most)
+    if hasattr(x, "dtype") and "int" in dtype_name(x):
+        x = x.float() if library_of(x) == "PyTorch" else x.astype(float)
+    if not option.shape and np.ndim(x):
+        return x.reshape(())  # a parameter of shape (1,) counts as the number in it
     return x
 
 

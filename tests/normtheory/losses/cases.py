@@ -48,11 +48,25 @@ class Case:
         """
         n = len(clouds[0])
         sizes: list[Any] = [
-            self.pull if self.name in SHARED and i > 0 else self.pull / n for i in self.loss.trained
+            self.pull if self.loss.clouds[i].role == "prototypes" else self.pull / n
+            for i in self.loss.trained
         ]
-        if self.name == "siglip":  # every row answers n questions of its own
-            sizes = [n * size for size in sizes]
-        return [size * x for size, x in zip(sizes, self._kinks(clouds, options), strict=True)]
+        kinks = self._kinks(clouds, options)
+        return [self._questions(n) * size * x for size, x in zip(sizes, kinks, strict=True)]
+
+    def _questions(self, n: int) -> int:
+        return n if self.name == "siglip" else 1  # every row answers n questions of its own
+
+    def value_size(self, n: int) -> float:
+        """Natural size of the value: logits, of size 1/τ, are what it is made of."""
+        return self._questions(n) * self.pull
+
+    def option_size(self, n: int) -> float:
+        """That of a derivative with respect to an option.
+
+        By τ it is Σ W∘S/τ: the pull of a row, magnified once more.
+        """
+        return max(1.0, self.steepness) * self.value_size(n)
 
     def _kinks(self, clouds: tuple[np.ndarray, ...], options: dict[str, Any]) -> list[Any]:
         """By how much more the terms are magnified near a kink, for every trained cloud.
@@ -72,10 +86,6 @@ class Case:
         worst = np.ones(len(y))
         np.maximum.at(worst, options["labels"], rows)
         return [rows, worst]
-
-
-SHARED = ("normface", "cosface", "arcface", "swav", "dino")
-"""Losses whose second trained cloud are class weights or prototypes."""
 
 
 def _case(name: str, steepness: float, pull: float, **options: Any) -> Case:

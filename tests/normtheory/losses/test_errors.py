@@ -1,9 +1,10 @@
-"""What a wrong call says, for every public function; and what happens where nothing can be seen."""
+"""What a wrong call says, for every way to call a loss."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,297 +13,317 @@ import numpy as np
 import pytest
 
 from normtheory import losses
-from normtheory.losses import LOSSES
-from tests.helpers import precision
-from tests.normtheory.losses import batches
-from tests.normtheory.losses.batches import batch, library
-from tests.normtheory.losses.cases import ONE_EACH
+from normtheory.losses import LOSSES, Loss
 
-CLOUDS = {
-    "attraction": ("z_1", "z_2"),
-    "repulsion": ("z_1", "z_2"),
-    "alignment": ("z_1", "z_2"),
-    "uniformity": ("z",),
-    "info_nce": ("z_1", "z_2"),
-    "clip": ("z_1", "z_2"),
-    "nt_xent": ("z_1", "z_2"),
-    "decoupled": ("z_1", "z_2"),
-    "supcon": ("z",),
-    "siglip": ("z_1", "z_2"),
-    "simsiam": ("p_1", "p_2", "z_1", "z_2"),
-    "byol": ("p_1", "p_2", "z_1", "z_2"),
-    "moco": ("queries", "keys", "queue"),
-    "triplet": ("anchor", "positive", "negative"),
-    "normface": ("z", "weights"),
-    "cosface": ("z", "weights"),
-    "arcface": ("z", "weights"),
-    "swav": ("z", "prototypes"),
-    "dino": ("z", "target", "prototypes", "target_prototypes"),
-}
+CLOUDS = {name: tuple(cloud.name for cloud in loss.clouds) for name, loss in LOSSES.items()}
 """Names of the clouds, which the messages use."""
 
-NAMES_AND_POSITIONS = [(name, i) for name, clouds in CLOUDS.items() for i in range(len(clouds))]
-FUNCTIONS = [name for loss in LOSSES for name in (loss, f"{loss}_gradient")] + [
-    "clip_temperature_gradient"
-]
+Function = tuple[str, Callable[..., Any]]
+"""The name of a loss, and something to call with its arguments."""
 
 
-def _arguments(function: str) -> tuple[str, list[np.ndarray], dict[str, Any]]:
-    """The loss that a public function belongs to, and arguments that are right."""
-    name = function.removesuffix("_temperature_gradient").removesuffix("_gradient")
+def _functions(loss: Loss) -> dict[str, Callable[..., Any]]:
+    """All ways to call a loss, by a name that pytest shows."""
+    trained = [option.name for option in loss.options if option.trained]
+    return {
+        loss.name: loss,
+        f"{loss.name}.gradient": loss.gradient,
+        f"{loss.name}.value_and_gradient": loss.value_and_gradient,
+    } | {f"{loss.name} by {name}": partial(loss.option_gradient, name) for name in trained}
+
+
+FUNCTIONS = {
+    label: (loss.name, function)
+    for loss in LOSSES.values()
+    for label, function in _functions(loss).items()
+}
+functions = {"argvalues": FUNCTIONS.values(), "ids": list(FUNCTIONS)}
+by_name = {name: [f for n, f in FUNCTIONS.values() if n == name] for name in LOSSES}
+
+
+def _arguments(name: str) -> tuple[list[np.ndarray], dict[str, Any]]:
+    """Arguments of a loss that are right."""
     clouds, options = LOSSES[name].example(np.random.default_rng(0), 7, 3)
-    return name, [z.astype(np.float32) for z in clouds], options
+    return [z.astype(np.float32) for z in clouds], options
 
 
-def _raises(function: str, clouds, options, error, text: str) -> None:
+def _raises(function: Callable[..., Any], clouds, options, error, text: str) -> None:
     with pytest.raises(error, match=re.escape(text)):
-        getattr(losses, function)(*clouds, **options)
+        function(*clouds, **options)
 
 
-def test_the_table_names_every_argument():
-    assert set(CLOUDS) == set(LOSSES)
-    for name, clouds in CLOUDS.items():
-        assert len(LOSSES[name].example(np.random.default_rng(0), 7, 3)[0]) == len(clouds)
+def test_the_losses_and_their_gradients_are_the_public_functions():
     public = {name for name in losses.__all__ if callable(getattr(losses, name))}
-    others = {"Loss", "Disobedient", "norm_exponent", "gradient_norms"}
-    assert set(FUNCTIONS) == public - others
+    classes = {name for name in public if isinstance(getattr(losses, name), type)}
+    helpers = {"by_rows", "gradient_norms", "norm_exponent"}
+    of_losses = {name for loss in LOSSES for name in (loss, f"{loss}_gradient")}
+    assert public - classes - helpers == of_losses
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_a_zero_or_non_finite_row_is_named(function):
-    name, clouds, options = _arguments(function)
+@pytest.mark.parametrize(("name", "function"), **functions)
+def test_a_zero_or_non_finite_row_is_named(name, function):
+    clouds, options = _arguments(name)
     for position, argument in enumerate(CLOUDS[name]):
+        row = min(3, len(clouds[position]) - 1)
         for bad, text in (
-            (0.0, f"{argument} row 3 is zero: a zero vector has no direction"),
-            (np.nan, f"{argument} row 3 is not finite"),
-            (np.inf, f"{argument} row 3 is not finite"),
+            (0.0, "is zero: a zero vector has no direction"),
+            (np.nan, "is not finite"),
+            (np.inf, "is not finite"),
         ):
             changed = [z.copy() for z in clouds]
-            changed[position][min(3, len(changed[position]) - 1)] = bad
-            row = min(3, len(changed[position]) - 1)
-            text = text.replace("row 3", f"row {row}")
-            _raises(function, changed, options, ValueError, text)
+            changed[position][row] = bad
+            _raises(function, changed, options, ValueError, f"{argument} row {row} {text}")
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_zero_row_is_named_under_grad_too(name):
-    _, clouds, options = _arguments(name)
+    clouds, options = _arguments(name)
     changed = tuple(jnp.asarray(z).at[1].set(0.0) if i == 0 else z for i, z in enumerate(clouds))
     with pytest.raises(ValueError, match=f"{CLOUDS[name][0]} row 1 is zero"):
-        jax.grad(lambda z: LOSSES[name].value(*z, **options))(changed)
+        jax.grad(lambda z: LOSSES[name](*z, **options))(changed)
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_what_is_no_cloud_is_refused(function):
-    name, clouds, options = _arguments(function)
+@pytest.mark.parametrize(("name", "function"), **functions)
+def test_what_is_no_cloud_is_refused(name, function):
+    clouds, options = _arguments(name)
     first = CLOUDS[name][0]
+    z = clouds[0]
+    no_array = f"{first}: expected a numpy, JAX or PyTorch array, got list; wrap it in numpy.asarr"
     for bad, error, text in (
-        (clouds[0].tolist(), TypeError, f"{first}: expected a JAX or numpy array, got list"),
-        (clouds[0].astype(int), TypeError, f"{first}: expected float32 or float64, got int"),
-        (clouds[0].astype(np.float16), TypeError, f"{first}: expected float32 or float64, got f"),
-        (clouds[0][:, :, None], ValueError, f"{first}: expected a cloud of shape (n, d), got"),
-        (clouds[0][:, :0], ValueError, f"{first}: expected a cloud of shape (n, d), got"),
+        (z.tolist(), TypeError, no_array),
+        (z.astype(int), TypeError, f"{first}: expected float32 or float64, got int64; cast it"),
+        (z + 0j, TypeError, f"{first}: expected float32 or float64, got complex64; cast it"),
+        (z[:, :, None], ValueError, f"{first}: expected a cloud of shape (n, d), got shape (7,"),
+        (z[:, :0], ValueError, f"{first}: expected a cloud of shape (n, d), got shape (7, 0)"),
+        (z[:0], ValueError, f"{first}: expected a cloud of shape (n, d), got shape (0, 3)"),
     ):
         _raises(function, [bad, *clouds[1:]], options, error, text)
     if len(clouds) == 1:
         return
     second = CLOUDS[name][1]
-    wider = [clouds[0], np.ones((len(clouds[1]), 4), np.float32), *clouds[2:]]
-    text = f"{first} has shape {clouds[0].shape} and {second} has shape {wider[1].shape}"
+    wider = [z, np.ones((len(clouds[1]), 4), np.float32), *clouds[2:]]
+    text = f"{first} has shape {z.shape} and {second} has shape {wider[1].shape}: expected the same"
     _raises(function, wider, options, ValueError, text)
-    with precision(np.float64):
-        mixed = [clouds[0], clouds[1].astype(np.float64), *clouds[2:]]
-        text = f"{first} is float32 and {second} is float64: expected one dtype"
-        _raises(function, mixed, options, TypeError, text)
+    mixed = [z, clouds[1].astype(np.float64), *clouds[2:]]
+    text = f"{first} is float32 and {second} is float64: expected one dtype"
+    _raises(function, mixed, options, TypeError, text)
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
-def test_clouds_that_do_not_pair_are_refused(function):
-    name, clouds, options = _arguments(function)
-    if name in ("uniformity", "supcon", "normface", "cosface", "arcface", "swav"):
-        return  # nothing pairs there, or labels say how: see below
-    shorter = [clouds[0], clouds[1][:-1], *clouds[2:]]
-    first, second = CLOUDS[name][:2]
-    text = f"expected clouds with the same number of rows, got {first} (7, 3), {second} (6, 3)"
-    _raises(function, shorter, options, ValueError, text)
+def _words(loss: Loss) -> list[list[int]]:
+    """Positions of the clouds that have as many rows each."""
+    words = dict.fromkeys(cloud.rows for cloud in loss.clouds)
+    return [[i for i, cloud in enumerate(loss.clouds) if cloud.rows == word] for word in words]
 
 
-@pytest.mark.parametrize(
-    "name", ["uniformity", "info_nce", "clip", "nt_xent", "decoupled", "supcon"]
-)
-def test_a_batch_of_one_has_no_negative(name):
-    for function in (name, f"{name}_gradient"):
-        _, clouds, options = _arguments(function)
-        if "labels" in options:
-            options["labels"] = options["labels"][:1]
-        single = [z[:1] for z in clouds]
+@pytest.mark.parametrize(("name", "function"), **functions)
+def test_clouds_that_do_not_pair_are_refused(name, function):
+    clouds, options = _arguments(name)
+    for together in _words(LOSSES[name]):
+        for cut in together if len(together) > 1 else ():
+            shorter = [z[:-1] if i == cut else z for i, z in enumerate(clouds)]
+            shown = ", ".join(f"{CLOUDS[name][i]} {shorter[i].shape}" for i in together)
+            text = f"expected clouds with the same number of rows, got {shown}"
+            _raises(function, shorter, options, ValueError, text)
+
+
+def test_views_and_what_they_are_compared_with_pair():
+    """Which clouds go row by row, in words: all but queues, prototypes and their labels."""
+    for loss in LOSSES.values():
+        for cloud in loss.clouds:
+            assert (cloud.rows == "n") == (cloud.role not in ("queue", "prototypes")), loss.name
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_batch_of_one_is_refused_or_has_something_to_learn(name):
+    loss = LOSSES[name]
+    clouds, options = _arguments(name)
+    single = [z[:1] if c.rows == "n" else z for z, c in zip(clouds, loss.clouds, strict=True)]
+    options = {k: x[:1] if loss.option(k).per_row else x for k, x in options.items()}
+    if loss.clouds[0].least == 1 and "margin" not in options:  # a triplet may be satisfied
+        assert all(g.any() for g in loss.gradient(*single, **options))
+    for function in by_name[name] if loss.clouds[0].least > 1 else ():
         _raises(function, single, options, ValueError, "expected at least 2 rows, got 1")
 
 
-OPTIONS = [
-    (name, option, bad, f"{option}: expected a finite number{rule}")
-    for option, names, values, rule in (
-        (
-            "temperature",
-            (
-                "info_nce",
-                "clip",
-                "nt_xent",
-                "decoupled",
-                "supcon",
-                "siglip",
-                "moco",
-                "swav",
-                "dino",
-            ),
-            (0.0, -1.0, np.nan, np.inf),
-            " and > 0",
-        ),
-        ("target_temperature", ("dino",), (0.0, -1.0), " and > 0"),
-        ("scale", ("normface", "cosface", "arcface"), (0.0, -2.0), " and > 0"),
-        ("margin", ("cosface", "arcface"), (-0.1, 4.0), " and >= 0 and <= "),
-        ("margin", ("triplet",), (np.nan,), ""),
-        ("bias", ("siglip",), (np.inf,), ""),
-        ("power", ("alignment",), (0.0, -1.0), " and > 0"),
-        ("sharpness", ("uniformity",), (0.0,), " and > 0"),
-        ("centre", ("dino",), (np.nan,), ""),
-    )
-    for name in names
-    for bad in values
+@pytest.mark.parametrize(
+    "name", [name for name, loss in LOSSES.items() if any(o.below for o in loss.options)]
+)
+def test_a_single_class_is_refused(name):
+    clouds, options = _arguments(name)
+    labels = {k: np.zeros(7, int) for k in options if LOSSES[name].option(k).below}
+    for function in by_name[name]:
+        single = [clouds[0], clouds[1][:1]]
+        text = f"{CLOUDS[name][1]}: expected at least 2 classes, got 1"
+        _raises(function, single, {**options, **labels}, ValueError, text)
+
+
+NUMBERS = [
+    (loss, option) for loss in LOSSES.values() for option in loss.options if option.kind == "number"
 ]
 
 
-@pytest.mark.parametrize(("name", "option", "bad", "text"), OPTIONS)
-def test_an_option_out_of_range_is_named(name, option, bad, text):
-    for function in (name, f"{name}_gradient"):
-        _, clouds, options = _arguments(function)
-        _raises(function, clouds, {**options, option: bad}, ValueError, text)
+@pytest.mark.parametrize(
+    ("loss", "option"), NUMBERS, ids=[f"{loss.name}-{option.name}" for loss, option in NUMBERS]
+)
+def test_an_option_out_of_range_is_named(loss, option):
+    clouds, options = _arguments(loss.name)
+    right = options.get(option.name, option.default)
+    rule, values = "", [np.nan, np.inf, -np.inf]
+    if option.above > -np.inf:
+        rule, values = f"{rule} and > {option.above:g}", [*values, option.above, option.above - 1]
+    if option.least > -np.inf:
+        rule, values = f"{rule} and >= {option.least:g}", [*values, option.least - 0.1]
+    if option.most < np.inf:
+        rule, values = f"{rule} and <= {option.most:.6g}", [*values, option.most + 1e-3]
+    for bad in values:
+        changed: Any = bad
+        if np.ndim(right):
+            changed = np.array(right, np.float32)
+            changed[..., -1] = bad
+        for function in by_name[loss.name]:
+            text = f"{option.name}: expected a finite number{rule}, got {np.float32(bad)!s}"
+            text = text if np.ndim(right) else text.partition(", got")[0]
+            _raises(function, clouds, {**options, option.name: changed}, ValueError, text)
 
 
-@pytest.mark.parametrize("bad", [0.0, -1.0, np.nan])
-def test_a_bad_temperature_of_the_temperature_gradient_is_named(bad):
-    _, clouds, _ = _arguments("clip")
-    text = "temperature: expected a finite number and > 0"
-    _raises("clip_temperature_gradient", clouds, {"temperature": bad}, ValueError, text)
+@pytest.mark.parametrize(
+    ("loss", "option"), NUMBERS, ids=[f"{loss.name}-{option.name}" for loss, option in NUMBERS]
+)
+def test_what_is_no_number_is_refused(loss, option):
+    clouds, options = _arguments(loss.name)
+    function = loss.gradient
+    wanted = len(option.shape)
+    for bad, error, text in (
+        ("hot", TypeError, "expected a number, got str"),
+        (None, TypeError, "expected a number, got NoneType"),
+        (True, TypeError, "expected a number, got bool"),
+        (1j, TypeError, "expected a number, got complex"),
+        (np.array([True]), TypeError, "expected real numbers, got bool"),
+        (10**400, ValueError, "expected a finite number, got an integer beyond it"),
+        (np.ones((2,) * (wanted + 1)), ValueError, "expected "),
+    ):
+        changed = {**options, option.name: bad}
+        _raises(function, clouds, changed, error, f"{option.name}: {text}")
 
 
-@pytest.mark.parametrize("name", ["supcon", "normface", "cosface", "arcface"])
+def test_the_ranges_are_those_of_the_sources():
+    """What is divided by, or multiplies a cosine, is positive; margins are as published."""
+    for loss, option in NUMBERS:
+        if option.steepness is not None or option.name in ("power", "target_temperature"):
+            assert option.above == 0, f"{loss.name}: {option.name}"
+    margins = {loss.name: (o.least, o.most) for loss, o in NUMBERS if o.name == "margin"}
+    assert margins.pop("arcface") == (0, pytest.approx(np.pi, abs=1e-6))  # of an angle
+    assert margins.pop("cosface") == (0, 2)  # of a cosine
+    clouds, options = _arguments("arcface")
+    assert np.isfinite(LOSSES["arcface"](*clouds, **{**options, "margin": np.float32(np.pi)}))
+
+
+LABELS = [name for name, loss in LOSSES.items() if any(o.kind == "labels" for o in loss.options)]
+
+
+@pytest.mark.parametrize("name", LABELS)
 def test_labels_that_do_not_fit_are_refused(name):
-    for function in (name, f"{name}_gradient"):
-        _, clouds, options = _arguments(function)
-        for bad, error, text in (
-            (np.zeros(7), TypeError, "labels: expected integers, got float"),
-            (np.zeros(6, int), ValueError, "labels: expected shape (7,), got (6,)"),
-            (np.zeros((7, 1), int), ValueError, "labels: expected shape (7,), got (7, 1)"),
-        ):
-            _raises(function, clouds, {**options, "labels": bad}, error, text)
-        if name == "supcon":
-            text = "labels: expected at least one class with two points"
-            _raises(function, clouds, {**options, "labels": np.arange(7)}, ValueError, text)
-            continue
-        labels = np.array([0, 1, 2, 0, 3, 1, 2])
-        text = "labels: expected a finite number and >= 0 and <= 2, got 3 at index 4"
-        _raises(function, clouds, {**options, "labels": labels}, ValueError, text)
-        labels[4] = -1
-        text = "labels: expected a finite number and >= 0 and <= 2, got -1 at index 4"
-        _raises(function, clouds, {**options, "labels": labels}, ValueError, text)
-        single = [clouds[0], clouds[1][:1]]
-        text = "weights: expected at least 2 classes, got 1"
-        _raises(function, single, {**options, "labels": np.zeros(7, int)}, ValueError, text)
+    clouds, options = _arguments(name)
+    (option,) = (o for o in LOSSES[name].options if o.kind == "labels")
+    wrong = [
+        (np.zeros(7), TypeError, "expected integers, got float"),
+        (np.zeros(6, int), ValueError, "expected shape (7,), got (6,)"),
+        (np.zeros((7, 1), int), ValueError, "expected shape (7,), got (7, 1)"),
+    ]
+    if option.below is None:
+        wrong += [(np.arange(7), ValueError, "expected at least one class with two points")]
+    else:
+        rule = "expected a finite number and >= 0 and <= 2, got"
+        wrong += [
+            (np.array([0, 1, 2, 0, bad, 1, 2]), ValueError, f"{rule} {bad} at index 4")
+            for bad in (3, -1)
+        ]
+    for function in by_name[name]:
+        for bad, error, text in wrong:
+            changed = {**options, option.name: bad}
+            _raises(function, clouds, changed, error, f"{option.name}: {text}")
 
 
 @pytest.mark.parametrize("kind", [list, np.uint8, np.int64])
-def test_labels_may_be_a_list_or_integers_of_any_width(kind):
-    for name in ("supcon", "normface"):
-        _, clouds, options = _arguments(name)
-        labels = options["labels"].tolist() if kind is list else options["labels"].astype(kind)
-        expected = LOSSES[name].value(*clouds, **options)
-        assert LOSSES[name].value(*clouds, **{**options, "labels": labels}) == expected
+@pytest.mark.parametrize("name", LABELS)
+def test_labels_may_be_a_list_or_integers_of_any_width(name, kind):
+    clouds, options = _arguments(name)
+    (key,) = (o.name for o in LOSSES[name].options if o.kind == "labels")
+    labels = options[key].tolist() if kind is list else options[key].astype(kind)
+    for given in (clouds, [jnp.asarray(z) for z in clouds]):
+        expected = LOSSES[name](*given, **options)
+        assert LOSSES[name](*given, **{**options, key: labels}) == expected
 
 
-@pytest.mark.parametrize("function", ["swav", "swav_gradient"])
-def test_codes_that_are_no_distributions_are_refused(function):
-    _, clouds, options = _arguments(function)
-    codes = np.asarray(options["codes"], np.float32)
-    below = codes.copy()
-    below[2, 0] = -0.1
-    for bad, text in (
-        (codes[:-1], "codes: expected shape (7, 5), got (6, 5)"),
-        (2 * codes, "codes: expected rows that sum to 1"),
-        (below, "codes: expected a finite number and >= 0, got -0.1 at index (2, 0)"),
-    ):
-        _raises(function, clouds, {**options, "codes": bad}, ValueError, text)
+def test_labels_beyond_32_bits_stay_apart_in_jax():
+    clouds, options = _arguments("supcon")
+    far = options["labels"] * 2**32  # all equal, were they cut
+    given = jnp.asarray(clouds[0])
+    expected = LOSSES["supcon"](given, **options)
+    assert LOSSES["supcon"](given, **{**options, "labels": far}) == expected
+    assert LOSSES["supcon"](clouds[0], **{**options, "labels": far}) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("function", ["dino", "dino_gradient"])
-def test_a_centre_of_the_wrong_shape_is_refused(function):
-    _, clouds, options = _arguments(function)
-    text = "centre: expected a number or shape (5,), got (4,)"
-    _raises(function, clouds, {**options, "centre": np.zeros(4, np.float32)}, ValueError, text)
+SHAPED = [(loss, o) for loss in LOSSES.values() for o in loss.options if o.shape]
 
 
-# Under jit: which rows of (cloud, ...) turn NaN when row 1 of one cloud is zero.
-PARTNERS = ("attraction", "repulsion", "alignment", "triplet")
+@pytest.mark.parametrize(
+    ("loss", "option"), SHAPED, ids=[f"{loss.name}-{option.name}" for loss, option in SHAPED]
+)
+def test_an_option_of_the_wrong_shape_is_refused(loss, option):
+    clouds, options = _arguments(loss.name)
+    right = np.asarray(options[option.name])
+    start = "expected shape" if option.per_row else "expected a number or shape"
+    for bad in (right[:-1], right[None]):
+        for function in by_name[loss.name]:
+            text = f"{option.name}: {start} {right.shape}, got {bad.shape}"
+            _raises(function, clouds, {**options, option.name: bad}, ValueError, text)
 
 
-def _changed(change: Callable[[np.ndarray], np.ndarray], position: int) -> batches.Batch:
-    """A batch in which one cloud of every loss is changed."""
-    changed = {}
-    for label, (clouds, options) in batch(0).items():
-        moved = tuple(change(z.copy()) if i == position else z for i, z in enumerate(clouds))
-        changed[label] = (moved, options)
-    return changed
+def test_codes_that_are_no_distributions_are_refused():
+    clouds, options = _arguments("swav")
+    twice = {**options, "codes": 2 * options["codes"]}
+    for function in by_name["swav"]:
+        _raises(function, clouds, twice, ValueError, "codes: expected rows that sum to 1")
 
 
-def _zeroed(z: np.ndarray) -> np.ndarray:
-    z[1] = 0.0
-    return z
+FLAGS = [(loss, o) for loss in LOSSES.values() for o in loss.options if o.kind == "flag"]
 
 
-def _turned(z: np.ndarray) -> np.ndarray:
-    z[1] = z[1, ::-1] * [1.0, -1.0, 1.0]
-    return z
+@pytest.mark.parametrize(("loss", "option"), FLAGS, ids=[loss.name for loss, _ in FLAGS])
+def test_a_flag_is_true_or_false_and_nothing_else(loss, option):
+    clouds, options = _arguments(loss.name)
+    for bad in ("yes", 1, None):
+        text = f"{option.name}: expected True or False, got {bad!r}"
+        for function in by_name[loss.name]:
+            _raises(function, clouds, {**options, option.name: bad}, TypeError, text)
+    yes, no = (loss(*clouds, **{**options, option.name: flag}) for flag in (np.True_, np.False_))
+    assert yes != no
 
 
-@pytest.mark.parametrize("case", ONE_EACH, ids=lambda case: case.name)
-def test_under_jit_a_zero_row_spoils_what_depends_on_it_and_nothing_else(case):
-    clouds, _ = batch(0)[case.label]
-    before = library(batch(0))[case.label].gradients
-    for position in range(len(clouds)):
-        spoilt = library(_changed(_zeroed, position))[case.label]
-        moved = library(_changed(_turned, position))[case.label].gradients
-        assert np.isnan(spoilt.value)
-        for index, g in enumerate(spoilt.gradients):
-            nan = np.asarray(np.isnan(g).any(axis=1))
-            if case.loss.trained[index] == position:
-                assert nan[1]
-            # Rows that do not see the zero row keep their gradient, to the bit or nearly so.
-            depends = np.abs(moved[index] - before[index]).max(axis=1) > 1e-12 * np.abs(
-                before[index]
-            ).max(axis=1)
-            assert (nan >= depends).all(), "a row that depends on a zero row has a finite gradient"
-            independent = ~depends & (np.arange(len(g)) != 1)
-            assert not nan[independent].any(), "a zero row spoilt one that does not see it"
-            np.testing.assert_allclose(g[~nan & ~depends], before[index][~nan & ~depends])
+@pytest.mark.parametrize(("name", "function"), **functions)
+def test_arguments_that_are_missing_unknown_or_too_many_are_named(name, function):
+    clouds, options = _arguments(name)
+    last = CLOUDS[name][-1]
+    named = dict(zip(CLOUDS[name], clouds, strict=True))
+    del named[last]
+    _raises(function, [], {**named, **options}, TypeError, f"{name}: missing a required argument")
+    _raises(function, clouds, {**options, "colour": 1}, TypeError, f"{name}: got an unexpected")
+    _raises(function, [*clouds, *clouds, *clouds], options, TypeError, f"{name}: ")
+    text = "group: is for PyTorch's processes, and the clouds are of numpy"
+    _raises(function, clouds, {**options, "group": object()}, TypeError, text)
 
 
-@pytest.mark.parametrize("name", PARTNERS)
-def test_under_jit_a_nan_row_spoils_its_partners_only(name):
-    def spoil(z: np.ndarray) -> np.ndarray:
-        z[4] = np.nan
-        return z
-
-    label = next(case.label for case in ONE_EACH if case.name == name)
-    for g in library(_changed(spoil, 0))[label].gradients:
-        assert np.flatnonzero(np.isnan(g).any(axis=1)).tolist() == [4]
-
-
-@pytest.mark.parametrize("bad", [3, -1])
-def test_under_jit_a_label_outside_the_classes_gives_nan(bad):
-    drawn = dict(batch(0))
-    label = next(case.label for case in ONE_EACH if case.name == "normface")
-    clouds, options = drawn[label]
-    labels = options["labels"].copy()
-    labels[2] = bad
-    drawn[label] = (clouds, {**options, "labels": labels})
-    assert np.isnan(library(drawn)[label].value)
+@pytest.mark.parametrize("name", LOSSES)
+def test_only_a_trained_option_has_a_derivative(name):
+    loss = LOSSES[name]
+    clouds, options = _arguments(name)
+    known = ", ".join(option.name for option in loss.options) or "none"
+    of_none = partial(loss.option_gradient, "colour")
+    text = f"colour: {name} has no such option; it has {known}"
+    _raises(of_none, clouds, options, ValueError, text)
+    for option in loss.options:
+        if not option.trained:
+            text = f"{option.name}: {name} holds it constant, so it has no derivative"
+            of_constant = partial(loss.option_gradient, option.name)
+            _raises(of_constant, clouds, options, ValueError, text)

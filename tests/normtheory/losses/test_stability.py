@@ -18,10 +18,7 @@ from tests.normtheory.losses.cases import one_each
 from tests.normtheory.losses.loops import exact
 
 TEMPERATURES = {"solved": (1e-3, 0.0113, 0.0226, 0.1), "far apart": (1e-3, 0.0226)}
-NAMES = (
-    "uniformity", "info_nce", "clip", "nt_xent", "decoupled", "supcon", "siglip", "moco",
-    "normface", "cosface", "arcface", "swav", "dino",
-)  # fmt: skip
+NAMES = [name for name, loss in LOSSES.items() if any(o.steepness for o in loss.options)]
 """All losses with a temperature, or what plays its part; the others have nothing to overflow."""
 KINDS = ("solved", "far apart", "duplicates", "hard negatives", "random")
 N, D = 4, 3
