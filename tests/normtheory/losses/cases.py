@@ -93,7 +93,7 @@ def _case(name: str, steepness: float, pull: float, **options: Any) -> Case:
     return Case(LOSSES[name], options, steepness, pull, f"{name}({shown})")
 
 
-CASES = (
+_KNOWN = (
     _case("attraction", 1, 1),
     _case("repulsion", 1, 1),
     # α ‖û - v̂‖^(α-1) ≤ α 2^(α-1)
@@ -122,6 +122,16 @@ CASES = (
     # The student has τ = 0.1; but the teacher's shares, at τ' = 0.04, are magnified more.
     _case("dino", 25, 20),
 )
+
+
+def _new(name: str) -> Case:
+    """A loss without a bound of its own: that of InfoNCE, twice over."""
+    _, options = LOSSES[name].example(np.random.default_rng(0), 4, 2)
+    steepness = LOSSES[name].steepness(options)
+    return _case(name, steepness, 4 * steepness)
+
+
+CASES = (*_KNOWN, *(_new(name) for name in LOSSES if name not in {c.name for c in _KNOWN}))
 ONE_EACH = tuple({case.name: case for case in CASES if not case.options}.values())
 
 cases = {"argvalues": CASES, "ids": [case.label for case in CASES]}
