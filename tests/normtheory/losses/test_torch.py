@@ -68,7 +68,7 @@ def check(case: Case, found: Any, wanted: Expected, clouds: Any, options: Any, d
     value, gradients, derivatives = found
     limit = tolerance("gradient", dtype)
     np.testing.assert_allclose(value, wanted.value, rtol=limit, atol=limit * case.steepness)
-    sizes = iter(case.sizes(tuple(np.float64(z) for z in clouds), options))
+    sizes = iter(case.sizes(tuple(np.asarray(z, np.float64) for z in clouds), options))
     for index, (gradient, exact) in enumerate(zip(gradients, wanted.clouds, strict=True)):
         if index in case.loss.trained:
             worst = error(gradient, exact, clouds[index]) / next(sizes)
