@@ -59,10 +59,25 @@ class Given:
 def read(loss: Definition, arguments: tuple[Any, ...], options: dict[str, Any]) -> Given:
     """Bind and check the arguments of a call.
 
+    Where processes share a batch, one that refuses its part tells the others, so that they don't
+    wait for it.
+
     Raises:
         TypeError, ValueError: an argument that is missing, unknown, of the wrong kind, shape or
             range; a zero or non-finite row, which is named.
     """
+    try:
+        return _read(loss, arguments, options)
+    except (TypeError, ValueError):
+        group = options.get("group")
+        given = (*arguments, *options.values())
+        tensors = [z for z in given if library_of(z) == "PyTorch"]
+        if group is not None and tensors:
+            importlib.import_module("normtheory.losses._torch").refuse(tensors[0], group)
+        raise
+
+
+def _read(loss: Loss, arguments: tuple[Any, ...], options: dict[str, Any]) -> Given:
     try:
         bound = loss.signature.bind(*arguments, **options)
     except TypeError as error:

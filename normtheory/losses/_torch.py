@@ -134,14 +134,31 @@ def _joined(x: Tensor, share: Share) -> Tensor:
     return whole
 
 
-def _share(rows: int, device: Any, group: Any) -> Share:
-    """Ask all processes of a group how many rows they have."""
+def _counts(rows: int, device: Any, group: Any) -> list[int]:
+    """How many rows every process of a group says it has."""
     counts = torch.zeros(distributed.get_world_size(group), dtype=torch.int64, device=device)
-    rank = distributed.get_rank(group)
-    counts[rank] = rows
+    counts[distributed.get_rank(group)] = rows
     distributed.all_reduce(counts, group=group)
-    parts = counts.tolist()
+    return counts.tolist()
+
+
+def _share(rows: int, device: Any, group: Any) -> Share:
+    """Ask all processes of a group how many rows they have.
+
+    Raises:
+        RuntimeError: a process has refused its part.
+    """
+    parts = _counts(rows, device, group)
+    if min(parts) < 0:
+        who = [rank for rank, count in enumerate(parts) if count < 0]
+        raise RuntimeError(f"ranks {who} of the group refused their part of the batch; see there")
+    rank = distributed.get_rank(group)
     return Share(group, sum(parts[:rank]), rows, sum(parts))
+
+
+def refuse(z: Tensor, group: Any) -> None:
+    """Tell the others, who ask for the number of rows, that this process has an error."""
+    _counts(-1, z.device, group)
 
 
 class _Once(torch.autograd.Function):

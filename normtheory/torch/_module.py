@@ -24,8 +24,7 @@ class DirectionLoss(nn.Module):
     process with the whole batch. With ``average=False`` nothing is multiplied, for gradients that
     are added.
 
-    All ranks of a group have to call the loss. If one of them raises an error, the others wait for
-    it until the timeout of the group.
+    All ranks of a group have to call the loss. If one of them refuses its rows, all raise an error.
 
     Args:
         loss: of :data:`normtheory.losses.LOSSES`, or made with :class:`normtheory.losses.Loss`.

@@ -184,6 +184,9 @@ def main(rank: int, world: int, port: str, file: str) -> None:
         # Judged of the whole batch, and so by all ranks alike: nobody waits for another.
         "errors": [
             message(lambda: nt.losses.supcon(z, torch.arange(len(z)) + 10 * rank, group=group)),
+            # Seen by one rank alone, which tells the others.
+            message(lambda: nt.losses.uniformity(z * (rank != 1), group=group)),
+            message(lambda: modules.NTXentLoss(group=group)(z, z[:, : D - (rank == 1)])),
         ],
     }
     distributed.barrier()

@@ -145,4 +145,15 @@ def test_a_step_of_distributed_data_parallel_is_that_of_the_whole_batch(found, n
 
 def test_a_batch_is_judged_as_a_whole(found):
     for rank in found:
-        assert rank["errors"] == ["labels: expected at least one class with two points"]
+        assert rank["errors"][0] == "labels: expected at least one class with two points"
+
+
+def test_an_error_of_one_rank_reaches_all(found):
+    told = "ranks [1] of the group refused their part of the batch; see there"
+    for index, rank in enumerate(found):
+        zero, shapes = rank["errors"][1:]
+        if index == 1:
+            assert zero == "z row 0 is zero: a zero vector has no direction"
+            assert shapes.endswith("expected the same d")
+        else:
+            assert (zero, shapes) == (told, told)
