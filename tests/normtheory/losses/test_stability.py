@@ -80,17 +80,23 @@ def _arguments(name: str, z_1: Any, z_2: Any, temperature: float) -> tuple[Any, 
     return (z_1, z_2), options
 
 
-@jax.jit
-def _all_losses(given: Any) -> Any:
-    return {
-        name: (LOSSES[name].value(*z, **o), LOSSES[name].gradient(*z, **o))
-        for name, (z, o) in given.items()
-    }
+WAYS = ("JAX", "JAX in blocks", "numpy", "numpy in blocks")
+
+
+def _both(name: str, clouds: Any, options: dict[str, Any], block: int | None) -> Any:
+    return LOSSES[name].value_and_gradient(
+        *clouds, **options, **({"block": block} if LOSSES[name].all_pairs else {})
+    )
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _all_losses(given: Any, block: int | None) -> Any:
+    return {name: _both(name, z, o, block) for name, (z, o) in given.items()}
 
 
 @cache
-def _of_all(kind: str, temperature: float, dtype: Any) -> tuple[Any, Any]:
-    """Arguments, options as rounded to the dtype, and value and gradients, by name."""
+def _given(kind: str, temperature: float, dtype: Any) -> dict[str, Any]:
+    """Arguments and options, as rounded to the dtype, by name."""
     z_1, z_2 = (z.astype(dtype) for z in _batch(kind, temperature))
     given = {}
     for name in NAMES:
@@ -98,28 +104,49 @@ def _of_all(kind: str, temperature: float, dtype: Any) -> tuple[Any, Any]:
         # Options as the loss sees them: a temperature of 0.001 is another number in float32.
         rounded = {k: x if np.ndim(x) else float(dtype(x)) for k, x in options.items()}
         given[name] = (clouds, rounded)
-    with precision(dtype):
-        arrays = {name: (z, as_dtype(options, dtype)) for name, (z, options) in given.items()}
-        found = _all_losses(arrays)
-        assert all(value.dtype == dtype for value, _ in found.values())
-        return given, jax.tree.map(np.asarray, found)
+    return given
 
 
+@cache
+def _of_all(kind: str, temperature: float, dtype: Any, way: str = "JAX") -> tuple[Any, Any]:
+    """What is given, and value and gradients, by name."""
+    given = _given(kind, temperature, dtype)
+    block = 3 if way.endswith("blocks") else None  # four rows, eight views
+    if way.startswith("numpy"):
+        found = {name: _both(name, z, o, block) for name, (z, o) in given.items()}
+    else:
+        with precision(dtype):
+            arrays = {name: (z, as_dtype(options, dtype)) for name, (z, options) in given.items()}
+            found = jax.tree.map(np.asarray, _all_losses(arrays, block))
+    assert all(value.dtype == dtype for value, _ in found.values())
+    return given, found
+
+
+@cache
+def _exact(name: str, kind: str, temperature: float, dtype: Any) -> tuple[Any, Any]:
+    """Value of the loop, and the derivatives of one row of every trained cloud."""
+    clouds, options = _given(kind, temperature, dtype)[name]
+    entries = [(index, _row(name), x) for index in LOSSES[name].trained for x in range(D)]
+    # log(1 + e⁻²ᐟᵗ) has to show its digits, and its differences theirs.
+    shown = 40.0 if kind in ("solved", "duplicates") else 2 / temperature
+    return exact(name, clouds, options, entries=entries, digits=70 + int(shown / np.log(10)))
+
+
+def _row(name: str) -> int:
+    return 0 if name == "moco" else 1
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NAMES)
-def test_value_and_gradient_are_those_of_mpmath(name, kind, dtype):
+def test_value_and_gradient_are_those_of_mpmath(name, kind, dtype, way):
     tiny = float(np.finfo(dtype).tiny)
     for temperature in TEMPERATURES.get(kind, (1e-3, 0.0226)):
-        given, by_name = _of_all(kind, temperature, dtype)
+        given, by_name = _of_all(kind, temperature, dtype, way)
         (clouds, options), (value, gradients) = given[name], by_name[name]
-        row = 0 if name == "moco" else 1
-        trained = LOSSES[name].trained
-        entries = [(index, row, component) for index in trained for component in range(D)]
-        # log(1 + e⁻²ᐟᵗ) has to show its digits, and its differences theirs.
-        shown = 40.0 if kind in ("solved", "duplicates") else 2 / temperature
-        digits = 70 + int(shown / np.log(10))
-        loop, derivatives = exact(name, clouds, options, entries=entries, digits=digits)
+        row, trained = _row(name), LOSSES[name].trained
+        loop, derivatives = _exact(name, kind, temperature, dtype)
         # A rounding of a cosine moves a logit by eps/τ, and so e to its power in relation to
         # itself. Only the decoupled loss goes through 0, where a logit's own rounding remains.
         relative = tolerance("gradient", dtype) / temperature
@@ -153,9 +180,10 @@ def _own_share(clouds: Any, options: dict[str, Any], row: int) -> float:
     return float(np.exp(-np.logaddexp(0, cosine / options["temperature"] + options["bias"])))
 
 
-@pytest.mark.parametrize("name", ["info_nce", "nt_xent", "supcon", "swav", "moco", "dino"])
-def test_a_solved_batch_keeps_the_digits_of_its_loss(name):
-    given, found = _of_all("solved", 0.0113, np.float64)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", ["info_nce", "clip", "nt_xent", "supcon", "swav", "moco", "dino"])
+def test_a_solved_batch_keeps_the_digits_of_its_loss(name, way):
+    given, found = _of_all("solved", 0.0113, np.float64, way)
     clouds, options = given[name]
     loop, _ = exact(name, clouds, options, digits=100)
     value = float(found[name][0])
