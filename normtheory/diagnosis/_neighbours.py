@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
+from normtheory import _nearest
 from normtheory.diagnosis._correlation import Correlation, spearman, wilson
 from normtheory.diagnosis._norms import by_norm
 from normtheory.diagnosis._quantity import PLAIN, quantity
@@ -28,16 +29,14 @@ def nearest(directions: np.ndarray, k: int, *, progress: bool = False) -> Neighb
     n = len(directions)
     places, cosines = np.empty((n, k), dtype=np.int64), np.empty((n, k))
     bar = tqdm(total=n, desc="neighbours", unit="row", disable=None if progress else True)
-    for start in range(0, n, _BLOCK):
-        stop = min(n, start + _BLOCK)
-        similar = directions[start:stop] @ directions.T
-        similar[np.arange(stop - start), np.arange(start, stop)] = -np.inf
-        found = np.argpartition(-similar, k - 1, axis=1)[:, :k]
+    for part, similar in _nearest.similarities(directions, directions, _BLOCK):
+        similar = _nearest.without_itself(part, similar)
+        found = _nearest.nearest(similar, k)
         value = np.take_along_axis(similar, found, axis=1)
         order = np.argsort(-value, axis=1, kind="stable")
-        places[start:stop] = np.take_along_axis(found, order, axis=1)
-        cosines[start:stop] = np.take_along_axis(value, order, axis=1)
-        bar.update(stop - start)
+        places[part] = np.take_along_axis(found, order, axis=1)
+        cosines[part] = np.take_along_axis(value, order, axis=1)
+        bar.update(len(similar))
     bar.close()
     return Neighbours(places, cosines)
 
@@ -54,11 +53,7 @@ def vote(neighbours: Neighbours, codes: np.ndarray) -> np.ndarray:
     count = int(codes.max()) + 1
     for start in range(0, n, _BLOCK):
         part = slice(start, start + _BLOCK)
-        votes = np.zeros((len(worth[part]), count))
-        np.add.at(
-            votes, (np.arange(len(votes))[:, None], codes[neighbours.places[part]]), worth[part]
-        )
-        best[part] = votes.argmax(axis=1)
+        best[part] = _nearest.vote(codes[neighbours.places[part]], count, worth[part])
     return best
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
+
+from normtheory import _nearest
+from normtheory._ranks import Ranks, with_interval
 
 _SIMILARITIES = 2**24  # at a time: 64 MiB in single precision
 
@@ -19,10 +21,7 @@ def directions(z: np.ndarray) -> np.ndarray:
 def _similarities(queries: np.ndarray, known: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
     """Products of queries (n, d) with all known (m, d), some queries at a time, about equally."""
     blocks = max(1, -(-len(queries) * len(known) // _SIMILARITIES))
-    size = max(1, -(-len(queries) // blocks))
-    for start in range(0, len(queries), size):
-        part = slice(start, start + size)
-        yield part, queries[part] @ known.T
+    return _nearest.similarities(queries, known, max(1, -(-len(queries) // blocks)))
 
 
 def neighbour_distance(z: np.ndarray, k: int) -> np.ndarray:
@@ -38,8 +37,7 @@ def neighbour_distance(z: np.ndarray, k: int) -> np.ndarray:
     u = directions(z)
     kth = np.empty(len(u), u.dtype)
     for part, similarity in _similarities(u, u):
-        row = np.arange(len(similarity))
-        similarity[row, part.start + row] = -np.inf  # a point is no neighbour of itself
+        similarity = _nearest.without_itself(part, similarity)
         similarity.partition(-k, axis=1)
         kth[part] = similarity[:, -k]
     return np.sqrt(np.maximum(2 - 2 * kth, 0))
@@ -60,12 +58,11 @@ def neighbours_are_right(
     Returns:
         Booleans (n,).
     """
-    classes = np.arange(int(max(labels.max(), known_labels.max())) + 1)
+    count = int(known_labels.max()) + 1
     right = np.empty(len(z), dtype=bool)
     for part, similarity in _similarities(directions(z), directions(known)):
-        nearest = np.argpartition(similarity, -k, axis=1)[:, -k:]
-        votes = (known_labels[nearest][:, :, None] == classes).sum(axis=1)
-        right[part] = votes.argmax(axis=1) == labels[part]
+        voters = known_labels[_nearest.nearest(similarity, k)]
+        right[part] = _nearest.vote(voters, count) == labels[part]
     return right
 
 
@@ -97,23 +94,7 @@ def alive(z: np.ndarray) -> np.ndarray:
     return np.asarray(np.isfinite(z).all(axis=(-2, -1)) & z.any(axis=-1).all(axis=-1))
 
 
-class Correlation(NamedTuple):
-    """A rank correlation with its interval.
-
-    Attributes:
-        value: Spearman's ρ.
-        low: lower end of the 95 % interval, a percentile bootstrap over points.
-        high: upper end.
-    """
-
-    value: float
-    low: float
-    high: float
-
-
-def spearman(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, resamples: int = 400
-) -> Correlation:
+def spearman(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, resamples: int = 400) -> Ranks:
     """Spearman's rank correlation and its bootstrap interval; NaN where either is constant.
 
     Args:
@@ -123,15 +104,8 @@ def spearman(
         resamples: how many.
     """
     if (x == x[0]).all() or (y == y[0]).all():
-        return Correlation(np.nan, np.nan, np.nan)
-    chosen = rng.integers(len(x), size=(resamples, len(x)))
-    pairs = [stats.rankdata(a[chosen], axis=1) for a in (x, y)]
-    a, b = (r - r.mean(axis=1, keepdims=True) for r in pairs)
-    spread = np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1))
-    found = (a * b).sum(axis=1)[spread > 0] / spread[spread > 0]
-    low, high = np.quantile(found, [0.025, 0.975])
-    value = np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1]
-    return Correlation(float(value), float(low), float(high))
+        return Ranks(np.nan, np.nan, np.nan)
+    return with_interval(x, y, rng, resamples)
 
 
 def auroc(positive: np.ndarray, negative: np.ndarray) -> float:
