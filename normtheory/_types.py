@@ -1,4 +1,8 @@
-"""Annotations of arrays of any of the three libraries, by what they hold."""
+"""Annotations of arrays of any of the three libraries, by what they hold.
+
+For readers and annotations: nothing is checked at run time, so that our own messages about wrong
+input stay the ones that are seen.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +32,13 @@ Labels = Int[Array, " n"]
 """The class of each row."""
 
 Scalar = Float[Array, ""]
+"""One number, such as a loss."""
 
 Flag = Bool[Array, ""]
+"""One yes or no, such as whether a run is over."""
 
 Count = Int[Array, ""]
+"""One whole number, such as that of a step."""
 
 Key = UInt32[Array, "2"]
 """The two words of a threefry key."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from normtheory._correlation import Correlation, spearman
+from normtheory.diagnosis._correlation import Correlation, spearman
 from normtheory.diagnosis._quantity import PLAIN, quantity
 
 LISTED = 1000

@@ -1,4 +1,4 @@
-"""What the nearest neighbours of a sample say: density, and accuracy by norm."""
+"""Nearest neighbours by cosine, every sample left out of its own, in blocks."""
 
 from __future__ import annotations
 
@@ -6,13 +6,55 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
-from normtheory._correlation import Correlation, spearman, wilson
-from normtheory._neighbours import nearest, vote
+from normtheory import _nearest
+from normtheory.diagnosis._correlation import Correlation, spearman, wilson
 from normtheory.diagnosis._norms import by_norm
 from normtheory.diagnosis._quantity import PLAIN, quantity
 
+_BLOCK = 512  # queries at a time: a few tens of MiB of similarities at the default sample
 _KNN = "Draganov et al. 2025 (norm as confidence); here with every sample left out of its own"
+
+
+class Neighbours(NamedTuple):
+    """Of each sample: the k nearest others and their cosines, nearest first, (n, k) each."""
+
+    places: np.ndarray
+    cosines: np.ndarray
+
+
+def nearest(directions: np.ndarray, k: int, *, progress: bool = False) -> Neighbours:
+    """The k < n nearest of unit vectors (n, d) to each of them, itself left out."""
+    n = len(directions)
+    places, cosines = np.empty((n, k), dtype=np.int64), np.empty((n, k))
+    bar = tqdm(total=n, desc="neighbours", unit="row", disable=None if progress else True)
+    for part, similar in _nearest.similarities(directions, directions, _BLOCK):
+        similar = _nearest.without_itself(part, similar)
+        found = _nearest.nearest(similar, k)
+        value = np.take_along_axis(similar, found, axis=1)
+        order = np.argsort(-value, axis=1, kind="stable")
+        places[part] = np.take_along_axis(found, order, axis=1)
+        cosines[part] = np.take_along_axis(value, order, axis=1)
+        bar.update(len(similar))
+    bar.close()
+    return Neighbours(places, cosines)
+
+
+def vote(neighbours: Neighbours, codes: np.ndarray) -> np.ndarray:
+    """The class (n,) that most neighbours have; of equals the one nearer in sum of cosines.
+
+    ``codes`` are those of the n samples, without gaps: memory goes with the largest.
+    """
+    n, k = neighbours.places.shape
+    # A cosine in [-1, 1] can't outweigh a vote worth more than 2k.
+    worth = neighbours.cosines + 2 * k + 1
+    best = np.empty(n, dtype=np.int64)
+    count = int(codes.max()) + 1
+    for start in range(0, n, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        best[part] = _nearest.vote(codes[neighbours.places[part]], count, worth[part])
+    return best
 
 
 class Bucket(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from normtheory._correlation import Correlation
+from normtheory.diagnosis._correlation import Correlation
 from normtheory.diagnosis._findings import Findings
 from normtheory.diagnosis._quantity import Quantity, quantities
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from normtheory._correlation import Correlation, spearman
 from normtheory.cosine import angle
+from normtheory.diagnosis._correlation import Correlation, spearman
 from normtheory.diagnosis._norms import by_norm
 from normtheory.diagnosis._quantity import PLAIN, quantity
 from normtheory.diagnosis._rows import Rows

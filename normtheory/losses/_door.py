@@ -77,7 +77,7 @@ def read(loss: Definition, arguments: tuple[Any, ...], options: dict[str, Any]) 
         raise
 
 
-def _read(loss: Loss, arguments: tuple[Any, ...], options: dict[str, Any]) -> Given:
+def _read(loss: Definition, arguments: tuple[Any, ...], options: dict[str, Any]) -> Given:
     try:
         bound = loss.signature.bind(*arguments, **options)
     except TypeError as error:

@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from normtheory.testing._evaluate import LossFunction
 from normtheory.testing._run import LAWS, assert_laws
 
 NORMS = (1e-3, 1e3)
 
 
-def assert_inverse_norm_gradient(
-    loss: LossFunction,
-    *,
-    n: int = 6,
-    dimension: int = 4,
-    norms: tuple[float, float] = NORMS,
-    backend: str | None = None,
-    dtype: str = "float64",
-    tolerance: float | None = None,
-    max_examples: int = 40,
-    seed: int = 0,
-) -> None:
+# What it returns is inferred, so that the signature is written once.
+def _asserting(*laws: str):
+    """Make a function that has a name and a docstring assert these laws."""
+
+    def make(named: Callable[[], None]):
+        def assertion(
+            loss: LossFunction,
+            *,
+            n: int = 6,
+            dimension: int = 4,
+            norms: tuple[float, float] = NORMS,
+            backend: str | None = None,
+            dtype: str = "float64",
+            tolerance: float | None = None,
+            max_examples: int = 40,
+            seed: int = 0,
+        ) -> None:
+            __tracebackhide__ = True  # a failing test shows its own line, not ours
+            assert_laws(
+                laws, loss, n, dimension, norms, backend, dtype, tolerance, max_examples, seed
+            )
+
+        assertion.__name__, assertion.__qualname__ = named.__name__, named.__qualname__
+        assertion.__doc__ = named.__doc__
+        return assertion
+
+    return make
+
+
+@_asserting("inverse_norm")
+def assert_inverse_norm_gradient() -> None:
     r"""Assert that the gradient of a loss is inversely proportional to the norm, row by row.
 
     ρ_i ∂L/∂z_i must not change when rows change their norms ρ and keep their directions.
@@ -63,123 +84,51 @@ def assert_inverse_norm_gradient(
         Draganov et al. 2025, Proposition 3.1, for the cosine; for any loss of directions,
         normtheory (derived here).
     """
-    assert_laws(
-        ("inverse_norm",), loss, n, dimension, norms, backend, dtype, tolerance, max_examples,
-        seed,
-    )  # fmt: skip
 
 
-def assert_orthogonal_gradient(
-    loss: LossFunction,
-    *,
-    n: int = 6,
-    dimension: int = 4,
-    norms: tuple[float, float] = NORMS,
-    backend: str | None = None,
-    dtype: str = "float64",
-    tolerance: float | None = None,
-    max_examples: int = 40,
-    seed: int = 0,
-) -> None:
+@_asserting("orthogonal")
+def assert_orthogonal_gradient() -> None:
     """Assert that the gradient of a loss is orthogonal to the embedding, row by row.
 
     z_i·∂L/∂z_i = 0: a step along it turns the embedding.
 
-    Args:
-        loss: ``loss(z) -> scalar`` of one cloud (n, d).
-        n: number of points.
-        dimension: d >= 2.
-        norms: lowest and highest norm tried.
-        backend: None (infer it), "numpy", "jax" or "torch".
-        dtype: "float64" or "float32".
-        tolerance: allowed size of z·∇L, in units of the largest ρ‖∇L‖ of ordinary clouds.
-        max_examples: number of clouds tried.
-        seed: of the clouds.
+    Arguments and errors are those of :func:`assert_inverse_norm_gradient`; only one differs.
 
-    Raises:
-        AssertionError, TypeError, ValueError, ModuleNotFoundError: as
-            :func:`assert_inverse_norm_gradient`.
+    Args:
+        tolerance: allowed size of z·∇L, in units of the largest ρ‖∇L‖ of ordinary clouds.
 
     Example:
         >>> import numpy as np
         >>> assert_orthogonal_gradient(lambda z: np.max(z[:, 0] / np.linalg.norm(z, axis=1)))
     """
-    assert_laws(
-        ("orthogonal",), loss, n, dimension, norms, backend, dtype, tolerance, max_examples,
-        seed,
-    )  # fmt: skip
 
 
-def assert_scale_invariant(
-    loss: LossFunction,
-    *,
-    n: int = 6,
-    dimension: int = 4,
-    norms: tuple[float, float] = NORMS,
-    backend: str | None = None,
-    dtype: str = "float64",
-    tolerance: float | None = None,
-    max_examples: int = 40,
-    seed: int = 0,
-) -> None:
+@_asserting("invariant")
+def assert_scale_invariant() -> None:
     """Assert that a loss depends on directions alone: rows may change their norms, each its own.
 
-    Args:
-        loss: ``loss(z) -> scalar`` of one cloud (n, d).
-        n: number of points.
-        dimension: d >= 2.
-        norms: lowest and highest norm tried.
-        backend: None (infer it), "numpy", "jax" or "torch".
-        dtype: "float64" or "float32".
-        tolerance: allowed change of the value, in units of its spread over ordinary clouds.
-        max_examples: number of clouds tried.
-        seed: of the clouds.
+    Arguments and errors are those of :func:`assert_inverse_norm_gradient`; only one differs.
 
-    Raises:
-        AssertionError, TypeError, ValueError, ModuleNotFoundError: as
-            :func:`assert_inverse_norm_gradient`.
+    Args:
+        tolerance: allowed change of the value, in units of its spread over ordinary clouds.
 
     Example:
         >>> import numpy as np
         >>> assert_scale_invariant(lambda z: np.max(z[:, 0] / np.linalg.norm(z, axis=1)))
     """
-    assert_laws(
-        ("invariant",), loss, n, dimension, norms, backend, dtype, tolerance, max_examples,
-        seed,
-    )  # fmt: skip
 
 
-def assert_norm_never_shrinks(
-    loss: LossFunction,
-    *,
-    n: int = 6,
-    dimension: int = 4,
-    norms: tuple[float, float] = NORMS,
-    backend: str | None = None,
-    dtype: str = "float64",
-    tolerance: float | None = None,
-    max_examples: int = 40,
-    seed: int = 0,
-) -> None:
+@_asserting("shrinks")
+def assert_norm_never_shrinks() -> None:
     """Assert that a step of SGD on a loss never shrinks the norm of an embedding.
 
     Steps of learning rates that turn an embedding by about 1e-3, 0.1 and 1 radian are taken.
 
+    Arguments and errors are those of :func:`assert_inverse_norm_gradient`; only one differs.
+
     Args:
-        loss: ``loss(z) -> scalar`` of one cloud (n, d).
-        n: number of points.
-        dimension: d >= 2.
-        norms: lowest and highest norm tried.
-        backend: None (infer it), "numpy", "jax" or "torch".
-        dtype: "float64" or "float32".
         tolerance: allowed loss of squared norm a step, (ρ² - ρ'²)/2γ at learning rate γ, in units
             of the largest ρ‖∇L‖ of ordinary clouds.
-        max_examples: number of clouds tried.
-        seed: of the clouds.
-
-    Raises:
-        AssertionError, TypeError, ValueError, ModuleNotFoundError: as
-            :func:`assert_inverse_norm_gradient`.
 
     Example:
         >>> import numpy as np
@@ -188,45 +137,18 @@ def assert_norm_never_shrinks(
     Reference:
         Draganov et al. 2025, Corollary 3.3.
     """
-    assert_laws(
-        ("shrinks",), loss, n, dimension, norms, backend, dtype, tolerance, max_examples,
-        seed,
-    )  # fmt: skip
 
 
-def assert_loss_of_directions(
-    loss: LossFunction,
-    *,
-    n: int = 6,
-    dimension: int = 4,
-    norms: tuple[float, float] = NORMS,
-    backend: str | None = None,
-    dtype: str = "float64",
-    tolerance: float | None = None,
-    max_examples: int = 40,
-    seed: int = 0,
-) -> None:
+@_asserting(*LAWS)
+def assert_loss_of_directions() -> None:
     """Assert all four laws at once, at the price of one compilation.
 
-    Args:
-        loss: ``loss(z) -> scalar`` of one cloud (n, d).
-        n: number of points.
-        dimension: d >= 2.
-        norms: lowest and highest norm tried.
-        backend: None (infer it), "numpy", "jax" or "torch".
-        dtype: "float64" or "float32".
-        tolerance: as each of the four has it.
-        max_examples: number of clouds tried.
-        seed: of the clouds.
+    Arguments and errors are those of :func:`assert_inverse_norm_gradient`; only one differs.
 
-    Raises:
-        AssertionError, TypeError, ValueError, ModuleNotFoundError: as
-            :func:`assert_inverse_norm_gradient`.
+    Args:
+        tolerance: as each of the four has it.
 
     Example:
         >>> import numpy as np
         >>> assert_loss_of_directions(lambda z: np.max(z[:, 0] / np.linalg.norm(z, axis=1)))
     """
-    assert_laws(
-        tuple(LAWS), loss, n, dimension, norms, backend, dtype, tolerance, max_examples, seed
-    )

@@ -50,6 +50,7 @@ def assert_laws(
     seed: int,
 ) -> None:
     """Assert some of LAWS; the arguments are those of ``assert_inverse_norm_gradient``."""
+    __tracebackhide__ = True
     check_count("max_examples", max_examples, 1)
     if tolerance is not None:
         check_tolerance(tolerance)

@@ -10,7 +10,7 @@ import jax
 import numpy as np
 from scipy.special import softmax
 
-import normtheory as nt
+from normtheory.losses import LOSSES
 from normtheory.sphere import uniform, von_mises_fisher
 from normtheory.verify import _clouds as clouds
 from normtheory.verify._plain_losses import PLAIN
@@ -31,7 +31,7 @@ def _gradient(kind: str) -> Callable[..., Any]:
 @functools.cache
 def _library(kind: str) -> Callable[..., Any]:
     """The library's closed form, for the same stack."""
-    gradient = nt.losses.LOSSES[kind].gradient
+    gradient = LOSSES[kind].gradient
     return jax.jit(jax.vmap(lambda z, temperature: gradient(*z, temperature=temperature)))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-import normtheory as nt
+from normtheory.losses import LOSSES
 from normtheory.verify import _clouds as clouds
 from normtheory.verify._plain_losses import PLAIN
 from normtheory.verify._sample import Sample
@@ -22,7 +22,7 @@ BATCHES = 8
 @functools.cache
 def _gradients(name: str) -> Callable[..., Any]:
     """(clouds, each (m, n, d), options) -> ∇ by autodiff for all clouds, the closed form's."""
-    loss = nt.losses.LOSSES[name]
+    loss = LOSSES[name]
 
     def both(points: Any, options: dict[str, Any]) -> Any:
         autodiff = jax.grad(lambda z: PLAIN[name](*z, **options))(points)
@@ -50,7 +50,7 @@ def every_loss(d: int, points: int, rng: np.random.Generator) -> Sample:
     inputs: dict[str, list[np.ndarray]] = {}
     values: dict[str, list[np.ndarray]] = {}
     labels: list[str] = []
-    for name, loss in nt.losses.LOSSES.items():
+    for name, loss in LOSSES.items():
         shapes, options = loss.example(rng, POINTS, d)
         batches = [rng.standard_normal((BATCHES, *cloud.shape)) for cloud in shapes]
         z = [u / clouds.norms(u) * _spread(rng, u) for u in batches]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import numpy as np
 from scipy import stats
 
-from normtheory import _correlation
-from normtheory._neighbours import Neighbours, nearest, vote
+from normtheory import _nearest
+from normtheory._ranks import Ranks, with_interval
 
 _SIMILARITIES = 2**24  # at a time: 64 MiB in single precision
 
@@ -18,12 +18,10 @@ def directions(z: np.ndarray) -> np.ndarray:
     return z / np.linalg.norm(z, axis=-1, keepdims=True)
 
 
-def _nearest(z: np.ndarray, k: int, known: np.ndarray | None = None) -> Neighbours:
-    """Of embeddings (n, d), some at a time, about equally; see :func:`nearest`."""
-    entries = len(z) * len(z if known is None else known)
-    blocks = max(1, -(-entries // _SIMILARITIES))
-    among = None if known is None else directions(known)
-    return nearest(directions(z), k, among, block=max(1, -(-len(z) // blocks)))
+def _similarities(queries: np.ndarray, known: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Products of queries (n, d) with all known (m, d), some queries at a time, about equally."""
+    blocks = max(1, -(-len(queries) * len(known) // _SIMILARITIES))
+    return _nearest.similarities(queries, known, max(1, -(-len(queries) // blocks)))
 
 
 def neighbour_distance(z: np.ndarray, k: int) -> np.ndarray:
@@ -36,7 +34,12 @@ def neighbour_distance(z: np.ndarray, k: int) -> np.ndarray:
     Returns:
         Shape (n,).
     """
-    kth = _nearest(z, k).cosines[:, -1]
+    u = directions(z)
+    kth = np.empty(len(u), u.dtype)
+    for part, similarity in _similarities(u, u):
+        similarity = _nearest.without_itself(part, similarity)
+        similarity.partition(-k, axis=1)
+        kth[part] = similarity[:, -k]
     return np.sqrt(np.maximum(2 - 2 * kth, 0))
 
 
@@ -55,7 +58,12 @@ def neighbours_are_right(
     Returns:
         Booleans (n,).
     """
-    return vote(_nearest(z, k, known), known_labels, by_cosine=False) == labels
+    count = int(known_labels.max()) + 1
+    right = np.empty(len(z), dtype=bool)
+    for part, similarity in _similarities(directions(z), directions(known)):
+        voters = known_labels[_nearest.nearest(similarity, k)]
+        right[part] = _nearest.vote(voters, count) == labels[part]
+    return right
 
 
 def networks_are_right(
@@ -86,26 +94,8 @@ def alive(z: np.ndarray) -> np.ndarray:
     return np.asarray(np.isfinite(z).all(axis=(-2, -1)) & z.any(axis=-1).all(axis=-1))
 
 
-class Correlation(NamedTuple):
-    """A rank correlation with its interval.
-
-    Attributes:
-        value: Spearman's ρ.
-        low: lower end of the 95 % interval, a percentile bootstrap over points.
-        high: upper end.
-    """
-
-    value: float
-    low: float
-    high: float
-
-
-def spearman(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, resamples: int = 400
-) -> Correlation:
-    """Spearman's rank correlation and its bootstrap interval; NaN where there is none.
-
-    As in a diagnosis: none where either is constant, no interval of fewer than 10 points.
+def spearman(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, resamples: int = 400) -> Ranks:
+    """Spearman's rank correlation and its bootstrap interval; NaN where either is constant.
 
     Args:
         x: shape (n,).
@@ -113,10 +103,9 @@ def spearman(
         rng: of the resampling.
         resamples: how many.
     """
-    found = _correlation.spearman(x, y, rng, resamples=resamples)
-    return Correlation(
-        *(np.nan if part is None else part for part in (found.rho, found.low, found.high))
-    )
+    if (x == x[0]).all() or (y == y[0]).all():
+        return Ranks(np.nan, np.nan, np.nan)
+    return with_interval(x, y, rng, resamples)
 
 
 def auroc(positive: np.ndarray, negative: np.ndarray) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from types import MappingProxyType
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -76,8 +77,10 @@ def test_a_closed_form_with_a_wrong_power_of_the_norm_does_not_obey(
             return (g * jnp.linalg.norm(clouds[0], axis=1, keepdims=True) ** 0.02,)
 
     true = LOSSES["attraction"]
-    fields = {field.name: getattr(true, field.name) for field in dataclasses.fields(true)}
-    planted = Wrong(**fields | {"name": "planted"})
+    fields: dict[str, Any] = {
+        field.name: getattr(true, field.name) for field in dataclasses.fields(true)
+    }
+    planted = Wrong(**{**fields, "name": "planted"})
     monkeypatch.setattr(loss_atlas, "LOSSES", MappingProxyType({"planted": planted}))
     monkeypatch.setattr(loss_atlas, "DISOBEDIENT", MappingProxyType({}))
     one = loss_atlas.run(loss_atlas.SMOKE).sel(loss="planted")

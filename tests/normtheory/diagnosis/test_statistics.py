@@ -10,8 +10,8 @@ from scipy import stats
 
 import normtheory as nt
 from normtheory import sphere
-from normtheory._correlation import FEW, spearman, wilson
-from normtheory._neighbours import Neighbours, nearest, vote
+from normtheory.diagnosis._correlation import FEW, spearman, wilson
+from normtheory.diagnosis._neighbours import Neighbours, nearest, vote
 from tests.normtheory.diagnosis.data import clusters, embeddings, rank_correlation
 
 NAMES = ("x", "y")
