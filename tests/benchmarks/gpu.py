@@ -1,6 +1,6 @@
 """Rates of InfoNCE and SigLIP in blocks, as a share of the products' rate measured in the same run.
 
-Run it with ``python -m tests.benchmarks.gpu`` on an accelerator: n = 65,536 and 262,144, d = 128 and
+Run it with ``python -m tests.benchmarks.gpu`` on an accelerator: n = 65,536 and 262,144, d = 128 or
 768, JAX and PyTorch, clouds in float32 and bfloat16 (their sums in float32). ``--tiny`` runs all of
 it on a CPU, to know that it runs. The peak is that of one float32 product of square matrices.
 """

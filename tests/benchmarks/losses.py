@@ -246,8 +246,8 @@ def main() -> None:
     missing = [m for m in MODULES if importlib.util.find_spec(m) is None]
     show(
         machine("jax", "torch"),
-        f"d = {asked.dimension}, float32, {asked.threads} threads for PyTorch and {cores} cores for "
-        f"JAX, least of {asked.rounds} rounds in turn.",
+        f"d = {asked.dimension}, float32, {asked.threads} threads for PyTorch and {cores} cores "
+        f"for JAX, least of {asked.rounds} rounds in turn.",
         f"Not installed: {', '.join(missing) or 'nothing'}.",
         "",
     )
