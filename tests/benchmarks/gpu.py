@@ -1,96 +1,119 @@
-"""Rates of the two large forces on whatever JAX runs on, as a fraction of the measured peak.
+"""Rates of InfoNCE and SigLIP in blocks, as a share of the products' rate measured in the same run.
 
-Run it with ``python -m tests.benchmarks.gpu``. Full size on an accelerator (InfoNCE n = 262,144,
-d = 128; pairs n = 10⁷, d = 64), small on a CPU; ``--n``, ``--dimension``, ``--pairs``, ``--block``
-and ``--precision`` change that. The peak of arithmetic is that of one large product of square
-matrices in float32 at the same precision, the peak of memory that of a pass in place, both in the
-same run.
+Run it with ``python -m tests.benchmarks.gpu`` on an accelerator: n = 65,536 and 262,144, d = 128 or
+768, JAX and PyTorch, clouds in float32 and bfloat16 (their sums in float32). ``--tiny`` runs all of
+it on a CPU, to know that it runs. The peak is that of one float32 product of square matrices.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from normtheory.particles._stream import streamed
-from normtheory.particles._stream_blocks import default_block
+import torch  # pyright: ignore[reportMissingImports]
 
-from normtheory.particles._pairs import attraction_step
+import normtheory as nt
 from tests.benchmarks._report import machine, show, table
 from tests.benchmarks._timing import in_turn, milliseconds
-from tests.benchmarks.pair_forces import RATE, negative
 
-LOSSES = {"info_nce": 3, "decoupled": 3, "clip": 4}
-"""Name -> matrix products of n × n × d."""
+LOSSES = ("info_nce", "siglip")
+PRODUCTS = 3
+"""Of n × n × d, that a one-sided loss needs."""
+TYPES = ("float32", "bfloat16")
+Call = Callable[[], Any]
 
 
-def best_in_place(step: Callable[..., Any], a: jax.Array, b: jax.Array, rounds: int) -> Any:
-    """Least time of a step that consumes its clouds, and the last clouds."""
-    times = []
-    for _ in range(rounds + 1):  # the first compiles
-        begin = time.perf_counter()
-        a, b, *_ = jax.block_until_ready(step(a, b))
-        times.append(time.perf_counter() - begin)
-    return min(times[1:]), a, b
+def by_jax(name: str, n: int, d: int, dtype: str) -> Call:
+    """Value and both gradients with JAX."""
+    z = [jax.random.normal(jax.random.key(i), (n, d)).astype(dtype) for i in range(2)]
+    found = jax.jit(partial(nt.losses.LOSSES[name].value_and_gradient, block="auto"))
+    return lambda: jax.block_until_ready(found(*z))
+
+
+def by_torch(name: str, n: int, d: int, dtype: str, device: str) -> Call:
+    """Forward and backward with PyTorch."""
+    kind = getattr(torch, dtype)
+    z = [torch.randn(n, d, device=device).to(kind).requires_grad_() for _ in range(2)]
+
+    def step() -> None:
+        for x in z:
+            x.grad = None
+        nt.losses.LOSSES[name](*z, block="auto").backward()
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return step
+
+
+def product(library: str, size: int, device: str) -> Call:
+    """One product of square matrices, float32 at full precision."""
+    if library == "JAX":
+        x = jax.random.normal(jax.random.key(0), (size, size))
+        multiply = jax.jit(partial(jnp.matmul, precision="highest"))
+        return lambda: jax.block_until_ready(multiply(x, x))
+    y = torch.randn(size, size, device=device)
+
+    def step() -> None:
+        torch.matmul(y, y)
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    return step
+
+
+def memory(library: str, device: str) -> str:
+    """Most memory of the device so far in GB: JAX's since its start, PyTorch's since a reset."""
+    if library == "JAX":
+        seen = jax.devices()[0].memory_stats() or {}
+        return f"{seen['peak_bytes_in_use'] / 1e9:.2f}" if "peak_bytes_in_use" in seen else "–"
+    return f"{torch.cuda.max_memory_allocated() / 1e9:.2f}" if device == "cuda" else "–"
 
 
 def main() -> None:
-    """Print the tables."""
-    on_cpu = jax.default_backend() == "cpu"
+    """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("--n", type=int, default=4096 if on_cpu else 262_144)
-    parser.add_argument("--dimension", type=int, default=128)
-    parser.add_argument("--pairs", type=int, default=10**5 if on_cpu else 10**7)
-    parser.add_argument("--matrix", type=int, default=2048 if on_cpu else 16_384)
-    parser.add_argument("--block", type=int, default=None)
-    parser.add_argument("--precision", default="highest", choices=["default", "high", "highest"])
+    parser.add_argument("--tiny", action="store_true", help="small sizes, to see that it runs")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--libraries", nargs="+", default=["JAX", "PyTorch"])
     asked = parser.parse_args()
-    n, d = asked.n, asked.dimension
-    block = asked.block or default_block(n, jnp.float32)
-    normal = lambda i, *shape: jax.random.normal(jax.random.key(i), shape, jnp.float32)  # noqa: E731
-
-    u, v, square = normal(0, n, d), normal(1, n, d), normal(2, asked.matrix, asked.matrix)
-    multiply = jax.jit(partial(jnp.matmul, precision=asked.precision))
-    ways = {"peak": lambda: jax.block_until_ready(multiply(square, square))}
-    for name in LOSSES:
-        compiled = jax.jit(partial(streamed, name, block=block, precision=asked.precision))
-        ways[name] = partial(lambda f: jax.block_until_ready(f((u, v))), compiled)
-    times = in_turn(ways, asked.rounds)
-    peak = 2.0 * asked.matrix**3 / times["peak"]
-    rows = [[f"product of {asked.matrix:,} × {asked.matrix:,} matrices",
-             milliseconds(times["peak"]), f"{peak / 1e12:.3g}", "1"]]  # fmt: skip
-    for name, products in LOSSES.items():
-        rate = 2.0 * products * n * n * d / times[name]
-        rows.append([f"streamed `{name}`, n = {n:,}, d = {d}", milliseconds(times[name]),
-                     f"{rate / 1e12:.3g}", f"{rate / peak:.2f}"])  # fmt: skip
-
-    width = 64
-    a, b = normal(3, asked.pairs, width), normal(4, asked.pairs, width)
-    touched, a, b = best_in_place(negative, a, b, asked.rounds)
-    step = jax.jit(partial(attraction_step, learning_rate=RATE), donate_argnums=(0, 1))
-    stepped, *_ = best_in_place(step, a, b, asked.rounds)
-    traffic = 16 * asked.pairs * width
-    memory = [
-        [name, milliseconds(t), f"{traffic / t / 1e9:.3g}", f"{touched / t:.2f}"]
-        for name, t in (
-            ("pass in place", touched),
-            (f"`attraction_step`, {asked.pairs:,} pairs, d = {width}", stepped),
+    sizes, widths, square = (65_536, 262_144), (128, 768), 16_384
+    if asked.tiny:
+        sizes, widths, square = (128,), (8,), 64
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.backends.cuda.matmul.allow_tf32 = False
+    rows = []
+    for library in asked.libraries:
+        peak = 2.0 * square**3 / in_turn({"": product(library, square, device)}, asked.rounds)[""]
+        rows.append(
+            [f"{library}, product of {square:,} × {square:,}", "", f"{peak / 1e12:.3g}", 1, ""]
         )
-    ]
-    device = jax.devices()[0]
+        for name in LOSSES:
+            for n in sizes:
+                for d in widths:
+                    for dtype in TYPES:
+                        if device == "cuda":
+                            torch.cuda.reset_peak_memory_stats()
+                        call = (
+                            by_jax(name, n, d, dtype)
+                            if library == "JAX"
+                            else by_torch(name, n, d, dtype, device)
+                        )
+                        t = in_turn({"": call}, asked.rounds)[""]
+                        rate = 2.0 * PRODUCTS * n * n * d / t
+                        rows.append(
+                            [f"{library}, `{name}`, n = {n:,}, d = {d}, {dtype}", milliseconds(t),
+                             f"{rate / 1e12:.3g}", f"{rate / peak:.2f}", memory(library, device)]
+                        )  # fmt: skip
     show(
-        machine("jax"),
-        f"{device.platform}, {device.device_kind}; float32, precision {asked.precision}, {block} "
-        f"rows a block, least of {asked.rounds} rounds.",
+        machine("jax", "torch"),
+        f"JAX on {jax.devices()[0].device_kind}, PyTorch on {device}; least of {asked.rounds} "
+        "rounds.",
         "",
-        table(["value and gradient", "ms", "TFLOP/s", "of the peak"], rows),
-        table(["step of SGD", "ms", "GB/s", "of a pass in place"], memory),
+        table(["value and gradients", "ms", "TFLOP/s", "of the peak", "GB"], rows),
     )
 
 
