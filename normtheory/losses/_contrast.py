@@ -70,7 +70,7 @@ def rowwise(
         total = part.top - positive + xp.log(part.total)
         if weigh is not None:
             share = u * (weigh(total)[:, None] / part.unit)
-            carried = carried + xp.product(share.T, part.powers)
+            carried = xp.added(carried, share.T, part.powers)
         mean = xp.product(part.powers, v) / part.unit if slopes else xp.zeros_like(u)
         return carried, (total, mean)
 
@@ -125,7 +125,7 @@ def both_ways(
         # Rows that fill the last block are nobody's negatives.
         counted = xp.where(index[:, None] < n, logits, -float("inf")) if xp.fills else logits
         new = xp.maximum(top, xp.max(counted, axis=0))
-        powers = xp.exp(counted - new[None, :])
+        powers = xp.powers(counted, new[None, :])
         total = total * xp.exp(top - new) + xp.sum(powers, axis=0)
         part = xp.softmax(logits)
         return (new, total), (part.top, part.total)
@@ -148,9 +148,12 @@ def both_ways(
 
     def step(carried: Array, index: Array, u: Array, top: Array, weight: Array) -> Any:
         logits = negatives(index, u)
-        by_row = xp.exp(logits - top[:, None]) * weight[:, None]
-        weights = by_row + xp.exp(logits - column_top[None, :]) * column_weight[None, :]
-        return carried + xp.product(u.T, weights), (xp.product(weights, v),)
+        weights = xp.powers(logits, top[:, None])
+        weights *= weight[:, None]
+        by_column = xp.powers(logits, column_top[None, :], spoil=True)
+        by_column *= column_weight[None, :]
+        weights += by_column
+        return xp.added(carried, u.T, weights), (xp.product(weights, v),)
 
     columns, (rows,) = xp.over_rows(step, (u, row_top, row_weight), xp.zeros_like(v.T))
     return Sides(row_total, column_total, rows, columns.T)

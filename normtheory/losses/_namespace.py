@@ -65,6 +65,18 @@ class Namespace:
         """Matrix product at the full precision of the dtype, on a GPU too."""
         return self.api.matmul(x, y)
 
+    def added(self, carried: Array, x: Array, y: Array) -> Array:
+        """``carried`` plus the matrix product of x and y; ``carried`` may be overwritten."""
+        return carried + self.product(x, y)
+
+    def powers(self, x: Array, top: Array, *, spoil: bool = False) -> Array:
+        """exp(x - top), a new array; with ``spoil`` it may be in the place of ``x``."""
+        return self.api.exp(x - top)
+
+    def dots(self, x: Array, y: Array) -> Array:
+        """Σ_b x_ab y_ab of every row, shape (b,)."""
+        return self.api.sum(x * y, axis=-1)
+
     def indices(self, count: int, like: Array) -> Array:
         """0 … count - 1, where ``like`` lies."""
         return self.api.arange(count, device=like.device)

@@ -20,6 +20,16 @@ class NumpyNamespace(Namespace):
 
     api: Any = api
 
+    def powers(self, x: np.ndarray, top: np.ndarray, *, spoil: bool = False) -> np.ndarray:
+        """exp(x - top)."""
+        out = np.subtract(x, top, out=x if spoil else None)
+        return np.exp(out, out=out)
+
+    def added(self, carried: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """``carried`` plus the matrix product of x and y, in place."""
+        carried += x @ y
+        return carried
+
     def indices(self, count: int, like: np.ndarray) -> np.ndarray:
         """0 … count - 1."""
         return np.arange(count)

@@ -69,7 +69,7 @@ def by_rows(
         if slopes[1]:
             # Rows that fill the last block count for nothing, whatever a loss makes of zeros.
             own = xp.where(index[:, None] < n, weights, 0.0) if xp.fills else weights
-            carried = carried + xp.product(u.T, own)
+            carried = xp.added(carried, u.T, own)
         rows = xp.product(weights, v) if slopes[0] else xp.zeros_like(u)
         return carried, (loss, rows, *more)
 

@@ -55,6 +55,18 @@ class TorchNamespace(Namespace):
     api: Any = api
     share: Share | None = None
 
+    def added(self, carried: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """``carried`` plus the matrix product of x and y, in place."""
+        return carried.addmm_(x, y)
+
+    def powers(self, x: Tensor, top: Tensor, *, spoil: bool = False) -> Tensor:
+        """exp(x - top)."""
+        return (x.sub_(top) if spoil else x - top).exp_()
+
+    def dots(self, x: Tensor, y: Tensor) -> Tensor:
+        """Σ_b x_ab y_ab of every row, without their products in memory."""
+        return torch.linalg.vecdot(x, y)
+
     def indices(self, count: int, like: Tensor) -> Tensor:
         """0 … count - 1, on the device of ``like``."""
         return torch.arange(count, device=like.device)
@@ -75,11 +87,11 @@ class TorchNamespace(Namespace):
         return x
 
     def softmax(self, x: Tensor) -> Softmax:
-        """The softmax of every row: one pass in PyTorch, from which the sum is read off."""
-        top, place = torch.max(x, dim=-1)
-        powers = torch.softmax(x, dim=-1)
-        total = 1 / torch.take_along_dim(powers, place[:, None], dim=-1)[:, 0]
-        return Softmax(top, total, powers, 1.0)
+        """The softmax of every row, in place."""
+        top = torch.amax(x, dim=-1)
+        powers = x.sub_(top[:, None]).exp_()
+        total = torch.sum(powers, dim=-1)
+        return Softmax(top, total, powers, total[:, None])
 
     def over_rows(
         self,

@@ -16,57 +16,50 @@ from normtheory.losses._rows import Rows, by_rows
 from normtheory.losses._slope import Slope
 
 
-def _log_sum_exp(xp: Namespace, x: Array, some: Array) -> tuple[Array, Array]:
-    """Rowwise log Σ exp of rows with entries of minus infinity, and the softmax; ``some`` has any.
-
-    A row of nothing but minus infinity gives that, and zeros.
-    """
-    part = xp.softmax(xp.where(some[:, None], x, xp.zeros_like(x)))
-    total = xp.where(some, part.top + xp.log(part.total), -float("inf"))
-    return total, xp.where(some[:, None], part.powers / part.unit, xp.zeros_like(x))
-
-
-def _rows(xp: Namespace, logits: Array, positive: Array, other: Array) -> Rows:
+def _rows(xp: Namespace, logits: Array, positive: Array, index: Array, anchors: Array) -> Rows:
     """The loss of every anchor, 0 for the others; also 1 for every anchor.
 
     The positives P(i) and the negatives are summed apart: log Σ_P exp - mean_P of the logits, and
     what the negatives add to it, log(1 + Σ_N exp/Σ_P exp). So a solved class keeps its digits.
     """
-    nothing = xp.zeros_like(logits)
-    count = xp.sum(xp.where(positive, nothing + 1, nothing), axis=-1)
-    anchors = count > 0
-    share = xp.where(positive, 1 / xp.where(anchors, count, 1.0)[:, None], nothing)
-    mean = xp.sum(logits * share, axis=-1)
-    of_positives, among = _log_sum_exp(
-        xp, xp.where(positive, logits - mean[:, None], -float("inf")), anchors
-    )
-    of_positives = xp.where(anchors, of_positives, 0.0)
-    negative = other & ~positive
-    gap, among_negatives = _log_sum_exp(
-        xp,
-        xp.where(negative, logits - (mean + of_positives)[:, None], -float("inf")),
-        xp.any(negative, axis=-1),
-    )
-    missing = xp.sigmoid(gap)[:, None]  # probability of the negatives
-    weights = (among - share) - missing * (among - among_negatives)
-    loss = xp.where(anchors, of_positives + xp.softplus(gap), 0.0)
-    return Rows(
-        loss,
-        xp.where(anchors[:, None], weights, nothing),
-        (xp.where(anchors, nothing[:, 0] + 1, 0.0),),
-    )
+    one = xp.astype(positive, logits.dtype)
+    count = xp.sum(one, axis=-1)
+    anchors = anchors & (count > 0)
+    each = 1 / xp.where(anchors, count, 1.0)
+    mean = xp.dots(logits, one) * each
+    logits = xp.filled(logits, -float("inf"), index)
+    # The largest of the positives and that of all: relative to it negatives vanish only where what
+    # they add does.
+    top = xp.max(logits, axis=-1)
+    top_positive = xp.max(xp.where(positive, logits, -float("inf")), axis=-1)
+    top_positive = xp.where(anchors, top_positive, top)
+    shift = xp.where(positive, top_positive[:, None], top[:, None])
+    powers = xp.powers(logits, shift, spoil=True)
+    sum_positive = xp.where(anchors, xp.dots(powers, one), 1.0)
+    sum_negative = xp.sum(xp.where(positive, xp.zeros_like(top)[:, None], powers), axis=-1)
+    log_positive = xp.log(sum_positive)
+    gap = top - top_positive + xp.log(sum_negative) - log_positive
+    missing = xp.where(anchors, xp.sigmoid(gap), 0.0)  # probability of the negatives
+    loss = xp.where(anchors, top_positive - mean + log_positive + xp.softplus(gap), 0.0)
+    of_negative = missing / xp.where(sum_negative > 0, sum_negative, 1.0)
+    weights = powers * xp.where(positive, (1 / sum_positive)[:, None], of_negative[:, None])
+    # In this order: the share of a lone positive is 1 - 1 but for what the negatives take.
+    taken = one * missing[:, None]
+    taken *= weights
+    one *= each[:, None]
+    weights -= one
+    weights -= taken
+    return Rows(loss, weights, (xp.astype(anchors, loss.dtype),))
 
 
 def _slope(
     xp: Namespace, u: Float[Array, "n d"], *, labels: Int[Array, " n"], temperature: Array
 ) -> Slope:
     n, scale = u.shape[0], 1 / temperature
-    numbers = xp.indices(n, u)
 
     def of_block(logits: Array, index: Array, own: Array) -> Rows:
-        other = index[:, None] != numbers[None, :]
-        positive = (own[:, None] == labels[None, :]) & other & (index < n)[:, None]
-        return _rows(xp, logits, positive, other)
+        positive = xp.filled(own[:, None] == labels[None, :], False, index)
+        return _rows(xp, logits, positive, index, index < n)
 
     wanted = (xp.wants("z", "temperature"), xp.wants("z"))
     found = by_rows(xp, of_block, u, u, labels, scale=scale, slopes=wanted)
