@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from normtheory.losses import LOSSES, Cloud, Loss, Option, Rows, Slope, by_rows
+from normtheory.losses._numpy import NumpyNamespace
 from tests.helpers import precision
 
 
@@ -118,6 +119,17 @@ def test_the_other_numbers_keep_their_order(block):
     z = np.array([[3.0, 4.0]] * 7)
     mine = _loss(slope, Cloud("z"), all_pairs=True)
     assert mine(z, block=block) == pytest.approx(7 * (0.6 - 3 * 0.2))
+
+
+@pytest.mark.parametrize("slopes", [(False, False), (True, False), (False, True), (True, True)])
+def test_only_the_slopes_that_are_needed_are_made(slopes):
+    u, v = np.random.default_rng(0).standard_normal((2, 5, 3))
+    found = by_rows(
+        NumpyNamespace(block=2), lambda x, index: Rows(x[:, 0], x), u, v, scale=2.0, slopes=slopes
+    )
+    weights = 2 * u @ v.T
+    np.testing.assert_allclose(found.rows, slopes[0] * weights @ v, rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(found.columns, slopes[1] * weights.T @ u, rtol=1e-13, atol=1e-14)
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=list(LOSSES))
