@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 
 from normtheory import losses
 from normtheory.losses import LOSSES, Loss
+from normtheory.verify._plain_losses import PLAIN
 from tests.helpers import precision, tolerance
 from tests.normtheory.losses.cases import error
 
@@ -217,3 +220,14 @@ def test_the_registry_holds_the_public_functions():
         assert getattr(losses, name) is loss.value
         assert getattr(losses, f"{name}_gradient") == loss.gradient
         assert {name, f"{name}_gradient"} <= set(losses.__all__)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=list(LOSSES))
+def test_arguments_and_defaults_are_those_of_the_plain_definition(loss):
+    stated = inspect.signature(PLAIN[loss.name]).parameters
+    found = dict(loss.signature.parameters)
+    assert list(stated) == [name for name in found if name not in ("block", "group")]
+    for name, parameter in stated.items():
+        if parameter.default is not inspect.Parameter.empty:
+            assert found[name].default == parameter.default, name
+    assert ("block" in found) == loss.all_pairs

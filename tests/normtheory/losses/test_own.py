@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from normtheory.losses import LOSSES, Cloud, Loss, Option, Rows, Slope, by_rows
+from normtheory.losses._numpy import NumpyNamespace
+from tests.helpers import precision
 
 
 def _loss(slope: Any, *clouds: Cloud, **more: Any) -> Loss:
@@ -42,6 +44,24 @@ def test_a_slope_that_leaves_out_a_derivative_is_told_which():
 def test_a_loss_that_makes_no_sense_is_refused(clouds, options, text):
     with pytest.raises(ValueError, match=text):
         _loss(lambda xp, u: Slope(0.0, {}), *clouds, options=options)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("number", [0.5, 2, np.float64(0.5), np.array([1]), np.float32(3)])
+def test_a_slope_sees_unit_rows_and_numbers_of_one_dtype(dtype, number):
+    wide = "float64" if dtype == "float64" else "float32"
+
+    def slope(xp: Any, u: Any, *, power: Any) -> Slope:
+        assert (u.dtype, power.dtype, power.shape) == (wide, wide, ())
+        return Slope(power * xp.sum(u * u), {"z": power * u})
+
+    mine = _loss(slope, Cloud("z"), options=(Option("power", 1.0, "p"),))
+    z = np.array([[3.0, 4.0], [0.1, 0.0]], dtype)
+    assert mine(z, power=number) == pytest.approx(2 * float(np.squeeze(number)), rel=1e-6)
+    with precision(dtype):
+        value = mine(jnp.asarray(z), power=number)
+        assert float(value) == pytest.approx(2 * float(np.squeeze(number)), rel=1e-6)
+        assert value.dtype == wide
 
 
 def _spread(xp: Any, u: Any, *, power: Any) -> Slope:
@@ -101,6 +121,17 @@ def test_the_other_numbers_keep_their_order(block):
     assert mine(z, block=block) == pytest.approx(7 * (0.6 - 3 * 0.2))
 
 
+@pytest.mark.parametrize("slopes", [(False, False), (True, False), (False, True), (True, True)])
+def test_only_the_slopes_that_are_needed_are_made(slopes):
+    u, v = np.random.default_rng(0).standard_normal((2, 5, 3))
+    found = by_rows(
+        NumpyNamespace(block=2), lambda x, index: Rows(x[:, 0], x), u, v, scale=2.0, slopes=slopes
+    )
+    weights = 2 * u @ v.T
+    np.testing.assert_allclose(found.rows, slopes[0] * weights @ v, rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(found.columns, slopes[1] * weights.T @ u, rtol=1e-13, atol=1e-14)
+
+
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=list(LOSSES))
 def test_arrays_of_the_user_are_not_written_to(loss):
     clouds, options = loss.example(np.random.default_rng(0), 7, 3)
@@ -110,3 +141,14 @@ def test_arrays_of_the_user_are_not_written_to(loss):
     after = [x for x in (*clouds, *options.values()) if isinstance(x, np.ndarray)]
     for one, other in zip(before, after, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=list(LOSSES))
+def test_underflow_is_no_error_whatever_numpy_is_told(loss):
+    clouds, options = loss.example(np.random.default_rng(0), 7, 3)
+    for option in loss.options:
+        if option.steepness is not None:
+            options[option.name] = 1e-3 if option.steepness(0.1) > 1 else 1e3
+    with np.errstate(all="raise"):
+        value, gradients = loss.value_and_gradient(*clouds, **options)
+    assert all(np.isfinite(x).all() for x in (value, *gradients))
