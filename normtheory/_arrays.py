@@ -3,9 +3,10 @@
 The written rule. Accepted are floating-point arrays of numpy, JAX and PyTorch, in float32 or
 float64, all of one library and one dtype where they are vectors. Python numbers count as scalars.
 Refused with a TypeError are integer, complex and half-precision arrays, and lists: cast them first,
-so that nobody computes in a precision they did not choose. Values are inspected wherever they can
-be; inside ``jax.jit`` or ``torch.func.vmap`` they cannot, and a row that would have been refused
-comes back as NaN, in that row alone.
+so that nobody computes in a precision they did not choose. Only the losses and ``grad_scale``,
+which are part of a training, take half precision; they compute in float32. Values are inspected
+wherever they can be; inside ``jax.jit`` or ``torch.func.vmap`` they cannot, and a row that would
+have been refused comes back as NaN, in that row alone.
 """
 
 from __future__ import annotations

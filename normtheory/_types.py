@@ -13,10 +13,10 @@ from jaxtyping import Bool, Float, Int, UInt32
 Array = Any
 """A numpy, JAX or PyTorch array; also a Python number where a function says so."""
 
-Cloud = Float[Array, "n d"]
+Embeddings = Float[Array, "n d"]
 """Embeddings, one a row."""
 
-OtherCloud = Float[Array, "m d"]
+OtherEmbeddings = Float[Array, "m d"]
 """As many as there are of something else: a queue, prototypes, class weights."""
 
 Clouds = tuple[Float[Array, "_ d"], ...]

@@ -11,7 +11,8 @@ Rows and options are checked wherever their values can be seen, under ``jax.grad
 ``jax.jit``, ``jax.vmap`` and ``torch.compile`` they can't: a zero or non-finite row makes the value
 NaN, and the gradient of that row and of every row whose gradient depends on it. For losses of pairs
 and triplets those are the row and its partners; for a loss with a softmax over the batch, all rows
-that share a softmax with it. A temperature or another option is not checked then.
+that share a softmax with it. A temperature or another option is not checked then; and labels of
+more than 32 bits that are an argument of a jitted function have been cut by JAX before they come.
 """
 
 from __future__ import annotations

@@ -16,9 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from jaxtyping import Float
-
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings, OtherEmbeddings, PerRow
 from normtheory.losses._namespace import Namespace
 from normtheory.losses._slope import Slope
 
@@ -42,9 +40,9 @@ class Rows(NamedTuple):
 
 def rowwise(
     xp: Namespace,
-    u: Float[Array, "n d"],
-    v: Float[Array, "m d"],
-    positive: Float[Array, " n"],
+    u: Embeddings,
+    v: OtherEmbeddings,
+    positive: PerRow,
     excluded: Callable[[Array], tuple[Array, ...]],
     weigh: Weigh | None,
     *,
@@ -95,9 +93,9 @@ class Sides(NamedTuple):
 
 def both_ways(
     xp: Namespace,
-    u: Float[Array, "n d"],
-    v: Float[Array, "n d"],
-    positive: Float[Array, " n"],
+    u: Embeddings,
+    v: Embeddings,
+    positive: PerRow,
     weigh: Weigh,
     *,
     scale: Array,
@@ -172,8 +170,8 @@ def decoupled(xp: Namespace) -> tuple[Weigh, Weigh]:
 def contrast(
     xp: Namespace,
     side: Callable[[Namespace], tuple[Weigh, Weigh]],
-    u: Float[Array, "n d"],
-    v: Float[Array, "n d"],
+    u: Embeddings,
+    v: Embeddings,
     *,
     temperature: Array,
     rows: float,

@@ -156,7 +156,9 @@ def _check_clouds(library: str, clouds: Mapping[str, Any]) -> dict[str, Any]:
     arrays = {name: _of_library(library, z, clouds) for name, z in clouds.items()}
     for name, z in arrays.items():
         if dtype_name(z) not in ("float32", "float64", *HALF):
-            raise TypeError(f"{name}: expected float32 or float64, got {dtype_name(z)}; cast it")
+            raise TypeError(
+                f"{name}: expected floats of 16, 32 or 64 bits, got {dtype_name(z)}; cast it"
+            )
         if z.ndim != 2 or 0 in z.shape:
             raise ValueError(
                 f"{name}: expected a cloud of shape (n, d), got shape {tuple(z.shape)}"

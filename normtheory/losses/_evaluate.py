@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from normtheory._arrays import Array
+from normtheory._types import Array
 from normtheory.losses._definition import Definition
 from normtheory.losses._namespace import Namespace
 from normtheory.sphere import dot, reject, scaled

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from normtheory._arrays import Array
+from normtheory._types import Array
 from normtheory.losses import _door, _text
 from normtheory.losses._definition import Definition
 from normtheory.losses._evaluate import Evaluated

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from normtheory._arrays import Array
+from normtheory._types import Array
 
 Step = Callable[..., tuple[Any, tuple[Array, ...]]]
 """``step(carried, index, *blocks)`` gives the new ``carried`` and arrays with an entry a row."""

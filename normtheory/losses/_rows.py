@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from jaxtyping import Float
-
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings, OtherEmbeddings
 from normtheory.losses._namespace import Namespace
 
 
@@ -44,8 +42,8 @@ class Found(NamedTuple):
 def by_rows(
     xp: Namespace,
     of_block: Callable[..., Rows],
-    u: Float[Array, "n d"],
-    v: Float[Array, "m d"],
+    u: Embeddings,
+    v: OtherEmbeddings,
     *others: Array,
     scale: Array | float = 1.0,
     slopes: Sequence[bool] = (True, True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from normtheory._arrays import Array
+from normtheory._types import Array
 
 
 @dataclass(frozen=True)

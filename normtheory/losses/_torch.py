@@ -309,7 +309,7 @@ def _prepared(
         x = torch.as_tensor(x, device=first.device)
         if x.is_floating_point() or not x.ndim:
             x = x.to(dtype)
-        return x.reshape(()) if x.numel() == 1 and x.is_floating_point() else x
+        return x
 
     return tuple(z.to(dtype) for z in clouds), {name: one(x) for name, x in options.items()}
 

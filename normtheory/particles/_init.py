@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from normtheory import _spread
-from normtheory._types import Cloud, Clouds, Key
+from normtheory._types import Clouds, Embeddings, Key
 from normtheory.particles._fit import check_fit
 from normtheory.particles._state import (
     State,
@@ -22,7 +22,7 @@ from normtheory.particles._state import (
 from normtheory.particles._system import System
 
 
-def init(system: System, *clouds: Cloud, seed: Any = 0) -> State:
+def init(system: System, *clouds: Embeddings, seed: Any = 0) -> State:
     """The state at the start.
 
     Args:

@@ -13,7 +13,7 @@ from jax.core import Tracer
 
 from normtheory import _spread
 from normtheory._arrays import check_rows
-from normtheory._types import Array, Cloud, Clouds, Count, Key
+from normtheory._types import Array, Clouds, Count, Embeddings, Key
 from normtheory.particles._system import System
 from normtheory.particles._tree import tree
 from normtheory.sphere import dot, scaled
@@ -64,13 +64,13 @@ def handed_out(x: Any) -> Any:
     return jax.tree.map(one, x)
 
 
-def rescale(z: Cloud, norm: Array) -> Cloud:
+def rescale(z: Embeddings, norm: Array) -> Embeddings:
     """Rows of z with another norm, by way of a power of two so that none over- or underflows."""
     near, _ = scaled(jnp, z)
     return near / jnp.sqrt(dot(jnp, near, near)) * norm
 
 
-def norm_of(system: System, place: int, z: Cloud) -> Array:
+def norm_of(system: System, place: int, z: Embeddings) -> Array:
     """The fixed norm of a cloud as a column that broadcasts against it."""
     norm = system.norm[place] if isinstance(system.norm, tuple) else system.norm
     norm = jnp.asarray(norm, z.dtype)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 
 from normtheory import _spread
-from normtheory._types import Array, Cloud, Clouds, Key, Scalar
+from normtheory._types import Array, Clouds, Embeddings, Key, Scalar
 from normtheory.particles._state import (
     State,
     check_positions,
@@ -50,7 +50,7 @@ def drawn_clouds(system: System, positions: Clouds) -> tuple[int, ...]:
     return tuple(k for k, z in enumerate(positions) if len(z) == len(positions[0]))
 
 
-def _redrawn(key: Key, z: Cloud) -> Cloud:
+def _redrawn(key: Key, z: Embeddings) -> Embeddings:
     """Rows with the norms of z in fresh uniform directions."""
     near, power = scaled(jnp, z)
     norm = jnp.sqrt(dot(jnp, near, near)) * power

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import jax.numpy as jnp
 
-from normtheory._types import Array, Cloud, Clouds, PerRow, PerRows, Scalar
+from normtheory._types import Array, Clouds, Embeddings, PerRow, PerRows, Scalar
 from normtheory.particles._state import State
 from normtheory.particles._step import Evaluation, advance, evaluate
 from normtheory.particles._system import System
@@ -90,18 +90,18 @@ def view(system: System, state: State) -> View:
     return View(system, state, evaluate(system, state))
 
 
-def norm(z: Cloud) -> PerRow:
+def norm(z: Embeddings) -> PerRow:
     """Norms of the rows of z, shape (n,); squares neither over- nor underflow."""
     near, power = scaled(jnp, z)
     return (jnp.sqrt(dot(jnp, near, near)) * power)[:, 0]
 
 
-def unit(z: Cloud) -> Cloud:
+def unit(z: Embeddings) -> Embeddings:
     """Directions of the rows of z, shape (n, d)."""
     near, _ = scaled(jnp, z)
     return near / jnp.sqrt(dot(jnp, near, near))
 
 
-def mean_distance(x: Cloud, y: Cloud) -> Scalar:
+def mean_distance(x: Embeddings, y: Embeddings) -> Scalar:
     """1 - mean cosine of unit rows, as a mean of ‖x - y‖²/2: exact to the last digits near 0."""
     return jnp.mean(jnp.sum((x - y) ** 2, axis=-1)) / 2

@@ -14,35 +14,35 @@ import jax
 import jax.numpy as jnp
 from jax.lax import stop_gradient
 
-from normtheory._types import Array, Cloud, Labels, OtherCloud, Scalar
+from normtheory._types import Array, Embeddings, Labels, OtherEmbeddings, Scalar
 
 
-def _unit(z: Cloud) -> Cloud:
+def _unit(z: Embeddings) -> Embeddings:
     """Rows divided by their norms."""
     return z / jnp.sqrt(jnp.sum(z**2, axis=-1, keepdims=True))
 
 
-def _cosines(z: Cloud, y: OtherCloud) -> Array:
+def _cosines(z: Embeddings, y: OtherEmbeddings) -> Array:
     """Cosine similarities of the rows of one cloud with the rows of another."""
     return jnp.einsum("ad,bd->ab", _unit(z), _unit(y))
 
 
-def attraction(z_1: Cloud, z_2: Cloud) -> Scalar:
+def attraction(z_1: Embeddings, z_2: Embeddings) -> Scalar:
     """Minus the mean cosine of partners."""
     return -jnp.mean(jnp.diag(_cosines(z_1, z_2)))
 
 
-def repulsion(z_1: Cloud, z_2: Cloud) -> Scalar:
+def repulsion(z_1: Embeddings, z_2: Embeddings) -> Scalar:
     """The mean cosine of partners."""
     return jnp.mean(jnp.diag(_cosines(z_1, z_2)))
 
 
-def alignment(z_1: Cloud, z_2: Cloud, *, power: Array) -> Scalar:
+def alignment(z_1: Embeddings, z_2: Embeddings, *, power: Array) -> Scalar:
     """Wang and Isola 2020, equation 1: E ‖f(x) - f(y)‖^α."""
     return jnp.mean(jnp.linalg.norm(_unit(z_1) - _unit(z_2), axis=-1) ** power)
 
 
-def uniformity(z: Cloud, *, sharpness: Array) -> Scalar:
+def uniformity(z: Embeddings, *, sharpness: Array) -> Scalar:
     """Wang and Isola 2020, section 4.1.2: log E exp(-t ‖f(x) - f(y)‖²) over different points."""
     first, second = jnp.triu_indices(z.shape[0], 1)
     square = jnp.sum((_unit(z)[first] - _unit(z)[second]) ** 2, axis=-1)
@@ -57,7 +57,7 @@ def _pick(logits: Array, chosen: Array, allowed: Array) -> Array:
 
 
 def info_nce(
-    z_1: Cloud, z_2: Cloud, *, temperature: Array = 0.1, symmetric: bool = False
+    z_1: Embeddings, z_2: Embeddings, *, temperature: Array = 0.1, symmetric: bool = False
 ) -> Scalar:
     """Van den Oord et al. 2018, equation 4, with f = exp(cos/τ)."""
     logits = _cosines(z_1, z_2) / temperature
@@ -66,7 +66,7 @@ def info_nce(
     return loss + jnp.mean(_pick(logits.T, index, everything)) if symmetric else loss
 
 
-def clip(z_1: Cloud, z_2: Cloud, *, temperature: Array = 0.07) -> Scalar:
+def clip(z_1: Embeddings, z_2: Embeddings, *, temperature: Array = 0.07) -> Scalar:
     """Radford et al. 2021, figure 3: (loss_i + loss_t) / 2."""
     logits = _cosines(z_1, z_2) / temperature
     images = -jnp.mean(jnp.diag(jax.nn.log_softmax(logits, axis=0)))
@@ -74,7 +74,7 @@ def clip(z_1: Cloud, z_2: Cloud, *, temperature: Array = 0.07) -> Scalar:
     return (images + texts) / 2
 
 
-def nt_xent(z_1: Cloud, z_2: Cloud, *, temperature: Array = 0.5) -> Scalar:
+def nt_xent(z_1: Embeddings, z_2: Embeddings, *, temperature: Array = 0.5) -> Scalar:
     """Chen et al. 2020, equation 1: over 2n views interleaved as in algorithm 1, k ≠ i."""
     n = z_1.shape[0]
     views = jnp.stack([z_1, z_2], axis=1).reshape(2 * n, -1)  # x_1, x_1', x_2, x_2', …
@@ -85,7 +85,7 @@ def nt_xent(z_1: Cloud, z_2: Cloud, *, temperature: Array = 0.5) -> Scalar:
 
 
 def decoupled(
-    z_1: Cloud, z_2: Cloud, *, temperature: Array = 0.1, symmetric: bool = False
+    z_1: Embeddings, z_2: Embeddings, *, temperature: Array = 0.1, symmetric: bool = False
 ) -> Scalar:
     """Yeh et al. 2022, equation 6: the positive is left out of the denominator."""
     logits = _cosines(z_1, z_2) / temperature
@@ -94,7 +94,7 @@ def decoupled(
     return loss + jnp.mean(_pick(logits.T, index, others)) if symmetric else loss
 
 
-def supcon(z: Cloud, labels: Labels, *, temperature: Array = 0.1) -> Scalar:
+def supcon(z: Embeddings, labels: Labels, *, temperature: Array = 0.1) -> Scalar:
     """Khosla et al. 2020, equation 2; the mean over the anchors that have a positive."""
     n = z.shape[0]
     others = ~jnp.eye(n, dtype=bool)
@@ -106,7 +106,9 @@ def supcon(z: Cloud, labels: Labels, *, temperature: Array = 0.1) -> Scalar:
     return jnp.sum(jnp.where(size > 0, inner, 0.0)) / jnp.sum(size > 0).astype(z.dtype)
 
 
-def siglip(z_1: Cloud, z_2: Cloud, *, temperature: Array = 0.1, bias: Array = -10.0) -> Scalar:
+def siglip(
+    z_1: Embeddings, z_2: Embeddings, *, temperature: Array = 0.1, bias: Array = -10.0
+) -> Scalar:
     """Zhai et al. 2023, section 3.2: -(1/n) Σ_ij log sigmoid(z_ij (t x_i·y_j + b)), t = 1/τ."""
     sign = 2 * jnp.eye(z_1.shape[0]) - 1
     return (
@@ -115,28 +117,32 @@ def siglip(z_1: Cloud, z_2: Cloud, *, temperature: Array = 0.1, bias: Array = -1
     )
 
 
-def simsiam(p_1: Cloud, p_2: Cloud, z_1: Cloud, z_2: Cloud) -> Scalar:
+def simsiam(p_1: Embeddings, p_2: Embeddings, z_1: Embeddings, z_2: Embeddings) -> Scalar:
     """Chen and He 2021, equation 4: D(p_1, stopgrad(z_2))/2 + D(p_2, stopgrad(z_1))/2."""
     first = -jnp.mean(jnp.diag(_cosines(p_1, stop_gradient(z_2))))
     second = -jnp.mean(jnp.diag(_cosines(p_2, stop_gradient(z_1))))
     return first / 2 + second / 2
 
 
-def byol(p_1: Cloud, p_2: Cloud, z_1: Cloud, z_2: Cloud) -> Scalar:
+def byol(p_1: Embeddings, p_2: Embeddings, z_1: Embeddings, z_2: Embeddings) -> Scalar:
     """Grill et al. 2020, equation 2: ‖q̄ - z̄'‖² for either view."""
     first = jnp.sum((_unit(p_1) - stop_gradient(_unit(z_2))) ** 2, axis=-1)
     second = jnp.sum((_unit(p_2) - stop_gradient(_unit(z_1))) ** 2, axis=-1)
     return jnp.mean(first + second)
 
 
-def moco(queries: Cloud, keys: Cloud, queue: OtherCloud, *, temperature: Array = 0.07) -> Scalar:
+def moco(
+    queries: Embeddings, keys: Embeddings, queue: OtherEmbeddings, *, temperature: Array = 0.07
+) -> Scalar:
     """He et al. 2020, equation 1 and algorithm 1: the own key first, then the queue."""
     own = jnp.diag(_cosines(queries, stop_gradient(keys)))[:, None]
     logits = jnp.concatenate([own, _cosines(queries, stop_gradient(queue))], axis=1) / temperature
     return jnp.mean(_pick(logits, jnp.zeros(queries.shape[0], int), jnp.ones(logits.shape, bool)))
 
 
-def triplet(anchor: Cloud, positive: Cloud, negative: Cloud, *, margin: Array = 0.2) -> Scalar:
+def triplet(
+    anchor: Embeddings, positive: Embeddings, negative: Embeddings, *, margin: Array = 0.2
+) -> Scalar:
     """Schroff et al. 2015, equation 1; on unit vectors ‖a - p‖²/2 = 1 - cos."""
     near = jnp.sum((_unit(anchor) - _unit(positive)) ** 2, axis=-1) / 2
     far = jnp.sum((_unit(anchor) - _unit(negative)) ** 2, axis=-1) / 2
@@ -153,14 +159,21 @@ def _own(cosine: Array, labels: Labels) -> Array:
     return jnp.take_along_axis(cosine, labels[:, None], axis=1)[:, 0]
 
 
-def normface(z: Cloud, weights: OtherCloud, labels: Labels, *, scale: Array = 16.0) -> Scalar:
+def normface(
+    z: Embeddings, weights: OtherEmbeddings, labels: Labels, *, scale: Array = 16.0
+) -> Scalar:
     """Wang et al. 2017, equation 6."""
     cosine = _cosines(z, weights)
     return _classify(cosine, _own(cosine, labels), labels, scale)
 
 
 def cosface(
-    z: Cloud, weights: OtherCloud, labels: Labels, *, scale: Array = 16.0, margin: Array = 0.35
+    z: Embeddings,
+    weights: OtherEmbeddings,
+    labels: Labels,
+    *,
+    scale: Array = 16.0,
+    margin: Array = 0.35,
 ) -> Scalar:
     """Wang et al. 2018, equation 4."""
     cosine = _cosines(z, weights)
@@ -168,7 +181,12 @@ def cosface(
 
 
 def arcface(
-    z: Cloud, weights: OtherCloud, labels: Labels, *, scale: Array = 16.0, margin: Array = 0.5
+    z: Embeddings,
+    weights: OtherEmbeddings,
+    labels: Labels,
+    *,
+    scale: Array = 16.0,
+    margin: Array = 0.5,
 ) -> Scalar:
     """Deng et al. 2019, equation 3; the angle by arctan of the half chords, good near 0 and π."""
     u, w = _unit(z), _unit(weights)[labels]
@@ -176,7 +194,9 @@ def arcface(
     return _classify(_cosines(z, weights), jnp.cos(angle + margin), labels, scale)
 
 
-def swav(z: Cloud, prototypes: OtherCloud, codes: Array, *, temperature: Array = 0.1) -> Scalar:
+def swav(
+    z: Embeddings, prototypes: OtherEmbeddings, codes: Array, *, temperature: Array = 0.1
+) -> Scalar:
     """Caron et al. 2020, equation 2: -Σ_k q_k log p_k."""
     powers = jnp.exp(_cosines(z, prototypes) / temperature)
     shares = powers / jnp.sum(powers, axis=1, keepdims=True)
@@ -184,10 +204,10 @@ def swav(z: Cloud, prototypes: OtherCloud, codes: Array, *, temperature: Array =
 
 
 def dino(
-    z: Cloud,
-    target: Cloud,
-    prototypes: OtherCloud,
-    target_prototypes: OtherCloud,
+    z: Embeddings,
+    target: Embeddings,
+    prototypes: OtherEmbeddings,
+    target_prototypes: OtherEmbeddings,
     *,
     centre: Array,
     temperature: Array = 0.1,

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import inspect
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -168,8 +170,7 @@ def released(name: str, labels: Any) -> dict[str, tuple[Callable[..., Any], tupl
                 (),
             )
     if "open_clip" in has and name in ("clip", "siglip"):
-        from open_clip import loss  # pyright: ignore[reportMissingImports]
-
+        loss = open_clip_losses()
         if name == "clip":
             clip = loss.ClipLoss()
             found["open_clip, `ClipLoss`"] = (
@@ -177,12 +178,34 @@ def released(name: str, labels: Any) -> dict[str, tuple[Callable[..., Any], tupl
                 TRAINED["clip"],
             )
         else:
-            sig = loss.SigLipLoss()
-            found["open_clip, `SigLipLoss`"] = (
-                (lambda a, b, temperature, bias: sig(unit(a), unit(b), 1 / temperature, bias)),
-                TRAINED["siglip"],
-            )
+            chunked = "chunk_size" in inspect.signature(loss.SigLipLoss).parameters
+            for chunk in (0, CHUNK) if chunked else (0,):
+                sig = loss.SigLipLoss(**({"chunk_size": chunk} if chunk else {}))
+
+                def siglip(a: Any, b: Any, temperature: Any, bias: Any, sig: Any = sig) -> Any:
+                    return sig(unit(a), unit(b), 1 / temperature, bias)
+
+                shown = f", `chunk_size={chunk}`" if chunk else ""
+                found[f"open_clip, `SigLipLoss`{shown}"] = siglip, TRAINED["siglip"]
     return found
+
+
+CHUNK = 1024
+"""Rows of a chunk of open_clip's SigLIP."""
+
+
+def open_clip_losses() -> Any:
+    """The file of open_clip's losses alone: the package wants torchvision, its losses don't."""
+    spec = importlib.util.find_spec("open_clip")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    path = Path(spec.submodule_search_locations[0]) / "loss.py"
+    own = importlib.util.spec_from_file_location("open_clip_losses", path)
+    assert own is not None
+    assert own.loader is not None
+    module = importlib.util.module_from_spec(own)
+    own.loader.exec_module(module)
+    return module
 
 
 def rows_of(name: str, n: int, d: int, rounds: int) -> tuple[list[list[str]], str]:
@@ -221,15 +244,27 @@ def rows_of(name: str, n: int, d: int, rounds: int) -> tuple[list[list[str]], st
         ways[f"normtheory, PyTorch, `{name}`, {suffix}"] = by_torch(
             closed, clouds, {**options, **extra}, trained
         )
+    lacking: list[list[str]] = []
     for label, (call, theirs) in released(name, labels).items():
-        ways[label] = by_torch(call, clouds, {k: options[k] for k in options}, theirs)
+        way = by_torch(call, clouds, {k: options[k] for k in options}, theirs)
+        try:
+            way()
+        except RuntimeError as error:
+            if "memory" not in str(error):
+                raise
+            lacking.append([label, "out of memory", "", ""])
+        else:
+            ways[label] = way
     times = in_turn(ways, rounds)
-    rows = []
+    rows: list[list[str]] = []
     for label, t in times.items():
         library = "JAX" if "JAX" in label else "PyTorch"
         products = times[f"{library}, three products"]
         rows.append([label, milliseconds(t), f"{t / products:.2f}", f"{times[autograd] / t:.2f}"])
-    return rows, f"{block['JAX']} (JAX) and {block['PyTorch']} (PyTorch) rows a block of products"
+    return (
+        rows + lacking,
+        f"{block['JAX']} (JAX) and {block['PyTorch']} (PyTorch) rows a block of products",
+    )
 
 
 def main() -> None:

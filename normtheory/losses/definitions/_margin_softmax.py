@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from jaxtyping import Float, Int
-
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings, Labels, OtherEmbeddings
 from normtheory.losses._namespace import Namespace
 from normtheory.losses._parts import Cloud, Option, labels
 from normtheory.losses._rows import Rows, by_rows
@@ -49,10 +47,10 @@ def no_margin(
 
 def margin_softmax(
     xp: Namespace,
-    u: Float[Array, "n d"],
-    w: Float[Array, "k d"],
+    u: Embeddings,
+    w: OtherEmbeddings,
     *,
-    labels: Int[Array, " n"],
+    labels: Labels,
     scale: Array,
     form: Margin,
     margin: Any = 0.0,

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
-
-from normtheory._arrays import Array
+from normtheory._types import Embeddings
 from normtheory.losses._namespace import Namespace
 from normtheory.losses._slope import Slope
 
 
 def predicted(
     xp: Namespace,
-    p_1: Float[Array, "n d"],
-    p_2: Float[Array, "n d"],
-    z_1: Float[Array, "n d"],
-    z_2: Float[Array, "n d"],
+    p_1: Embeddings,
+    p_2: Embeddings,
+    z_1: Embeddings,
+    z_2: Embeddings,
     *,
     scale: float,
     shift: float,

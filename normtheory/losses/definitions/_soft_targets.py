@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jaxtyping import Float
-
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings, OtherEmbeddings
 from normtheory.losses._namespace import Namespace
 from normtheory.losses._rows import Rows, by_rows
 from normtheory.losses._slope import Slope
@@ -39,8 +37,8 @@ def soft_cross_entropy(xp: Namespace, logits: Array, targets: Array) -> Rows:
 
 def over_prototypes(
     xp: Namespace,
-    u: Float[Array, "n d"],
-    c: Float[Array, "k d"],
+    u: Embeddings,
+    c: OtherEmbeddings,
     targets: Callable[..., Array],
     *others: Array,
     temperature: Array,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
-
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings
 from normtheory.losses._loss import Loss
 from normtheory.losses._namespace import Namespace
 from normtheory.losses._parts import Option
@@ -12,7 +10,7 @@ from normtheory.losses._slope import Slope
 from normtheory.losses.definitions._views import PAIRS
 
 
-def _slope(xp: Namespace, u: Float[Array, "n d"], v: Float[Array, "n d"], *, power: Array) -> Slope:
+def _slope(xp: Namespace, u: Embeddings, v: Embeddings, *, power: Array) -> Slope:
     n = u.shape[0]
     chord = u - v
     square = xp.sum(chord * chord, axis=-1)

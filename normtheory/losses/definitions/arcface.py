@@ -6,7 +6,7 @@ import math
 from functools import partial
 from typing import Any
 
-from normtheory._arrays import Array
+from normtheory._types import Array
 from normtheory.losses._loss import Loss
 from normtheory.losses._namespace import Namespace
 from normtheory.losses._parts import Option

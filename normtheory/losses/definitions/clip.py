@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
-
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings
 from normtheory.losses._contrast import contrast, cross_entropy
 from normtheory.losses._loss import Loss
 from normtheory.losses._namespace import Namespace
@@ -12,9 +10,7 @@ from normtheory.losses._parts import Cloud, temperature
 from normtheory.losses._slope import Slope
 
 
-def _slope(
-    xp: Namespace, u: Float[Array, "n d"], v: Float[Array, "n d"], *, temperature: Array
-) -> Slope:
+def _slope(xp: Namespace, u: Embeddings, v: Embeddings, *, temperature: Array) -> Slope:
     return contrast(xp, cross_entropy, u, v, temperature=temperature, rows=0.5, columns=0.5)
 
 

@@ -6,9 +6,7 @@ is also the form that the paper's public code trains with.
 
 from __future__ import annotations
 
-from jaxtyping import Float
-
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings
 from normtheory.losses._contrast import contrast, decoupled
 from normtheory.losses._loss import Loss
 from normtheory.losses._namespace import Namespace
@@ -19,8 +17,8 @@ from normtheory.losses.definitions._views import CONTRASTED
 
 def _slope(
     xp: Namespace,
-    u: Float[Array, "n d"],
-    v: Float[Array, "n d"],
+    u: Embeddings,
+    v: Embeddings,
     *,
     temperature: Array,
     symmetric: bool,

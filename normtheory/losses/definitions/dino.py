@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxtyping import Float
-
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings, OtherEmbeddings
 from normtheory.losses._loss import Loss
 from normtheory.losses._namespace import Namespace
 from normtheory.losses._parts import Cloud, Option, temperature
@@ -16,10 +14,10 @@ from normtheory.losses.definitions._soft_targets import over_prototypes
 
 def _slope(
     xp: Namespace,
-    u: Float[Array, "n d"],
-    t: Float[Array, "n d"],
-    c: Float[Array, "k d"],
-    c_t: Float[Array, "k d"],
+    u: Embeddings,
+    t: Embeddings,
+    c: OtherEmbeddings,
+    c_t: OtherEmbeddings,
     *,
     centre: Any,
     temperature: Array,

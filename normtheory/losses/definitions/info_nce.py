@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
-
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings
 from normtheory.losses._contrast import contrast, cross_entropy
 from normtheory.losses._loss import Loss
 from normtheory.losses._namespace import Namespace
@@ -15,8 +13,8 @@ from normtheory.losses.definitions._views import CONTRASTED
 
 def _slope(
     xp: Namespace,
-    u: Float[Array, "n d"],
-    v: Float[Array, "n d"],
+    u: Embeddings,
+    v: Embeddings,
     *,
     temperature: Array,
     symmetric: bool,

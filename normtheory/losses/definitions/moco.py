@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
-
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings, OtherEmbeddings
 from normtheory.losses._contrast import rowwise
 from normtheory.losses._loss import Loss
 from normtheory.losses._namespace import Namespace
@@ -14,9 +12,9 @@ from normtheory.losses._slope import Slope
 
 def _slope(
     xp: Namespace,
-    u: Float[Array, "n d"],
-    keys: Float[Array, "n d"],
-    queue: Float[Array, "m d"],
+    u: Embeddings,
+    keys: Embeddings,
+    queue: OtherEmbeddings,
     *,
     temperature: Array,
 ) -> Slope:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from jaxtyping import Float
-
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings
 from normtheory.losses._contrast import Weigh, cross_entropy, rowwise
 from normtheory.losses._loss import Loss
 from normtheory.losses._namespace import Namespace
@@ -16,8 +14,8 @@ from normtheory.losses._slope import Slope
 
 def among_views(
     xp: Namespace,
-    u: Float[Array, "n d"],
-    v: Float[Array, "n d"],
+    u: Embeddings,
+    v: Embeddings,
     *,
     temperature: Array,
     side: Callable[[Namespace], tuple[Weigh, Weigh]] = cross_entropy,

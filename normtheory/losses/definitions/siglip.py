@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
-
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings
 from normtheory.losses._loss import Loss
 from normtheory.losses._namespace import Namespace
 from normtheory.losses._parts import Cloud, Option, temperature
@@ -14,8 +12,8 @@ from normtheory.losses._slope import Slope
 
 def _slope(
     xp: Namespace,
-    u: Float[Array, "n d"],
-    v: Float[Array, "n d"],
+    u: Embeddings,
+    v: Embeddings,
     *,
     temperature: Array,
     bias: Array,

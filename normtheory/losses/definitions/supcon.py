@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
 
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings, Labels
 from normtheory.losses._loss import Loss
 from normtheory.losses._namespace import Namespace
 from normtheory.losses._parts import Cloud, labels, temperature
@@ -52,9 +51,7 @@ def _rows(xp: Namespace, logits: Array, positive: Array, index: Array, anchors: 
     return Rows(loss, weights, (xp.astype(anchors, loss.dtype),))
 
 
-def _slope(
-    xp: Namespace, u: Float[Array, "n d"], *, labels: Int[Array, " n"], temperature: Array
-) -> Slope:
+def _slope(xp: Namespace, u: Embeddings, *, labels: Labels, temperature: Array) -> Slope:
     n, scale = u.shape[0], 1 / temperature
 
     def of_block(logits: Array, index: Array, own: Array) -> Rows:

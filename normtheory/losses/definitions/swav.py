@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings, OtherEmbeddings
 from normtheory.losses._loss import Loss
 from normtheory.losses._namespace import Namespace
 from normtheory.losses._parts import REQUIRED, Cloud, Option, temperature
@@ -18,8 +18,8 @@ from normtheory.losses.definitions._soft_targets import over_prototypes
 
 def _slope(
     xp: Namespace,
-    u: Float[Array, "n d"],
-    c: Float[Array, "k d"],
+    u: Embeddings,
+    c: OtherEmbeddings,
     *,
     codes: Float[Array, "n k"],
     temperature: Array,

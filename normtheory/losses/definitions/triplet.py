@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from jaxtyping import Float
-
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings
 from normtheory.losses._loss import Loss
 from normtheory.losses._namespace import Namespace
 from normtheory.losses._parts import Cloud, Option
@@ -13,9 +11,9 @@ from normtheory.losses._slope import Slope
 
 def _slope(
     xp: Namespace,
-    a: Float[Array, "n d"],
-    p: Float[Array, "n d"],
-    q: Float[Array, "n d"],
+    a: Embeddings,
+    p: Embeddings,
+    q: Embeddings,
     *,
     margin: Array,
 ) -> Slope:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from jaxtyping import Float
-
-from normtheory._arrays import Array
+from normtheory._types import Array, Embeddings
 from normtheory.losses._loss import Loss
 from normtheory.losses._namespace import Namespace
 from normtheory.losses._parts import Cloud, Option
 from normtheory.losses._slope import Slope
 
 
-def _slope(xp: Namespace, u: Float[Array, "n d"], *, sharpness: Array) -> Slope:
+def _slope(xp: Namespace, u: Embeddings, *, sharpness: Array) -> Slope:
     n = u.shape[0]
     # Distances do not change when the mean is taken off, and those of a collapsed cloud keep their
     # digits then: 2 - 2 û_i·û_j would leave eps.

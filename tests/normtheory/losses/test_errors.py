@@ -91,8 +91,12 @@ def test_what_is_no_cloud_is_refused(name, function):
     no_array = f"{first}: expected a numpy, JAX or PyTorch array, got list; wrap it in numpy.asarr"
     for bad, error, text in (
         (z.tolist(), TypeError, no_array),
-        (z.astype(int), TypeError, f"{first}: expected float32 or float64, got int64; cast it"),
-        (z + 0j, TypeError, f"{first}: expected float32 or float64, got complex64; cast it"),
+        (
+            z.astype(int),
+            TypeError,
+            f"{first}: expected floats of 16, 32 or 64 bits, got int64; cast",
+        ),
+        (z + 0j, TypeError, f"{first}: expected floats of 16, 32 or 64 bits, got complex64; cast"),
         (z[:, :, None], ValueError, f"{first}: expected a cloud of shape (n, d), got shape (7,"),
         (z[:, :0], ValueError, f"{first}: expected a cloud of shape (n, d), got shape (7, 0)"),
         (z[:0], ValueError, f"{first}: expected a cloud of shape (n, d), got shape (0, 3)"),
