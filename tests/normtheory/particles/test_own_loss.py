@@ -47,7 +47,7 @@ def plainly(z: Any, centres: Any, *, labels: Any, every: Any, strength: Any) -> 
     """The same without the library; ``every`` are the labels of the columns."""
     u, v = (x / jnp.linalg.norm(x, axis=-1, keepdims=True) for x in (z, centres))
     apart = labels[:, None] != every[None, :]
-    return strength * jnp.sum(jnp.square(jnp.where(apart, u @ v.T, 0.0))) / len(z)
+    return strength * jnp.sum(apart.astype(z.dtype) * (u @ v.T) ** 2) / len(z)
 
 
 @pytest.mark.parametrize("block", [None, 4, "auto"])
