@@ -70,20 +70,19 @@ def disobedient_table() -> str:
 
 def reference(config: Config) -> str:
     """Every loss as a function in reStructuredText, from its signature and docstring."""
-    parts = []
+    parts = [".. py:currentmodule:: normtheory.losses", ""]
     for name, loss in LOSSES.items():
-        shown = f"normtheory.losses.{name}"
-        text = GoogleDocstring(loss.__doc__ or "", config, what="function", name=shown, obj=loss)
-        gradient = f".. py:function:: {shown}_gradient{loss.signature}"
+        text = GoogleDocstring(loss.__doc__ or "", config, what="function", name=name, obj=loss)
+        gradient = f".. py:function:: {name}_gradient{loss.signature}"
         trained = names(loss, True).replace("`", "``")
         parts += [
-            f".. py:function:: {shown}{loss.signature}",
+            f".. py:function:: {name}{loss.signature}",
             "",
             textwrap.indent(str(text), "   "),
             "",
             gradient,
             "",
-            f"   The gradient of :py:func:`~{shown}` with respect to {trained}, a tuple.",
+            f"   The gradient of :py:func:`{name}` with respect to {trained}, a tuple.",
             "",
         ]
     return "\n".join(parts)
