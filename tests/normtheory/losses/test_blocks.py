@@ -66,6 +66,7 @@ def test_the_block_does_not_matter(case, n):
 
 # A block of one row, one of two with a row of filling, and one that is larger than the batch: of
 # each of the ways to go through pairs. All blocks of all losses are compared with autodiff, too.
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["clip", "nt_xent", "siglip"])
 def test_the_block_does_not_matter_in_jax(name):
     case = next(case for case in IN_BLOCKS if case.name == name)
@@ -135,6 +136,7 @@ def _second(case: Case, clouds: Any, options: dict[str, Any], block: int | None)
     return hessian, both(jnp.stack([clouds[0], clouds[0][::-1]]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_hessian_and_vmap_in_blocks(name):
     case = next(case for case in IN_BLOCKS if case.name == name)
@@ -204,6 +206,7 @@ def test_no_array_of_all_pairs_in_the_program_of_jax(loss, way):
     assert _largest(loss, ROWS, way) <= ROWS * 2 * LARGE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["info_nce", "clip"])
 def test_what_jax_allocates_is_of_order_n_times_block(name):
     def scratch(n: int, block: int | None) -> int:
