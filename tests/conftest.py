@@ -62,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if REQUIRE_TORCH:
         raise pytest.UsageError("NORMTHEORY_REQUIRE_TORCH=1, but torch is not installed")
     library = ROOT / "normtheory"  # whose examples are collected
-    needs = [library / "torch", library / "losses" / "_torch.py"]
+    needs = [library / "torch", *library.rglob("*_torch.py")]
     config.option.ignore = [*(config.option.ignore or ()), *map(str, needs)]
 
 
