@@ -56,7 +56,10 @@ class TorchNamespace(Namespace):
     share: Share | None = None
 
     def added(self, carried: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """``carried`` plus the matrix product of x and y, in place."""
+        """``carried`` plus the matrix product of x and y, in place where vmap allows it."""
+        wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore
+        if wrapped(x) or wrapped(y):  # carried may be shared by all that vmap goes over
+            return torch.addmm(carried, x, y)
         return carried.addmm_(x, y)
 
     def powers(self, x: Tensor, top: Tensor, *, spoil: bool = False) -> Tensor:
