@@ -146,7 +146,7 @@ def test_a_changed_formula_never_draws_an_old_figure(tmp_path: Path) -> None:
     written = only.stat().st_mtime_ns
     assert closing_table() == before
     assert [p.stat().st_mtime_ns for p in kept()] == [written]
-    with (root / "normtheory" / "pair.py").open("a") as file:
+    with (root / "normtheory" / "flow.py").open("a") as file:
         file.write("\n_old = steps_to_converge\n\n\ndef steps_to_converge(*a, **k):\n")
         file.write("    return 2 * _old(*a, **k)\n")
     after = closing_table()
