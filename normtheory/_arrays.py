@@ -68,12 +68,18 @@ def concrete(x: Array) -> np.ndarray | None:
     return np.asarray(x)
 
 
+def is_wrapped(x: Any) -> bool:
+    """Whether a tensor stands for many, under ``torch.func.vmap`` and its kin."""
+    import torch  # pyright: ignore[reportMissingImports]
+
+    # The one test that there is; it has no public name.
+    return torch._C._functorch.is_functorch_wrapped_tensor(x)  # pyright: ignore
+
+
 def _concrete_torch(x: Any) -> np.ndarray | None:
     import torch  # pyright: ignore[reportMissingImports]
 
-    # The one test for torch.func's wrappers that there is; it has no public name.
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore
-    if torch.compiler.is_compiling() or wrapped(x):
+    if torch.compiler.is_compiling() or is_wrapped(x):
         return None
     x = x.detach().cpu()
     if x.dtype == torch.bfloat16:  # which numpy doesn't have

@@ -14,6 +14,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from jax.tree_util import DictKey, GetAttrKey
 from torch import nn  # pyright: ignore[reportMissingImports]
 
+from normtheory._arrays import is_wrapped
 from normtheory._last_layer import last_layer
 
 _STATISTICS = ("running_mean", "running_var")  # of BatchNorm and its kin, in a state dict
@@ -42,7 +43,7 @@ class _GradScale(torch.autograd.Function):
         wide = z.to(dtype)
         largest = wide.detach().abs().amax(dim=-1, keepdim=True)
         largest = torch.where(largest == 0, torch.ones_like(largest), largest)
-        unit = largest / (2 * torch.frexp(largest).mantissa)
+        unit = largest / (2 * torch.frexp(largest).mantissa)  # in words torch.compile can follow
         rest = (wide / unit).square().sum(dim=-1, keepdim=True).sqrt()
         half = unit ** (power / 2)
         return ((gradient.to(dtype) * half) * rest**power * half).to(z.dtype), None
@@ -61,9 +62,7 @@ def grad_scale(z: torch.Tensor, power: float) -> Any:
 
 def _check_rows(z: torch.Tensor) -> None:
     """Raise ValueError naming the first bad row, looked for where the tensor lies."""
-    # The one test for torch.func's wrappers that there is; it has no public name.
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore
-    if torch.compiler.is_compiling() or wrapped(z) or z.is_meta:
+    if torch.compiler.is_compiling() or is_wrapped(z) or z.is_meta:
         return
     finite = torch.isfinite(z).all(dim=-1)
     if bool((finite & (z != 0).any(dim=-1)).all()):

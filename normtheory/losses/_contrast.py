@@ -23,8 +23,11 @@ from normtheory.losses._slope import Slope
 Weigh = Callable[[Array], Array]
 """log Σ exp of the negatives over the positive -> minus ∂loss/∂(logit of the positive)."""
 
+Side = Callable[[Namespace], tuple[Weigh, Weigh]]
+"""The loss of a row from its total, and its derivative."""
 
-class Rows(NamedTuple):
+
+class OneWay(NamedTuple):
     """What one pass leaves of the softmax of every row.
 
     Attributes:
@@ -48,7 +51,7 @@ def rowwise(
     *,
     scale: Array,
     slopes: bool = True,
-) -> Rows:
+) -> OneWay:
     """Softmax of every row of scale · U Vᵀ over its negatives, a block of rows at a time.
 
     Args:
@@ -73,14 +76,14 @@ def rowwise(
         return carried, (total, mean)
 
     columns, (total, mean) = xp.over_rows(step, (u, positive), xp.zeros_like(v.T))
-    return Rows(total, mean, columns.T)
+    return OneWay(total, mean, columns.T)
 
 
-class Sides(NamedTuple):
+class BothWays(NamedTuple):
     """What two passes leave of the softmaxes of rows and columns of a square matrix.
 
     Attributes:
-        row_total, column_total: as ``Rows.total``, shape (n,).
+        row_total, column_total: as ``OneWay.total``, shape (n,).
         rows: Σ_b w_ab v̂_b with w = weigh(row a) p_ab + weigh(column b) q_ab, shape (n, d).
         columns: Σ_a w_ab û_a, shape (n, d).
     """
@@ -100,7 +103,7 @@ def both_ways(
     *,
     scale: Array,
     slopes: bool = True,
-) -> Sides:
+) -> BothWays:
     """Softmaxes of all rows and all columns of scale · U Vᵀ, without the diagonal.
 
     Args:
@@ -141,7 +144,7 @@ def both_ways(
     row_total = row_top - positive + xp.log(row_sum)
     column_total = column_top - positive + xp.log(column_sum)
     if not slopes:
-        return Sides(row_total, column_total, xp.zeros_like(u), xp.zeros_like(v))
+        return BothWays(row_total, column_total, xp.zeros_like(u), xp.zeros_like(v))
     row_weight, column_weight = weigh(row_total) / row_sum, weigh(column_total) / column_sum
 
     def step(carried: Array, index: Array, u: Array, top: Array, weight: Array) -> Any:
@@ -154,7 +157,7 @@ def both_ways(
         return xp.added(carried, u.T, weights), (xp.product(weights, v),)
 
     columns, (rows,) = xp.over_rows(step, (u, row_top, row_weight), xp.zeros_like(v.T))
-    return Sides(row_total, column_total, rows, columns.T)
+    return BothWays(row_total, column_total, rows, columns.T)
 
 
 def cross_entropy(xp: Namespace) -> tuple[Weigh, Weigh]:
@@ -169,25 +172,25 @@ def decoupled(xp: Namespace) -> tuple[Weigh, Weigh]:
 
 def contrast(
     xp: Namespace,
-    side: Callable[[Namespace], tuple[Weigh, Weigh]],
     u: Embeddings,
     v: Embeddings,
     *,
+    side: Side,
     temperature: Array,
-    rows: float,
-    columns: float,
+    symmetric: bool,
+    factor: float = 1.0,
 ) -> Slope:
-    """The loss of u against v ``rows`` times, plus that of v against u ``columns`` times.
+    """``factor`` times the loss of u against v, and if symmetric that of v against u as well.
 
-    The clouds are called z_1 and z_2. Either ``columns`` is 0, or it is as large as ``rows``.
+    The clouds are called z_1 and z_2.
     """
     loss, weigh = side(xp)
     n, scale = u.shape[0], 1 / temperature
     slopes = xp.wants("z_1", "z_2", "temperature")
     cosine = xp.sum(u * v, axis=-1)
-    if columns:
+    if symmetric:
         sides = both_ways(xp, u, v, scale * cosine, weigh, scale=scale, slopes=slopes)
-        value = rows * xp.mean(loss(sides.row_total)) + columns * xp.mean(loss(sides.column_total))
+        value = xp.mean(loss(sides.row_total)) + xp.mean(loss(sides.column_total))
         weight = weigh(sides.row_total) + weigh(sides.column_total)
         pushed, of_keys = sides.rows, sides.columns
     else:
@@ -201,15 +204,15 @@ def contrast(
             scale=scale,
             slopes=slopes,
         )
-        value = rows * xp.mean(loss(found.total))
+        value = xp.mean(loss(found.total))
         weight = weigh(found.total)
         pushed, of_keys = weight[:, None] * found.mean, found.columns
-    factor = rows / n * scale
+    by_logit = factor / n * scale
     by_u, by_v = pushed - weight[:, None] * v, of_keys - weight[:, None] * u
     # Σ W∘S = Σ_a û_a·(W V)_a, so that the similarities are not needed again.
     by_scale = xp.sum(xp.sum(u * pushed, axis=-1) - weight * cosine)
     return Slope(
-        value,
-        {"z_1": factor * by_u, "z_2": factor * by_v},
-        {"temperature": -factor * scale * by_scale},
+        factor * value,
+        {"z_1": by_logit * by_u, "z_2": by_logit * by_v},
+        {"temperature": -by_logit * scale * by_scale},
     )

@@ -61,7 +61,7 @@ class JaxNamespace(Namespace):
     def softmax(self, x: Array) -> Softmax:
         """The softmax of every row."""
         top = jax.lax.stop_gradient(jnp.max(x, axis=-1))
-        powers = jnp.exp(x - top[:, None])
+        powers = self.powers(x, top[:, None])
         total = jnp.sum(powers, axis=-1)
         return Softmax(top, total, powers, total[:, None])
 

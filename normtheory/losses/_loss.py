@@ -48,7 +48,7 @@ class Loss(Definition):
     """
 
     def __post_init__(self) -> None:
-        """Refuse a loss that trains nothing or has two arguments of one name."""
+        """Take the loss's own name, signature and docstring."""
         super().__post_init__()
         object.__setattr__(self, "__name__", self.name)
         object.__setattr__(self, "__signature__", self.signature)

@@ -57,10 +57,9 @@ class NumpyNamespace(Namespace):
     def softmax(self, x: np.ndarray) -> Softmax:
         """The softmax of every row, in place."""
         top = np.max(x, axis=-1)
-        np.subtract(x, top[:, None], out=x)
-        np.exp(x, out=x)
-        total = np.sum(x, axis=-1)
-        return Softmax(top, total, x, total[:, None])
+        powers = self.powers(x, top[:, None], spoil=True)
+        total = np.sum(powers, axis=-1)
+        return Softmax(top, total, powers, total[:, None])
 
     def over_rows(
         self,

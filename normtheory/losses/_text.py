@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from normtheory.losses._definition import Definition
-from normtheory.losses._parts import REQUIRED, Cloud, Option
+from normtheory.losses._parts import Cloud, Option
 
 _WIDTH = 96
 
@@ -70,6 +70,3 @@ def of_loss(loss: Definition) -> str:
         f"Reference:\n    {loss.source}.",
     ]
     return "\n\n".join(part for part in parts if part)
-
-
-__all__ = ["REQUIRED", "of_loss"]

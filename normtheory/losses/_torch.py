@@ -15,6 +15,7 @@ import array_api_compat.torch as api
 import torch  # pyright: ignore[reportMissingImports]
 from torch import distributed  # pyright: ignore[reportMissingImports]
 
+from normtheory._arrays import is_wrapped
 from normtheory.losses._definition import Definition
 from normtheory.losses._door import check_batch
 from normtheory.losses._evaluate import Evaluated, evaluate
@@ -57,8 +58,7 @@ class TorchNamespace(Namespace):
 
     def added(self, carried: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """``carried`` plus the matrix product of x and y, in place where vmap allows it."""
-        wrapped = torch._C._functorch.is_functorch_wrapped_tensor  # pyright: ignore
-        if wrapped(x) or wrapped(y):  # carried may be shared by all that vmap goes over
+        if is_wrapped(x) or is_wrapped(y):  # carried may be shared by all that vmap goes over
             return torch.addmm(carried, x, y)
         return carried.addmm_(x, y)
 
@@ -92,7 +92,7 @@ class TorchNamespace(Namespace):
     def softmax(self, x: Tensor) -> Softmax:
         """The softmax of every row, in place."""
         top = torch.amax(x, dim=-1)
-        powers = x.sub_(top[:, None]).exp_()
+        powers = self.powers(x, top[:, None], spoil=True)
         total = torch.sum(powers, dim=-1)
         return Softmax(top, total, powers, total[:, None])
 

@@ -85,7 +85,7 @@ def loss(
         if option.kind == "flag":
             flags.append((key, check_flag(key, x)))
         else:
-            numbers[key] = _kept(checked(option, x))
+            numbers[key] = narrow(checked(option, x))
     for option in found.options:
         if option.default is REQUIRED and option.name not in options:
             raise ValueError(f"{found.name}: expected the option {option.name}")
@@ -103,11 +103,6 @@ def _check_block(loss: Loss, block: Any) -> None:
         raise ValueError(f"block: {loss.name} isn't of all pairs of rows, as are {known}")
     if block != "auto":
         check_count("block", block, 1)
-
-
-def _kept(x: Any) -> Any:
-    """An option as a leaf that JAX takes: labels in 32 bits, which only their equality survives."""
-    return narrow(x) if hasattr(x, "dtype") else x
 
 
 def attraction(*, clouds: tuple[int, ...] | None = None) -> LossForce:

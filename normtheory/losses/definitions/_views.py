@@ -7,12 +7,6 @@ from normtheory.losses._parts import Cloud
 PAIRS = (Cloud("z_1", "embeddings"), Cloud("z_2", "their partners"))
 """Two clouds of partners."""
 
-CONTRASTED = (
-    Cloud("z_1", "anchors", least=2),
-    Cloud("z_2", "keys, of which the a-th is the positive of the a-th anchor", least=2),
-)
-"""Two clouds of partners with others among them to tell them from."""
-
 PREDICTED = (
     Cloud("p_1", "predictions from the first view", role="predictions"),
     Cloud("p_2", "predictions from the second view", role="predictions"),

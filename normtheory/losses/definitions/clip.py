@@ -11,7 +11,9 @@ from normtheory.losses._slope import Slope
 
 
 def _slope(xp: Namespace, u: Embeddings, v: Embeddings, *, temperature: Array) -> Slope:
-    return contrast(xp, cross_entropy, u, v, temperature=temperature, rows=0.5, columns=0.5)
+    return contrast(
+        xp, u, v, side=cross_entropy, temperature=temperature, symmetric=True, factor=0.5
+    )
 
 
 LOSS = Loss(

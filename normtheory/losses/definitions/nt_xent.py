@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from normtheory._types import Array, Embeddings
-from normtheory.losses._contrast import Weigh, cross_entropy, rowwise
+from normtheory.losses._contrast import Side, cross_entropy, rowwise
 from normtheory.losses._loss import Loss
 from normtheory.losses._namespace import Namespace
 from normtheory.losses._parts import Cloud, temperature
@@ -18,7 +16,7 @@ def among_views(
     v: Embeddings,
     *,
     temperature: Array,
-    side: Callable[[Namespace], tuple[Weigh, Weigh]] = cross_entropy,
+    side: Side = cross_entropy,
 ) -> Slope:
     """The loss of every view against its partner, the others of both views being its negatives."""
     loss, weigh = side(xp)
