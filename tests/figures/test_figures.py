@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,18 +21,26 @@ from normtheory.losses import DISOBEDIENT, LOSSES
 
 from ..simulations.smoke import smoke
 
+
 # From the end: another worker runs the experiments from the start, and they share results.
-EVERY = pytest.mark.parametrize("name", figures.names()[::-1])
+@pytest.fixture(scope="module", params=figures.names()[::-1])
+def drawing(request: pytest.FixtureRequest) -> Iterator[tuple[Figure, dict[str, tuple[Any, Any]]]]:
+    """A figure, laid out, and the settings of matplotlib that drawing it changed."""
+    name = request.param
+    result = smoke(name) if name in simulations.names() else None
+    before = dict(plt.rcParams)
+    drawn = figures.draw(figures.get(name), result)
+    changed = {k: (before[k], x) for k, x in plt.rcParams.items() if x != before[k]}
+    with plt.style.context(figures.STYLE):
+        FigureCanvasAgg(drawn).draw()
+    yield drawn, changed
+    plt.close(drawn)
 
 
 @pytest.fixture
-def picture(name: str) -> Iterator[Figure]:
-    """The figure of that name, laid out."""
-    drawn = figures.draw(figures.get(name), smoke(name) if name in simulations.names() else None)
-    with plt.style.context(figures.STYLE):
-        FigureCanvasAgg(drawn).draw()
-    yield drawn
-    plt.close(drawn)
+def picture(drawing: tuple[Figure, Any]) -> Figure:
+    """The figure; a test that reads it leaves it as it is."""
+    return drawing[0]
 
 
 def texts(picture: Figure) -> list[Text]:
@@ -77,7 +86,6 @@ def test_an_unknown_figure_is_refused_with_the_known_names() -> None:
         figures.figure("nope")
 
 
-@EVERY
 def test_axes_are_labelled_and_show_data(picture: Figure) -> None:
     # A colour bar has one axis only, and a sphere none.
     shown = [a for a in picture.axes if a.axison and a.get_label() != "<colorbar>"]
@@ -90,18 +98,15 @@ def test_axes_are_labelled_and_show_data(picture: Figure) -> None:
         assert axes.has_data()
 
 
-@EVERY
 def test_width_is_that_of_one_column_or_two(picture: Figure) -> None:
     assert picture.get_figwidth() in (figures.COLUMN, figures.PAGE)
 
 
-@EVERY
 def test_everything_can_be_read(picture: Figure) -> None:
     # Subscripts of mathematics are smaller; the size of a text is that of its letters.
     assert min(float(t.get_fontsize()) for t in texts(picture)) >= 6.5
 
 
-@EVERY
 def test_nothing_is_cut_off(picture: Figure) -> None:
     # In inches, of all that is drawn: ticks beyond the limits don't count.
     drawn, (width, height) = picture.get_tightbbox(), picture.get_size_inches()
@@ -111,7 +116,6 @@ def test_nothing_is_cut_off(picture: Figure) -> None:
     assert drawn.y1 <= height + 0.01
 
 
-@EVERY
 def test_titles_and_legends_keep_to_their_place(picture: Figure) -> None:
     titles = [a.title for a in picture.axes if a.get_title()]
     for i, title in enumerate(titles):
@@ -123,7 +127,6 @@ def test_titles_and_legends_keep_to_their_place(picture: Figure) -> None:
             assert not sticks_out(legend.get_window_extent(), box(axes))
 
 
-@EVERY
 def test_colours_are_those_of_the_palette(picture: Figure) -> None:
     palette = {figures.BLUE, figures.VERMILION, figures.GREEN, figures.ORANGE}
     palette |= {figures.SKY, figures.PURPLE, figures.BLACK}
@@ -134,12 +137,8 @@ def test_colours_are_those_of_the_palette(picture: Figure) -> None:
             assert color in palette or grey, color
 
 
-@EVERY
-def test_drawing_leaves_the_style_of_others_alone(name: str) -> None:
-    before = dict(plt.rcParams)
-    drawn = figures.draw(figures.get(name), smoke(name) if name in simulations.names() else None)
-    plt.close(drawn)
-    assert dict(plt.rcParams) == before
+def test_drawing_leaves_the_style_of_others_alone(drawing: tuple[Figure, Any]) -> None:
+    assert drawing[1] == {}
 
 
 def test_a_notebook_gets_a_figure_in_one_call() -> None:

@@ -71,8 +71,6 @@ def as_dtype(options: dict[str, Any], dtype: Any) -> dict[str, Any]:
 def run(
     function: Callable[[Case, tuple[Any, ...], dict[str, Any]], Any],
     given: Batch,
-    *,
-    fast: bool = True,
 ) -> dict[str, Any]:
     """``function(case, clouds, options)`` for all cases of a batch, as one compiled module."""
     dtype = next(iter(given.values()))[0][0].dtype
@@ -81,11 +79,11 @@ def run(
             label: (clouds, as_dtype(split(options)[0], dtype))
             for label, (clouds, options) in given.items()
         }
-        return jax.tree.map(np.asarray, _compiled(function, fast)(arrays))
+        return jax.tree.map(np.asarray, _compiled(function)(arrays))
 
 
 @cache
-def _compiled(function: Callable[..., Any], fast: bool) -> Callable[..., Any]:
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     by_label = {case.label: case for case in CASES}
 
     def all_cases(given: Any) -> Any:
@@ -96,17 +94,7 @@ def _compiled(function: Callable[..., Any], fast: bool) -> Callable[..., Any]:
             for label, (clouds, options) in given.items()
         }
 
-    return compile_together(all_cases, fast=fast)
-
-
-def compile_together(function: Callable[..., Any], *, fast: bool) -> Callable[..., Any]:
-    """Jit; what is no code of the library need not be fast, and compiles in two thirds of the time.
-
-    Rounding may differ then, which keeps the reference from rounding as the library does.
-    """
-    return jax.jit(
-        function, compiler_options=None if fast else {"xla_backend_optimization_level": 0}
-    )
+    return jax.jit(all_cases)
 
 
 def _closed_form(case: Case, clouds: tuple[Any, ...], options: dict[str, Any]) -> Any:
@@ -139,4 +127,4 @@ def library(given: Batch) -> dict[str, Found]:
 
 def plain(given: Batch) -> dict[str, tuple[np.ndarray, tuple[np.ndarray, ...]]]:
     """Value of the plain definition, and its ``jax.grad`` for all clouds, by label."""
-    return run(_plain, given, fast=False)
+    return run(_plain, given)

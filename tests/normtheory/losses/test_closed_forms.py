@@ -73,34 +73,3 @@ def test_the_value_is_that_of_the_plain_definition_and_its_derivatives_are_the_c
     # A direction as long as the rows: a sum over the rows of what each may have.
     most = sum(len(z) * np.max(s) for z, s in zip(clouds, sizes, strict=False))
     assert abs(found.change - expected) <= tolerance("similarity") * most
-
-
-def _rounded(value: Any) -> Any:
-    """A number or numbers as float32 holds them, written as float64; labels and the like as is."""
-    if isinstance(value, float):
-        return float(np.float32(value))
-    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
-        return value.astype(np.float32).astype(np.float64)
-    return value
-
-
-@cache
-def _in_float32(spread: str) -> tuple[Batch, Batch, Any, Any]:
-    narrow, wide = {}, {}
-    for label, (clouds, options) in batch(0, spread=spread, dtype=np.float32).items():
-        rounded = {key: _rounded(value) for key, value in options.items()}
-        narrow[label] = (clouds, rounded)
-        wide[label] = (tuple(z.astype(np.float64) for z in clouds), rounded)
-    return narrow, wide, batches.closed_forms(narrow), batches.plain(wide)
-
-
-@pytest.mark.parametrize("spread", SPREADS[:2])
-@pytest.mark.parametrize("case", **cases.cases)
-def test_float32_agrees_with_float64_on_the_same_numbers(case, spread):
-    _, wide, found, exact = _in_float32(spread)
-    clouds, options = wide[case.label]
-    sizes = case.sizes(clouds, options)
-    for position, gradient, size in zip(case.loss.trained, found[case.label], sizes, strict=True):
-        assert gradient.dtype == np.float32
-        worst = error(gradient, exact[case.label][1][position], clouds[position]) / size
-        assert worst.max() <= tolerance("gradient", np.float32)

@@ -57,7 +57,7 @@ def _plain(case: cases.Case, clouds: Any, options: dict[str, Any]) -> Any:
 
 @cache
 def _both() -> tuple[Any, Any]:
-    return batches.run(_ours, _drawn()), batches.run(_plain, _drawn(), fast=False)
+    return batches.run(_ours, _drawn()), batches.run(_plain, _drawn())
 
 
 @pytest.mark.parametrize("case", WITH_NUMBERS, ids=lambda case: case.label)

@@ -100,7 +100,7 @@ _in_blocks, _dense = partial(_ours, BLOCK), partial(_ours, None)
 
 @cache
 def _exact(*draw: Any) -> dict[str, All]:
-    return batches.run(_plain, _drawn(*draw), fast=False)
+    return batches.run(_plain, _drawn(*draw))
 
 
 @cache
@@ -120,9 +120,23 @@ def _by_numpy(case: Case, block: int | None, dtype: Any, *draw: Any) -> All:
     return found
 
 
-@pytest.mark.parametrize("library", ["numpy", "JAX"])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("block", [None, BLOCK], ids=["dense", "blocks"])
+WAYS = [
+    # A program of all losses each: JAX dense in float64 is in test_closed_forms, too.
+    pytest.param(*way, marks=[pytest.mark.slow] * slow, id=label)
+    for *way, slow, label in [
+        (None, np.float32, "numpy", False, "dense-float32-numpy"),
+        (None, np.float64, "numpy", False, "dense-float64-numpy"),
+        (BLOCK, np.float32, "numpy", False, "blocks-float32-numpy"),
+        (BLOCK, np.float64, "numpy", False, "blocks-float64-numpy"),
+        (None, np.float32, "JAX", False, "dense-float32-JAX"),
+        (None, np.float64, "JAX", True, "dense-float64-JAX"),
+        (BLOCK, np.float32, "JAX", True, "blocks-float32-JAX"),
+        (BLOCK, np.float64, "JAX", False, "blocks-float64-JAX"),
+    ]
+]
+
+
+@pytest.mark.parametrize(("block", "dtype", "library"), WAYS)
 @pytest.mark.parametrize("case", **cases)
 def test_value_and_every_derivative_are_those_of_autodiff(case, block, dtype, library):
     if block and not case.loss.all_pairs:

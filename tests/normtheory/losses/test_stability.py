@@ -82,6 +82,13 @@ def _arguments(name: str, z_1: Any, z_2: Any, temperature: float) -> tuple[Any, 
 
 WAYS = ("JAX", "JAX in blocks", "numpy", "numpy in blocks")
 
+IN_BOTH = [
+    # A program of all losses each, of which float32 takes one way and float64 the other.
+    pytest.param(way, dtype, marks=[pytest.mark.slow] * (slow is dtype))
+    for way, slow in zip(WAYS, (np.float32, np.float64, None, None), strict=True)
+    for dtype in (np.float32, np.float64)
+]
+
 
 def _both(name: str, clouds: Any, options: dict[str, Any], block: int | None) -> Any:
     return LOSSES[name].value_and_gradient(
@@ -136,8 +143,7 @@ def _row(name: str) -> int:
     return 0 if name == "moco" else 1
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("way", "dtype"), IN_BOTH)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", NAMES)
 def test_value_and_gradient_are_those_of_mpmath(name, kind, dtype, way):
