@@ -10,13 +10,14 @@ from functools import partial
 
 from normtheory.losses._contrast import contrast, decoupled
 from normtheory.losses._loss import Loss
-from normtheory.losses.definitions._contrasted import CLOUDS, OPTIONS
+from normtheory.losses._parts import temperature
+from normtheory.losses.definitions._views import CONTRASTED, SYMMETRIC
 
 LOSS = Loss(
     name="decoupled",
     summary="Decoupled InfoNCE: mean of log Σ_{b≠a} exp(s_ab/τ) - s_aa/τ, s = ẑ_1·ẑ_2.",
-    clouds=CLOUDS,
-    options=OPTIONS,
+    clouds=CONTRASTED,
+    options=(temperature(0.1), SYMMETRIC),
     slope=partial(contrast, side=decoupled),
     source="Yeh et al. 2022, eq. 6",
     all_pairs=True,

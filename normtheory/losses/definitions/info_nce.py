@@ -6,13 +6,14 @@ from functools import partial
 
 from normtheory.losses._contrast import contrast, cross_entropy
 from normtheory.losses._loss import Loss
-from normtheory.losses.definitions._contrasted import CLOUDS, OPTIONS
+from normtheory.losses._parts import temperature
+from normtheory.losses.definitions._views import CONTRASTED, SYMMETRIC
 
 LOSS = Loss(
     name="info_nce",
     summary="InfoNCE: mean over anchors of -log softmax_b(ẑ_1a·ẑ_2b/τ) at b = a.",
-    clouds=CLOUDS,
-    options=OPTIONS,
+    clouds=CONTRASTED,
+    options=(temperature(0.1), SYMMETRIC),
     slope=partial(contrast, side=cross_entropy),
     source="van den Oord et al. 2018, eq. 4",
     all_pairs=True,
