@@ -1,17 +1,24 @@
-"""Rare classes end with smaller norms, on average; a single network often says otherwise."""
+"""Rare classes end with smaller norms: the paper's setting, one thing changed, and controls."""
 
 from __future__ import annotations
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
-from simulations.class_imbalance import ordered
+from simulations.class_imbalance import PUBLISHED, means_of, ordered, spread
 from simulations.encoders.measures import interval
 
 COLOURS = (BLUE, GREEN, ORANGE, VERMILION)
+MEAN_OF = 5
+"""Networks in the mean that the paper plots."""
+
+DRAWS = 20_000
+TRAINED = "trained on"
+DIFFERENCE = "norm: most frequent class less rarest"
 
 
 def share(result: xr.Dataset, frequency: float) -> str:
@@ -20,7 +27,7 @@ def share(result: xr.Dataset, frequency: float) -> str:
 
 
 def draw(result: xr.Dataset) -> Figure:
-    """Norm against epoch by frequency, growth in every run, and single networks.
+    """Norm against epoch, what a mean of five networks is worth, and level and spread by variant.
 
     Args:
         result: of the experiment ``class_imbalance``.
@@ -28,53 +35,89 @@ def draw(result: xr.Dataset) -> Figure:
     Returns:
         The figure.
     """
-    figure, (time, end, single) = plt.subplots(1, 3, figsize=(PAGE, 2.6))
+    figure, axes = plt.subplots(2, 2, figsize=(PAGE, 5.2), gridspec_kw={"height_ratios": [1, 1.15]})
+    (time, means), (level, difference) = axes
+    _course(time, result)
+    _means(means, result)
+    names = result.variant.values
     norm = result.norm.mean("assignment")
-    balanced = result.balanced.mean("frequency")
-    for i, frequency in enumerate(result.frequency.values):
-        color, one = COLOURS[i % len(COLOURS)], norm.sel(frequency=frequency)
-        time.plot(one.epoch, one.mean("run"), color=color, label=share(result, frequency))
-        published = float(result.published.sel(frequency=frequency))
-        if np.isfinite(published):
-            time.plot(50, published, "o", mfc="none", color=color, clip_on=False)
-    time.plot(balanced.epoch, balanced.mean("run"), color=BLACK, ls="--", lw=0.9, label="all equal")
-    time.set(xlabel="epoch", ylabel="mean norm, held-out points")
-    time.set_title("mean over runs (○ paper's plot)")
-    low, high = time.get_ylim()
-    time.set_ylim(low, high + 0.35 * (high - low))
-    time.legend(ncols=2, loc="upper left", title="share of points")
-    last = norm.isel(epoch=-1)
-    growth = last - norm.isel(epoch=0)
-    growth = growth - growth.mean("frequency")
-    for run in growth.run.values:
-        end.plot(growth.frequency, growth.sel(run=run), "-", color="0.7", lw=0.8)
-    end.errorbar(
-        growth.frequency,
-        growth.mean("run"),
-        interval(growth.transpose("run", "frequency").values),
-        fmt="o-",
-        color=BLUE,
-        capsize=2,
-    )
-    count = int(ordered(last).sum())
-    end.set(xlabel="class frequency", ylabel="growth of the norm, minus its mean", xscale="log")
-    end.set_title(f"norms ordered in {count} of {growth.sizes['run']} runs")
-    ticks = result.frequency.values
-    end.set_xticks(ticks, [f"{t:g}" for t in ticks])
-    end.minorticks_off()
-    nets = result.norm.isel(epoch=-1)
-    for i, frequency in enumerate(ticks):
-        values = np.sort(nets.sel(frequency=frequency).values.ravel())
-        rank = np.arange(1, len(values) + 1) / len(values)
-        single.plot(values, rank, color=COLOURS[i % len(COLOURS)])
-    single.set(xlabel="mean norm of the class", ylabel="share of networks below")
-    single.set_title(f"ordered in {100 * float(ordered(nets).mean()):.0f} % of networks")
+    _by_variant(level, norm.mean("frequency"))
+    level.set(xlabel="mean norm of all classes")
+    level.set_yticks(range(len(names)), names)
+    level.set_title("level")
+    level.set(ylabel="one thing changed")
+    level.legend(loc="upper right")
+    difference.sharey(level)
+    _by_variant(difference, spread(norm))
+    difference.axvline(0, color="0.7", lw=0.9)
+    difference.set(xlabel=DIFFERENCE)
+    difference.tick_params(labelleft=False)
+    difference.set_title(f"spread, {result.sizes['run']} worlds, 95 % intervals")
     return figure
 
 
+def _course(axes: Axes, result: xr.Dataset) -> None:
+    """Mean norm of every class over training, in the paper's setting."""
+    course = result.course.sel(sample=TRAINED).mean("assignment")
+    for i, frequency in enumerate(result.frequency.values):
+        color = COLOURS[i % len(COLOURS)]
+        one = course.sel(frequency=frequency).transpose("run", "epoch").values
+        axes.plot(result.epoch, one.mean(axis=0), color=color, label=share(result, frequency))
+        published = float(result.published.sel(frequency=frequency))
+        if np.isfinite(published):
+            axes.plot(result.attrs["shown"], published, "o", mfc="none", color=color)
+    axes.axvline(result.attrs["shown"], color="0.85", lw=0.9)
+    axes.set(xlabel="epoch", ylabel="mean norm, points trained on")
+    networks = result.sizes["run"] * result.sizes["assignment"]
+    axes.set_title(f"the paper's setting, {networks} networks (○ its plot)")
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.5 * (high - low))
+    axes.legend(ncols=2, loc="upper left", title="share of points")
+
+
+def _means(axes: Axes, result: xr.Dataset) -> None:
+    """Distribution of the spread of single networks and of means of some."""
+    norm = result.norm.sel(variant=PUBLISHED, sample=TRAINED)
+    single = np.sort(spread(norm).values.ravel())
+    axes.plot(single, np.arange(1, len(single) + 1) / len(single), color=BLUE, label="one network")
+    count = min(MEAN_OF, result.sizes["run"])
+    several = np.sort(spread(means_of(norm, count, DRAWS)).values)
+    axes.plot(
+        several[:: DRAWS // 200],
+        np.linspace(0, 1, len(several))[:: DRAWS // 200],
+        color=VERMILION,
+        label=f"mean of {count}",
+    )
+    paper = _published_spread(result)
+    if np.isfinite(paper):
+        axes.axvline(paper, color=BLACK, ls="--", lw=0.9, label="the paper's plot")
+    axes.set(xlabel=DIFFERENCE, ylabel="share below")
+    axes.set_title("spread in the paper's setting")
+    axes.set_ylim(-0.02, 1.02)
+    axes.legend(loc="upper left")
+
+
+def _by_variant(axes: Axes, values: xr.DataArray) -> None:
+    """Means over worlds with intervals, one line for every variant, one mark for every sample."""
+    for j, (sample, color, mark) in enumerate(
+        zip(values["sample"].values, (BLUE, BLACK), "os", strict=True)
+    ):
+        one = values.sel(sample=sample).transpose("run", "variant").values
+        y = np.arange(one.shape[1]) + 0.24 * (j - 0.5)
+        axes.errorbar(
+            one.mean(axis=0), y, xerr=interval(one), fmt=mark, ms=3, color=color, label=sample
+        )
+    axes.set_ylim(values.sizes["variant"] - 0.4, -0.6)
+
+
+def _published_spread(result: xr.Dataset) -> float:
+    return float(spread(result.published))
+
+
 def rows(result: xr.Dataset) -> list[Row]:
-    """Norms at the end, and the share of runs in which they are ordered by frequency."""
-    last = result.norm.mean("assignment").isel(epoch=-1)
+    """Norms in the paper's setting, then its spread, then the spread of every other variant."""
+    trained = result.norm.sel(sample=TRAINED)
+    norm = trained.sel(variant=PUBLISHED)
     found = []
     for frequency in result.frequency.values[::-1]:
         published = float(result.published.sel(frequency=frequency))
@@ -83,10 +126,27 @@ def rows(result: xr.Dataset) -> list[Row]:
                 f"norm of the class with {share(result, frequency)} of the points",
                 published if np.isfinite(published) else None,
                 None,
-                float(last.sel(frequency=frequency).mean()),
+                float(norm.sel(frequency=frequency).mean()),
             )
         )
-    found.append(Row("runs ordered by frequency (share)", None, None, float(ordered(last).mean())))
-    nets = result.norm.isel(epoch=-1)
-    found.append(Row("single networks ordered (share)", None, None, float(ordered(nets).mean())))
+    paper = _published_spread(result)
+    count = min(MEAN_OF, result.sizes["run"])
+    means = means_of(norm, count, DRAWS)
+    for label, value in (
+        ("networks ordered by frequency (share)", ordered(norm)),
+        (f"means of {count} ordered (share)", ordered(means)),
+        (f"means of {count} with the paper's spread or more (share)", spread(means) >= paper),
+    ):
+        if np.isfinite(paper) or "paper" not in label:
+            found.append(Row(label, None, None, float(value.mean())))
+    for variant in result.variant.values:
+        worlds = spread(trained.sel(variant=variant)).mean("assignment").values
+        found.append(
+            Row(
+                f"spread, {variant} (± {interval(worlds):.2f})",
+                paper if variant == PUBLISHED and np.isfinite(paper) else None,
+                None,
+                float(worlds.mean()),
+            )
+        )
     return found

@@ -32,12 +32,14 @@ class Points(NamedTuple):
         labels: integers (n,), ascending.
         first: index of the first point of every class, shape (classes,).
         count: points of every class, shape (classes,).
+        weight: how often classes are drawn, relative, where points are drawn by class, likewise.
     """
 
     x: Array
     labels: Array
     first: Array
     count: Array
+    weight: Array
 
 
 def repeated(points: Points, times: int) -> Points:
@@ -56,6 +58,8 @@ class LatentClasses:
         data_dimension: of what is observed.
         noise: standard deviation per latent coordinate, around unit centres, before the latent
             point is put back on the sphere.
+        drawn: whether the class of every point is drawn, so that sizes are multinomial.
+        shuffled: whether labels are handed out to the points at random.
     """
 
     frequencies: tuple[float, ...]
@@ -63,10 +67,12 @@ class LatentClasses:
     latent_dimension: int
     data_dimension: int
     noise: float
+    drawn: bool = False
+    shuffled: bool = False
 
     @property
     def counts(self) -> np.ndarray:
-        """Points of every class, at least two."""
+        """Points of every class, at least two; those expected where they are drawn."""
         share = np.array(self.frequencies, dtype=float)
         share /= share.sum()
         return np.maximum(np.round(share * self.points).astype(np.int32), 2)
@@ -79,21 +85,27 @@ class LatentClasses:
             worlds: how many; along a leading axis of all that is returned.
         """
         rng = np.random.default_rng(seed)
-        counts = self.counts
-        labels = np.repeat(np.arange(len(counts)), counts)
-        first = np.concatenate([[0], np.cumsum(counts)[:-1]])
-        latent = self.latent_dimension
-        samples: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        others = np.random.default_rng([seed, 1])  # so that other sizes leave the worlds the same
+        counts, latent = self.counts, self.latent_dimension
+        n = counts.sum()
+        samples: tuple[list[Points], list[Points]] = ([], [])
         for _ in range(worlds):
             centres = uniform(rng, len(counts), latent)
             observe = 10 * rng.standard_normal((latent, self.data_dimension))
             for sample in samples:
-                point = centres[labels] + self.noise * rng.standard_normal((len(labels), latent))
-                sample.append(point / np.linalg.norm(point, axis=1, keepdims=True) @ observe)
+                size = others.multinomial(n, counts / n) if self.drawn else counts
+                size = size if size.min() > 1 else counts  # a class without a pair has no loss
+                labels = np.repeat(np.arange(len(counts)), size)
+                point = centres[labels] + self.noise * rng.standard_normal((n, latent))
+                x = point / np.linalg.norm(point, axis=1, keepdims=True) @ observe
+                if self.shuffled:
+                    others.shuffle(labels)
+                first = np.concatenate([[0], np.cumsum(size)[:-1]])
+                sample.append(Points(x.astype(np.float32), labels, first, size, size))
 
-        def stack(sample: list[np.ndarray]) -> Points:
-            same = (np.tile(a.astype(np.int32), (worlds, 1)) for a in (labels, first, counts))
-            return Points(*map(jnp.asarray, (np.stack(sample).astype(np.float32), *same)))
+        def stack(sample: list[Points]) -> Points:
+            x, *whole = (np.stack(a) for a in zip(*sample, strict=True))
+            return Points(jnp.asarray(x), *(jnp.asarray(a.astype(np.int32)) for a in whole))
 
         train, held_out = map(stack, samples)
         return train, held_out
@@ -109,9 +121,9 @@ class SameClassPairs:
 
     pairs: int
 
-    def draw(self, key: jax.Array, data: Points) -> tuple[jax.Array, jax.Array]:
+    def draw(self, key: jax.Array, step: jax.Array, data: Points) -> tuple[jax.Array, jax.Array]:
         """Numbers of points drawn at random, and of a partner for each."""
-        for_point, for_partner = jax.random.split(key)
+        for_point, for_partner = jax.random.split(jax.random.fold_in(key, step))
         i = jax.random.randint(for_point, (self.pairs,), 0, len(data.labels), jnp.int32)
         labels = data.labels[i]
         first, count = data.first[labels], data.count[labels]
@@ -174,16 +186,17 @@ class AugmentedPairs:
     augmentation: Augmentation
 
     def draw(
-        self, key: jax.Array, data: tuple[tuple[jax.Array, ...], Chosen]
+        self, key: jax.Array, step: jax.Array, data: tuple[tuple[jax.Array, ...], Chosen]
     ) -> tuple[jax.Array, jax.Array]:
         """Numbers of images drawn at random from the chosen ones, and the key of their views.
 
         Args:
-            key: of the batch.
+            key: of the run.
+            step: number of the step.
             data: bytes (n, h, w, channels) with labels (n,), and which of them may be drawn.
         """
         _, chosen = data
-        for_image, for_views = jax.random.split(key)
+        for_image, for_views = jax.random.split(jax.random.fold_in(key, step))
         i = jax.random.randint(for_image, (self.pairs,), 0, chosen.count, jnp.int32)
         return chosen.index[i], for_views
 

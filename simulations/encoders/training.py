@@ -21,17 +21,21 @@ from tqdm import tqdm
 
 from simulations.encoders.devices import over_runs, place
 from simulations.encoders.models import BATCH, FLOAT, referring
-from simulations.encoders.objectives import Batch, Learner, NewLearner, Objective
+from simulations.encoders.objectives import Learner, NewLearner
 
 
 class Sampler(Protocol):
     """Draws batches, in two steps. Compared by value: a frozen dataclass."""
 
-    def draw(self, key: jax.Array, data: Any) -> Any:
-        """What chance decides, a few numbers. Done for many steps at once, which is quicker."""
+    def draw(self, key: jax.Array, step: jax.Array, data: Any) -> Any:
+        """What chance decides in that step of the run that has the key, a few numbers.
+
+        Done for many steps at once, which is quicker. It is keyed by the number of the step, so
+        that looking more often changes nothing.
+        """
         ...
 
-    def batch(self, drawn: Any, data: Any) -> Batch:
+    def batch(self, drawn: Any, data: Any) -> Any:
         """The batch that was drawn."""
         ...
 
@@ -41,14 +45,14 @@ class Recipe:
     """How a step is made.
 
     Attributes:
-        objective: the loss.
+        objective: the loss of a learner, a target and a batch; compared by value.
         momentum: of SGD.
         adam: use Adam, with decoupled decay, rather than SGD with decay in the gradient.
         average: share that the target network keeps of itself in a step; 0 makes it the network.
         cosine_steps: anneal the rate to 0 over so many steps along a cosine; 0 keeps it.
     """
 
-    objective: Objective
+    objective: Callable[[Learner, Learner | None, Any], jax.Array]
     momentum: float = 0.0
     adam: bool = False
     average: float = 0.0
@@ -123,7 +127,7 @@ def start(
     )
 
 
-def _step(run: Run, batch: Batch, recipe: Recipe) -> tuple[Run, Any]:
+def _step(run: Run, batch: Any, recipe: Recipe) -> tuple[Run, Any]:
     def loss(learner: Learner) -> jax.Array:
         return recipe.objective(learner, run.target, batch)
 
@@ -171,9 +175,8 @@ def advance(
 
     def one(dynamic: Any, data: Any) -> tuple[Any, jax.Array]:
         def draw(k: jax.Array) -> Any:
-            # Keyed by the number of the step, so that looking more often changes nothing.
             key = jax.random.wrap_key_data(dynamic.key, impl="threefry2x32")
-            return sample.draw(jax.random.fold_in(key, k), data)
+            return sample.draw(key, k, data)
 
         def body(dynamic: Any, drawn: Any) -> tuple[Any, jax.Array]:
             batch = sample.batch(drawn, data)

@@ -25,7 +25,7 @@ from simulations.encoders.data import Points, SameClassPairs
 from simulations.encoders.training import Run, embed, start, train
 from tests.benchmarks._report import machine, show, table
 
-SETTINGS = Settings()
+SETTINGS = Settings(runs=5)
 ROUNDS = 3
 
 

@@ -8,6 +8,7 @@ import pytest
 import figures
 from figures import (
     Row,
+    class_imbalance,
     gradient_field,
     gradscale,
     loss_atlas,
@@ -141,3 +142,31 @@ def test_trajectory_leaves_its_circle_outward_and_turns_to_the_target() -> None:
     assert (np.diff(points @ gradient_field.TARGET / norms) > 0).all()
     steps = np.diff(points, axis=0)
     np.testing.assert_allclose((steps * points[:-1]).sum(axis=-1), 0, atol=1e-15)
+
+
+def test_class_imbalance() -> None:
+    result = smoke("class_imbalance")
+    result["published"] = ("frequency", [1.0, 1.5])
+    rng = np.random.default_rng(0)
+    values = rng.uniform(size=result.norm.shape)
+    result["norm"] = (result.norm.dims, values)
+    rows = class_imbalance.rows(result)
+    of_class, shares, spreads = rows[:2], rows[2:5], rows[5:]
+    trained = values[:, 0]  # variant, assignment, run, frequency
+    expected = trained[0].mean(axis=(0, 1))
+    assert [r.simulated for r in of_class] == pytest.approx(expected[::-1].tolist())
+    assert [r.published for r in of_class] == [1.5, 1.0]
+    assert [r.quantity.split()[-4] for r in of_class] == ["8/9", "1/9"]
+    single = trained[0, ..., 1] - trained[0, ..., 0]
+    assert shares[0].simulated == pytest.approx((single > 0).mean())
+    # A mean of two takes one of two networks of each of two worlds: four equally likely means.
+    four = (single[:, None, 0] + single[None, :, 1]) / 2
+    for row, share in zip(shares[1:], ((four > 0).mean(), (four >= 0.5).mean()), strict=True):
+        assert row.simulated == pytest.approx(share, abs=6 * 0.5 / class_imbalance.DRAWS**0.5)
+    assert [r.published for r in spreads] == [0.5] + [None] * (len(values) - 1)
+    worlds = (trained[..., 1] - trained[..., 0]).mean(axis=1)  # variant, run
+    assert [r.simulated for r in spreads] == pytest.approx(worlds.mean(axis=1).tolist())
+    # 95 % of two values: t(1) = 12.71 times |a - b|/2.
+    half = 12.706 * abs(worlds[:, 0] - worlds[:, 1]) / 2
+    for row, width, name in zip(spreads, half, result.variant.values, strict=True):
+        assert row.quantity == f"spread, {name} (± {width:.2f})"

@@ -37,7 +37,7 @@ def test_steps_are_those_of_momentum_decay_and_a_moving_average() -> None:
         speed = jax.tree.map(jnp.zeros_like, learner)
         for k in range(2):
             data = one(points, r)
-            batch = SAMPLE.batch(SAMPLE.draw(jax.random.fold_in(key[r], k), data), data)
+            batch = SAMPLE.batch(SAMPLE.draw(key[r], k, data), data)
             value, slope = slope_of(learner, target, batch)
             assert float(losses[r, k]) == pytest.approx(float(value), rel=1e-5)
             speed = jax.tree.map(
