@@ -9,6 +9,7 @@ import figures
 from figures import (
     Row,
     class_imbalance,
+    density,
     gradient_field,
     gradscale,
     loss_atlas,
@@ -170,3 +171,20 @@ def test_class_imbalance() -> None:
     half = 12.706 * abs(worlds[:, 0] - worlds[:, 1]) / 2
     for row, width, name in zip(spreads, half, result.variant.values, strict=True):
         assert row.quantity == f"spread, {name} (± {width:.2f})"
+
+
+def test_density() -> None:
+    result = smoke("density")
+    rng = np.random.default_rng(0)
+    for name in ("overall", "within_classes"):
+        result[name] = (result[name].dims, rng.uniform(-1, 1, result[name].shape))
+    rows = density.rows(result)
+    assert len(rows) == 12
+    for stage, text in (("trained", "trained"), ("new", "before training")):
+        for sample in result["sample"].values:
+            for name, points in (("overall", "all points"), ("within_classes", "within classes")):
+                a, b = result[name].sel(stage=stage, sample=sample).values
+                half = 12.706 * abs(a - b) / 2  # Student's t of one degree of freedom
+                wanted = f"ρ(norm, distance), {sample}, {text}, {points} (± {half:.2f})"
+                (row,) = [r for r in rows if r.quantity == wanted]
+                assert row.simulated == pytest.approx((a + b) / 2)
