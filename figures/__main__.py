@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from tqdm import tqdm
 
 import figures
-from figures import Row
+from figures import Row, _fidelity
 from normtheory._files import whole_file
 from simulations._cores import use_all_cores
 
@@ -55,6 +55,12 @@ def _parser() -> _Parser:
     )
     parser.add_argument(
         "--json", action="store_true", help="print the closing table as JSON, and nothing else"
+    )
+    parser.add_argument(
+        "--fidelity",
+        type=Path,
+        metavar="FILE",
+        help="draw nothing: write the paper's numbers beside ours to this page (Markdown)",
     )
     return parser
 
@@ -115,6 +121,26 @@ def table(rows: list[Row]) -> str:
     return "\n".join(text)
 
 
+def _write_fidelity(path: Path, *, force: bool) -> int:
+    """Write the page of the paper's numbers; 1 if it can't be written."""
+    entries = {}
+    for name, entries_of in _fidelity.TABLES.items():
+        try:
+            data = figures.result(name, force=force)
+        except ModuleNotFoundError as error:
+            print(f"figures: {name} is not measured: {error}", file=sys.stderr)
+            data = None
+        entries[name] = entries_of(data)
+    try:
+        with whole_file(path) as temporary:
+            temporary.write_text(_fidelity.page(entries), encoding="utf-8")
+    except OSError as error:
+        print(f"figures: {error}", file=sys.stderr)
+        return 1
+    print(f"written to {path}")
+    return 0
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line.
 
@@ -130,6 +156,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{name:18} {(figures.get(name).__doc__ or '').splitlines()[0]}")
         return 0
     use_all_cores()
+    if options.fidelity:
+        return _write_fidelity(options.fidelity, force=options.force)
     names = options.names or figures.names()
     rows: list[Row] = []
     try:
