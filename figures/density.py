@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
 from simulations.encoders.measures import interval
@@ -41,8 +42,9 @@ def draw(result: xr.Dataset) -> Figure:
                 label=f"class {int(label) + 1}",
                 rasterized=True,
             )
-        panel.set_title(f"{sample}, one network: ρ = {float(these.overall):.2f}")
-        panel.set(xlabel="distance to the 10th neighbour", ylabel="norm")
+        panel.set_title(f"{sample}: ρ = {float(these.overall):.2f}")
+        panel.set(xlabel="distance to the 10th neighbour", ylabel="norm, one network")
+        panel.yaxis.set_major_locator(MaxNLocator(4))  # the layout must know its labels
     clouds[0].legend(markerscale=4)
     for k, (name, points) in enumerate(KINDS):
         for j, (stage, color, mark, text) in enumerate(STAGES):

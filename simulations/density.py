@@ -98,12 +98,13 @@ def run(settings: Settings) -> xr.Dataset:
     z = np.concatenate([z_other, z_equal], axis=1)  # stage, sample, run, point, component
     norm = np.linalg.norm(z, axis=-1)
     label = np.asarray(equal[0].labels)[0]
-    distance, overall, within = np.zeros_like(norm), *np.zeros((2, *norm.shape[:3]))
+    distance = np.zeros_like(norm)
+    overall, within = np.zeros(norm.shape[:3]), np.zeros(norm.shape[:3])
     for index in np.ndindex(*norm.shape[:3]):
         distance[index] = neighbour_distance(z[index], settings.neighbour)
-        overall[index] = stats.spearmanr(norm[index], distance[index]).statistic
+        overall[index] = _spearman(norm[index], distance[index])
         x, y = (_less_class_mean(a[index], label) for a in (norm, distance))
-        within[index] = stats.spearmanr(x, y).statistic
+        within[index] = _spearman(x, y)
     across, unit = ("stage", "sample", "run"), {"units": "1"}
     return xr.Dataset(
         {
@@ -147,6 +148,10 @@ def _embeddings(settings: Settings, points: Points, shown: tuple[Points, ...]) -
         name="density",
     )
     return np.array(seen)
+
+
+def _spearman(x: np.ndarray, y: np.ndarray) -> float:
+    return float(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
 
 
 def _less_class_mean(values: np.ndarray, label: np.ndarray) -> np.ndarray:

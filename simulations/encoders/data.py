@@ -121,7 +121,9 @@ class SameClassPairs:
 
     pairs: int
 
-    def draw(self, key: jax.Array, step: jax.Array, data: Points) -> tuple[jax.Array, jax.Array]:
+    def draw(
+        self, key: jax.Array, step: int | jax.Array, data: Points
+    ) -> tuple[jax.Array, jax.Array]:
         """Numbers of points drawn at random, and of a partner for each."""
         for_point, for_partner = jax.random.split(jax.random.fold_in(key, step))
         i = jax.random.randint(for_point, (self.pairs,), 0, len(data.labels), jnp.int32)
@@ -186,7 +188,7 @@ class AugmentedPairs:
     augmentation: Augmentation
 
     def draw(
-        self, key: jax.Array, step: jax.Array, data: tuple[tuple[jax.Array, ...], Chosen]
+        self, key: jax.Array, step: int | jax.Array, data: tuple[tuple[jax.Array, ...], Chosen]
     ) -> tuple[jax.Array, jax.Array]:
         """Numbers of images drawn at random from the chosen ones, and the key of their views.
 

@@ -88,7 +88,7 @@ class Batches:
         """Batches that it takes to go through so many points."""
         return math.ceil(points / self.size)
 
-    def draw(self, key: jax.Array, step: jax.Array, data: Points) -> Drawn:
+    def draw(self, key: jax.Array, step: int | jax.Array, data: Points) -> Drawn:
         """Numbers of points, and of their positives."""
         n = len(data.labels)
         for_order, for_step = jax.random.split(key)

@@ -27,7 +27,7 @@ from simulations.encoders.objectives import Learner, NewLearner
 class Sampler(Protocol):
     """Draws batches, in two steps. Compared by value: a frozen dataclass."""
 
-    def draw(self, key: jax.Array, step: jax.Array, data: Any) -> Any:
+    def draw(self, key: jax.Array, step: int | jax.Array, data: Any) -> Any:
         """What chance decides in that step of the run that has the key, a few numbers.
 
         Done for many steps at once, which is quicker. It is keyed by the number of the step, so

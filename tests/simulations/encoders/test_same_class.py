@@ -53,7 +53,7 @@ def test_a_pass_takes_every_point_once_and_the_next_in_another_order() -> None:
     ]
     for order in orders:
         assert sorted(order.tolist()) == list(range(50))
-    assert not np.array_equal(*orders)
+    assert not np.array_equal(orders[0], orders[1])
     other = batches.draw(jax.random.key(4), jnp.asarray(0, jnp.int32), data)
     assert not np.array_equal(other.index, drawn[0].index)
     assert not np.array_equal(drawn[0].which, drawn[1].which)
