@@ -27,7 +27,7 @@ def result() -> xr.Dataset:
             "count": (("objective", "run", "bucket"), count),
             "right": (("objective", "run", "bucket"), rng.binomial(count, 0.8)),
             "spearman": (("objective", "run", "part"), ends),
-            "auroc": (("objective", "run", "stranger"), rng.uniform(size=(2, 3, 1))),
+            "auroc": (("objective", "run", "stranger"), rng.uniform(size=(2, 3, 2))),
             "published": (("paper_data", "paper_objective", "end"), rng.uniform(size=(1, 2, 2))),
         },
         coords={
@@ -36,7 +36,7 @@ def result() -> xr.Dataset:
             "run": range(3),
             "bucket": np.arange(0.1, 1, 0.2),
             "part": ["value", "low", "high"],
-            "stranger": ["noise"],
+            "stranger": ["noise", "inverted"],
             "paper_data": ["some"],
         },
     )
@@ -95,3 +95,39 @@ def test_end_buckets_hold_ten_images_a_run_on_average(result: xr.Dataset) -> Non
     assert confidence.ends(result, "SimCLR") == pytest.approx((shares[0, 1], shares[0, 4]))
     result["count"][0, 0, 4] = 4  # 29 images in 3 runs
     assert confidence.ends(result, "SimCLR") == pytest.approx((shares[0, 1], shares[0, 3]))
+
+
+def test_rows_name_the_bucket_and_the_stranger_they_are_of(result: xr.Dataset) -> None:
+    found = {row.quantity: row.simulated for row in confidence.rows(result)}
+    for i, objective in enumerate(("SimCLR", "SimSiam")):
+        first, last = confidence.ends(result, objective)
+        assert first != last
+        assert found[f"accuracy in the first bucket, {objective}"] == first
+        assert found[f"accuracy in the last bucket, {objective}"] == last
+        for j, stranger in enumerate(("noise", "inverted")):
+            area = result.auroc.values[i, :, j].mean()
+            assert found[f"AUROC against {stranger}, {objective}"] == pytest.approx(area)
+
+
+def test_the_panels_show_the_runs_and_the_papers_ends(result: xr.Dataset) -> None:
+    picture = figures.draw(confidence, result)
+    buckets, paper, strangers = picture.axes
+    thin = [line for line in buckets.lines if line.get_alpha() == 0.4]
+    assert len(thin) == 6
+    for k, line in enumerate(thin):
+        right, count = (result[name].values[k // 3, k % 3] for name in ("right", "count"))
+        expected = np.where(count < 10, np.nan, right / count)
+        np.testing.assert_allclose(np.asarray(line.get_ydata(), float), expected)
+    # Two columns, the paper's data and here; of each a line, a hollow and a full circle.
+    for i, objective in enumerate(("SimCLR", "SimSiam")):
+        wanted = [tuple(result.published.values[0, i]), confidence.ends(result, objective)]
+        for j, (first, last) in enumerate(wanted):
+            line, hollow, full = paper.lines[3 * (2 * i + j) : 3 * (2 * i + j) + 3]
+            assert hollow.get_markerfacecolor() == "white"
+            assert np.asarray(hollow.get_ydata()).tolist() == [first]
+            assert np.asarray(full.get_ydata()).tolist() == [last]
+            assert np.asarray(line.get_ydata()).tolist() == [first, last]
+    marks = [line for line in strangers.lines if line.get_marker() == "_"]
+    shown = np.stack([np.asarray(line.get_ydata()) for line in marks])
+    np.testing.assert_allclose(shown, result.auroc.values.mean(axis=1))
+    plt.close(picture)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 import figures
+import simulations
 from figures import (
     Row,
     class_imbalance,
@@ -188,3 +191,51 @@ def test_density() -> None:
                 wanted = f"ρ(norm, distance), {sample}, {text}, {points} (± {half:.2f})"
                 (row,) = [r for r in rows if r.quantity == wanted]
                 assert row.simulated == pytest.approx((a + b) / 2)
+
+
+def test_near_the_antipode_all_curves_have_the_same_abscissa() -> None:
+    result = smoke("opposite_halves")
+    picture = figures.draw(figures.get("opposite_halves"), result)
+    at = {
+        str(line.get_label()): (np.asarray(line.get_xdata()), np.asarray(line.get_ydata()))
+        for line in picture.axes[1].lines
+    }
+    x, steps = at["exact recursion, one pair"]
+    np.testing.assert_allclose(x, np.pi - result.few_angles)
+    curve_x, curve = at["closed form, one pair"]
+    order = np.argsort(curve_x)
+    # The recursion lies on its own curve, to the first order in the rate and the grid of the curve.
+    np.testing.assert_allclose(np.interp(x, curve_x[order], curve[order]), steps, rtol=0.05)
+
+
+def test_settings_given_beside_smoke_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = []
+    kept = figures._store.result
+    monkeypatch.setattr(
+        figures._store,
+        "result",
+        lambda name, settings, **more: given.append(settings) or kept(name, settings, **more),
+    )
+    mine = dataclasses.replace(simulations.get("gradscale").SMOKE, seed=7)
+    figures.result("gradscale", smoke=True, settings=mine)
+    figures.result("gradscale", smoke=True)
+    assert given == [mine, simulations.get("gradscale").SMOKE]
+
+
+def test_deviations_are_in_per_cent_of_the_mean_closed_form() -> None:
+    result = smoke("norm_effect")
+    rng = np.random.default_rng(0)
+    # Starts whose closed forms differ, which those of one norm hardly do.
+    shape = result.closed_form.shape
+    result["closed_form"] = (result.closed_form.dims, 100 * rng.uniform(0.9, 1.1, shape))
+    picture = figures.draw(norm_effect, result)
+    below = picture.axes[1]
+    closed = result.closed_form.mean("start").values
+    (sgd,) = [line for line in below.lines if line.get_marker() == "+"]
+    expected = 100 * (result.sgd.mean("sgd_start").values / closed - 1)
+    np.testing.assert_allclose(np.asarray(sgd.get_ydata()), expected)
+    (band,) = below.collections
+    shown = band.get_paths()[0].vertices
+    spread = 100 * (result.recursion.transpose("norm", "start").values / closed[:, None] - 1)
+    assert shown[:, 1].min() == pytest.approx(spread.min())
+    assert shown[:, 1].max() == pytest.approx(spread.max())

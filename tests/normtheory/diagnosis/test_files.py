@@ -347,3 +347,31 @@ def test_a_missing_package_names_its_extra(tmp_path, monkeypatch, suffix, module
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ModuleNotFoundError, match=rf"needs {module}: .*normtheory\[{extra}\]"):
         read(path)
+
+
+def test_a_bad_row_far_down_a_table_has_its_own_number(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    rows = [[1.0, 2.0]] * 9000  # more than a batch of 8192
+    for bad, said in (
+        (None, "row 8500 has no value"),
+        ([1.0], "row 8500 has 1 values, expected 2 as in row 0"),
+    ):
+        given = [*rows[:8500], bad, *rows[8501:]]
+        column = arrow.array(given, type=arrow.list_(arrow.float64()))
+        with pytest.raises(ValueError, match=said):
+            read(_parquet(tmp_path / "z.parquet", z=column))
+
+
+def test_a_wrong_key_is_refused_where_there_is_one_entry(tmp_path):
+    path = tmp_path / "one.npz"
+    np.savez(path, z=Z)
+    with pytest.raises(UsageError, match="no entry 'y'; there are: z"):
+        read(path, "y")
+
+
+def test_a_column_of_the_default_name_is_the_one(tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    names = arrow.array(["a", "b"])
+    vectors = arrow.array([[1.0, 2.0], [3.0, 4.0]])
+    path = _parquet(tmp_path / "z.parquet", label=names, z=vectors)
+    assert read(path, default="label").tolist() == ["a", "b"]
