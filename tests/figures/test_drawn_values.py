@@ -70,7 +70,7 @@ def test_orange_is_where_the_simple_bound_is_none() -> None:
         np.testing.assert_allclose(exact, after - c, atol=1e-12)
         np.testing.assert_array_equal(orange, np.where(exact > simple, simple, np.nan))
     # The border of the region is where the cosine after the step is 0: from -c it is reached by x.
-    border = region.collections[-1].get_paths()[0].vertices
+    border = np.asarray(region.collections[-1].get_paths()[0].vertices)
     inner = border[np.abs(border[:, 0]) < 0.9][::20]
     for c0, x0 in np.asarray(inner):
         s0 = np.sqrt(1 - c0**2)

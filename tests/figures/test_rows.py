@@ -236,7 +236,7 @@ def test_deviations_are_in_per_cent_of_the_mean_closed_form() -> None:
     expected = 100 * (result.sgd.mean("sgd_start").values / closed - 1)
     np.testing.assert_allclose(np.asarray(sgd.get_ydata()), expected)
     (band,) = below.collections
-    shown = band.get_paths()[0].vertices
+    shown = np.asarray(band.get_paths()[0].vertices)
     spread = 100 * (result.recursion.transpose("norm", "start").values / closed[:, None] - 1)
     assert shown[:, 1].min() == pytest.approx(spread.min())
     assert shown[:, 1].max() == pytest.approx(spread.max())

@@ -31,8 +31,12 @@ def test_points_that_face_the_eye_are_drawn_before_those_behind() -> None:
     put(np.array([[0.0, -1.0, 0.0], [0.0, 0.0, 1.0], [0.1, 1.0, 0.0], [0.2, 0.0, -1.0]]))
     behind, before = (c for c in axes.collections if isinstance(c, PathCollection))
     tilt = np.deg2rad(35)
-    np.testing.assert_allclose(before.get_offsets(), [[0, -np.sin(tilt)], [0, np.cos(tilt)]])
-    np.testing.assert_allclose(behind.get_offsets(), [[0.1, np.sin(tilt)], [0.2, -np.cos(tilt)]])
+    np.testing.assert_allclose(
+        np.asarray(before.get_offsets()), [[0, -np.sin(tilt)], [0, np.cos(tilt)]]
+    )
+    np.testing.assert_allclose(
+        np.asarray(behind.get_offsets()), [[0.1, np.sin(tilt)], [0.2, -np.cos(tilt)]]
+    )
     assert float(behind.get_alpha() or 1) < 1  # and fainter
     plt.close(picture)
 
@@ -49,5 +53,5 @@ def test_the_moving_picture_says_the_step() -> None:
         shown = np.concatenate([c.get_offsets() for c in axes.collections])
         x = result.directions.isel(start_norm=row, step=last).values[:, 0]
         np.testing.assert_allclose(np.sort(shown[:, 0]), np.sort(x))
-    moving._draw_was_started = True  # or it warns of never having been shown
+    moving._draw_was_started = True  # pyright: ignore  # or it warns that it was never shown
     plt.close("all")
