@@ -74,7 +74,7 @@ def call(formula: Formula, available: dict[str, Any]) -> np.ndarray:
 
 
 def deviations(check: Check, formula: Formula, sample: Sample) -> np.ndarray:
-    """Deviation of a formula from the measurement in each row, in the unit of the check."""
+    """Deviation of a formula from the measurement in each row, in the unit of the check; or NaN."""
     # Formulas see inputs only, or they could hand back what they are compared with.
     available = {**sample.inputs, "xp": np}
     measured = sample.values[check.quantity]
@@ -86,8 +86,7 @@ def deviations(check: Check, formula: Formula, sample: Sample) -> np.ndarray:
         size: Any = EPS
     else:
         size = 1.0 if check.scale is not None else np.sqrt((measured**2).sum(-1))
-    # A NaN must never pass a comparison.
-    return np.where(np.isnan(error), np.inf, error / size)
+    return error / size
 
 
 def judge(check: Check, samples: Sequence[Sample], *, has_planted: bool = True) -> CheckResult:
@@ -95,11 +94,14 @@ def judge(check: Check, samples: Sequence[Sample], *, has_planted: bool = True) 
     worst, cloud, planted = -1.0, "", 0.0
     for sample in samples:
         errors = deviations(check, check.formula, sample)
+        errors = np.where(np.isnan(errors), np.inf, errors)  # a NaN must never pass a comparison
         row = int(np.argmax(errors))
         if errors[row] > worst:
             worst, cloud = float(errors[row]), sample.labels[row]
         if has_planted:
-            planted = max(planted, float(deviations(check, check.planted, sample).max()))
+            errors = deviations(check, check.planted, sample)
+            # Nor may it be what rejects a planted formula: it has been compared with nothing.
+            planted = max(planted, float(np.where(np.isnan(errors), 0.0, errors).max()))
     result = CheckResult(
         check.name,
         worst,
