@@ -25,17 +25,13 @@ def with_norms(norms: np.ndarray, seed: int = 0, dimension: int = 8) -> np.ndarr
 
 
 def test_a_draw_of_rows_has_each_once_and_keeps_its_norms():
-    # Rows of one direction each, twice: a draw with a row twice would find it at a cosine of 1.
-    z = with_norms(np.linspace(1, 9, 400), dimension=64)
-    found = nt.diagnose(z, sample=300)
-    assert found.neighbours.sample == 300
-    # Ten nearest of uniform directions in 64 dimensions are far from parallel.
-    assert nt.diagnose(z, sample=300, neighbours=1).neighbours.norm_and_closeness.rho is not None
-    rng = np.random.default_rng(0)
-    places = np.sort(rng.choice(400, 300, replace=False))
-    alone = nt.diagnose(z[places], neighbours=1).neighbours
+    norms = np.random.default_rng(1).uniform(1, 9, 400)
+    z = with_norms(norms, dimension=64)
     drawn = nt.diagnose(z, sample=300, neighbours=1).neighbours
-    # The same rows with the same norms: the same correlation, to the bit.
+    assert drawn.sample == 300
+    # The same rows, each once, with their norms: the same correlation, to the bit.
+    places = np.sort(np.random.default_rng(0).choice(400, 300, replace=False))
+    alone = nt.diagnose(z[places], neighbours=1).neighbours
     assert drawn.norm_and_closeness.rho == alone.norm_and_closeness.rho
 
 
