@@ -1,0 +1,1 @@
+"""Plausible errors, planted one at a time: would the tests notice?"""
