@@ -24,6 +24,7 @@ from tqdm import tqdm
 import figures
 from figures import Row, _fidelity
 from normtheory._files import whole_file
+from simulations import _store
 from simulations._cores import use_all_cores
 
 
@@ -190,14 +191,15 @@ def main(arguments: list[str] | None = None) -> int:
             if not options.json:
                 took = time.perf_counter() - start
                 bar.write(f"{options.output / name}.png, .pdf  ({took:.1f} s)")
-    except (OSError, ModuleNotFoundError, FloatingPointError) as error:
+    except (OSError, ModuleNotFoundError, FloatingPointError, RuntimeError) as error:
         print(f"figures: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("figures: interrupted; the figures listed above are whole", file=sys.stderr)
         return 130
     if options.json:
-        print(json.dumps([{**row._asdict(), "deviation": row.deviation} for row in rows]))
+        table_of = [{**row._asdict(), "deviation": row.deviation} for row in rows]
+        print(json.dumps(_store.plain(table_of)))
     elif rows:
         print(f"\n{table(rows)}")
     return 0

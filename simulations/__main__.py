@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -67,15 +66,6 @@ def _parser(name: str | None) -> _Parser:
     return parser
 
 
-def _plain(value: Any) -> Any:
-    """The same with None for what JSON can't say: not a number, and infinity."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line.
 
@@ -104,13 +94,13 @@ def main(arguments: list[str] | None = None) -> int:
         )
         if options["output"]:
             _store.write(dataset, options["output"])
-    except (ValueError, OSError, ModuleNotFoundError, FloatingPointError) as error:
+    except (ValueError, OSError, ModuleNotFoundError, FloatingPointError, RuntimeError) as error:
         print(f"simulations: {error}", file=sys.stderr)
         return 2 if isinstance(error, ValueError) else 1
     except KeyboardInterrupt:
         print("simulations: interrupted; nothing was written", file=sys.stderr)
         return 130
-    print(json.dumps(_plain(dataset.to_dict())) if options["json"] else dataset)
+    print(json.dumps(_store.plain(dataset.to_dict())) if options["json"] else dataset)
     return 0
 
 

@@ -13,6 +13,7 @@ import dataclasses
 import datetime
 import hashlib
 import json
+import math
 import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
@@ -134,3 +135,12 @@ def result(
     dataset.attrs.update(_attributes(name, settings, key))
     write(dataset, path)
     return dataset
+
+
+def plain(value: Any) -> Any:
+    """The same with None for what JSON can't say: not a number, and infinity."""
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

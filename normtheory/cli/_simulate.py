@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -172,14 +173,18 @@ def _axes(config: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
                 check_count("memory", values, 1)
             memory = values
         elif isinstance(values, dict):
-            if set(values) != {"low", "high", "count"} or not all(
-                KINDS["a number"](x) and x > 0 for x in values.values()
+            ends = [values.get(end) for end in ("low", "high")]
+            count = values.get("count")
+            if (
+                set(values) != {"low", "high", "count"}
+                or not all(KINDS["a number"](x) and 0 < x < math.inf for x in ends)
+                or not (isinstance(count, int) and not isinstance(count, bool) and count > 0)
             ):
                 raise ConfigError(
-                    f"sweep.{name}: expected {{low = ..., high = ..., count = ...}}, all > 0, "
-                    f"got {values!r}"
+                    f"sweep.{name}: expected {{low = ..., high = ..., count = ...}}, finite and "
+                    f"> 0, with an integer count, got {values!r}"
                 )
-            axes[name] = np.geomspace(values["low"], values["high"], int(values["count"]))
+            axes[name] = np.geomspace(*ends, count)
         elif KINDS["a list of numbers"](values) and values:
             axes[name] = values
         else:

@@ -213,10 +213,13 @@ class Lanes:
                 if not finite[busy].all():
                     self._fail(held[int(np.flatnonzero(busy & ~finite)[0])])
                 over, new = busy & over, np.zeros(lanes, bool)
-                if over.any() and not record_every and self.items:
+                # A run that ends leaves its lane: its last record is taken here.
+                ended = over & (now % every == 0) if record_every else over
+                if ended.any() and self.items:
                     rows = numpy_of(_observe(leaves, state, self.items, **options))
-                    for lane in np.flatnonzero(over):
-                        table.put((held[lane],), rows, lane)
+                    for lane in np.flatnonzero(ended):
+                        record = (now[lane] // every,) if record_every else ()
+                        table.put((held[lane], *record), rows, lane)
                 for lane in np.flatnonzero(over):
                     found["steps"][held[lane]] = now[lane]
                     found["converged"][held[lane]] = converged[lane]

@@ -188,3 +188,18 @@ def test_growth_in_batches_is_told_for_coherent_gradients_and_exponents_with_the
     coherent = result.sel(gradients="coherent").batch_fourth_power.values
     expected = (coherent[1:] / coherent[0]) ** 0.25
     assert [row.simulated for row in rows[-len(expected) :]] == pytest.approx(expected.tolist())
+
+
+def test_panels_of_decay_show_what_their_axes_say() -> None:
+    result = scrambled("weight_decay_training")
+    panels = axes_of("weight_decay_training", result)
+    names = {
+        "mean embedding norm, held out": "norm",
+        "norm of all weights": "weight_norm",
+        "10-NN accuracy, held out": "accuracy",
+    }
+    assert {axes.get_ylabel() for axes in panels} == set(names)
+    for axes in panels:
+        shown = values(result, names[axes.get_ylabel()], "decay", "run", "step").mean(axis=1)
+        for one, expected in zip(axes.lines, shown, strict=True):
+            np.testing.assert_allclose(np.asarray(one.get_ydata(), float), expected)

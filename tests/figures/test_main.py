@@ -162,3 +162,22 @@ def test_the_command_runs_from_a_clone(tmp_path: Path) -> None:
     assert "gradient_field.png, .pdf" in answer.stdout
     assert answer.stderr == ""  # no bar where nobody watches
     assert (tmp_path / "gradient_field.png").exists()
+
+
+def test_what_an_experiment_cannot_do_is_one_line_and_json_has_no_nan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = figures.get("gradscale")
+    bad = [figures.Row("x", None, 1.0, x) for x in (float("nan"), float("inf"))]
+    monkeypatch.setattr(module, "rows", lambda result: bad)
+    arguments = ["gradscale", "--smoke", "--json", "--output", str(tmp_path)]
+    assert main(arguments) == 0
+    for row in json.loads(capsys.readouterr().out, parse_constant=pytest.fail):
+        assert (row["predicted"], row["simulated"], row["deviation"]) == (1.0, None, None)
+
+    def stopped(name: str, **more: object) -> None:
+        raise RuntimeError("not converged after 10 steps")
+
+    monkeypatch.setattr(figures, "result", stopped)
+    assert main(["gradscale", "--output", str(tmp_path)]) == 1
+    assert capsys.readouterr().err == "figures: not converged after 10 steps\n"

@@ -141,3 +141,13 @@ def test_a_run_that_blows_up_is_named():
             {"norm": [1.0, 1e-25], "learning_rate": [1.0, 1e15]},
             10,
         )
+
+
+def test_a_run_that_ends_at_a_record_has_it():
+    over = {"learning_rate": [1.0, 2.0, 3.0]}
+    found = sweep(SYSTEM, clouds(0), over, 10, record="loss", record_every=5)
+    assert found.step.values.tolist() == [0, 5, 10]
+    for rate in over["learning_rate"]:
+        one = SYSTEM.with_numbers(learning_rate=rate)
+        exact = run(one, init(one, *clouds(0)), 10, record="loss", record_every=5).records["loss"]
+        np.testing.assert_allclose(found.loss.sel(learning_rate=rate), exact, rtol=1e-12)

@@ -174,19 +174,20 @@ def test_one_entry_of_a_residual_is_enough_to_fail_a_proof_and_none_may_be_left(
 def test_a_measurement_is_shared_only_with_the_same_options(monkeypatch):
     calls = []
 
-    def function(d, points, rng, *, options=None):
+    def function(d: int, points: int, rng: Any, *, options: Any = None) -> Any:
         calls.append((d, options))
         return d, float(rng.uniform())
 
     known = {"one": Measurement(function, (2, 3, 5))}
     monkeypatch.setattr(verifier, "MEASUREMENTS", known)
-    measure = verifier._measurer(0, 4, (3, 4, 5))
+    measure: Any = verifier._measurer(0, 4, (3, 4, 5))
     first, again, other = (measure("one", {"options": value}) for value in ("a", "a", "b"))
     assert first is again
     assert calls == [(3, "a"), (5, "a"), (3, "b"), (5, "b")]
     assert [x for _, x in first] != [x for _, x in other]  # with draws of its own
     # Made in none of the dimensions asked for: the smallest of its own.
-    assert [d for d, _ in verifier._measurer(0, 4, (7,))("one", {})] == [2]
+    elsewhere: Any = verifier._measurer(0, 4, (7,))
+    assert [d for d, _ in elsewhere("one", {})] == [2]
 
 
 def test_each_dimension_must_be_two_or_more():
