@@ -161,6 +161,15 @@ def _saving(config: Mapping[str, Any], resume: bool) -> Table:
     return about
 
 
+def _is_range(values: Mapping[str, Any]) -> bool:
+    """Whether these are two finite ends above 0 and an integer count of values between them."""
+    return (
+        set(values) == {"low", "high", "count"}
+        and all(KINDS["a number"](x) and 0 < x < math.inf for x in values.values())
+        and KINDS["an integer"](values["count"])
+    )
+
+
 def _axes(config: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     """Axes of ``[sweep]`` and the memory that its runs may take, bytes."""
     found = config.get("sweep", {})
@@ -173,18 +182,12 @@ def _axes(config: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
                 check_count("memory", values, 1)
             memory = values
         elif isinstance(values, dict):
-            ends = [values.get(end) for end in ("low", "high")]
-            count = values.get("count")
-            if (
-                set(values) != {"low", "high", "count"}
-                or not all(KINDS["a number"](x) and 0 < x < math.inf for x in ends)
-                or not (isinstance(count, int) and not isinstance(count, bool) and count > 0)
-            ):
+            if not _is_range(values):
                 raise ConfigError(
                     f"sweep.{name}: expected {{low = ..., high = ..., count = ...}}, finite and "
                     f"> 0, with an integer count, got {values!r}"
                 )
-            axes[name] = np.geomspace(*ends, count)
+            axes[name] = np.geomspace(values["low"], values["high"], values["count"])
         elif KINDS["a list of numbers"](values) and values:
             axes[name] = values
         else:

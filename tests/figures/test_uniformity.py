@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.collections import PathCollection
+from PIL import Image
 
 import figures
 from figures import uniformity
+from figures.__main__ import animate
 
 from ..simulations.smoke import smoke
 
@@ -55,3 +59,10 @@ def test_the_moving_picture_says_the_step() -> None:
         np.testing.assert_allclose(np.sort(shown[:, 0]), np.sort(x))
     moving._draw_was_started = True  # pyright: ignore  # or it warns that it was never shown
     plt.close("all")
+
+
+def test_the_moving_picture_has_ten_frames_a_second(tmp_path: Path) -> None:
+    path = tmp_path / "uniformity.gif"
+    animate(uniformity, smoke("uniformity").isel(step=[0, 1, -1]), path)
+    with Image.open(path) as picture:
+        assert picture.info["duration"] == 100  # milliseconds
