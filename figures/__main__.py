@@ -122,8 +122,8 @@ def table(rows: list[Row]) -> str:
     return "\n".join(text)
 
 
-def _write_fidelity(path: Path, *, force: bool) -> int:
-    """Write the page of the paper's numbers; 1 if it can't be written."""
+def _write_fidelity(path: Path, *, force: bool) -> None:
+    """Write the page of the paper's numbers beside ours."""
     entries = {}
     for name, entries_of in _fidelity.TABLES.items():
         try:
@@ -132,14 +132,9 @@ def _write_fidelity(path: Path, *, force: bool) -> int:
             print(f"figures: {name} is not measured: {error}", file=sys.stderr)
             data = None
         entries[name] = entries_of(data)
-    try:
-        with whole_file(path) as temporary:
-            temporary.write_text(_fidelity.page(entries), encoding="utf-8")
-    except OSError as error:
-        print(f"figures: {error}", file=sys.stderr)
-        return 1
+    with whole_file(path) as temporary:
+        temporary.write_text(_fidelity.page(entries), encoding="utf-8")
     print(f"written to {path}")
-    return 0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -157,8 +152,6 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{name:18} {(figures.get(name).__doc__ or '').splitlines()[0]}")
         return 0
     use_all_cores()
-    if options.fidelity:
-        return _write_fidelity(options.fidelity, force=options.force)
     names = options.names or figures.names()
     rows: list[Row] = []
     try:
@@ -167,6 +160,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"figures: {error}", file=sys.stderr)
         return 2
     try:
+        if options.fidelity:
+            _write_fidelity(options.fidelity, force=options.force)
+            return 0
         options.output.mkdir(parents=True, exist_ok=True)
         bar = tqdm(
             list(zip(names, modules, strict=True)), disable=not sys.stderr.isatty(), unit="figure"

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import xarray as xr
 
-from figures.class_imbalance import DRAWS, MEAN_OF, TRAINED
+from figures.class_imbalance import DRAWS, MEAN_OF, TRAINED, share
 from figures.confidence import ends
 from simulations._published import published
 from simulations.class_imbalance import PUBLISHED, means_of, ordered, spread
@@ -114,20 +114,20 @@ def class_imbalance(result: xr.Dataset) -> list[Entry]:
     ]
     for frequency in result.frequency.values:
         draws, ours = (x.sel(frequency=frequency) for x in (means, norm))
-        share = f"{frequency:g}/{float(result.frequency.sum()):g}"
-        name = f"norm at epoch {result.attrs['shown']}, class with {share} of the points"
+        part = share(result, frequency)
+        name = f"norm at epoch {result.attrs['shown']}, class with {part} of the points"
         theirs = float(paper.sel(frequency=frequency))
         found.append(inside(name, theirs, float(ours.mean()), draws))
     name = "norm of the most frequent class less that of the rarest"
     found.append(inside(name, float(spread(paper)), float(spread(norm).mean()), spread(means)))
-    share = float(ordered(means).mean())
+    in_order = float(ordered(means).mean())
     found.append(
         Entry(
             "norms in the order of the frequencies",
             "yes",
-            f"{100 * share:.0f} % of the means of {MEAN_OF}",
+            f"{100 * in_order:.0f} % of the means of {MEAN_OF}",
             "",
-            _judged(share > 0.05, "what more than 5 % of such means show may well be seen"),
+            _judged(in_order > 0.05, "what more than 5 % of such means show may well be seen"),
         )
     )
     return found

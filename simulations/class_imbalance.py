@@ -200,10 +200,9 @@ def run(settings: Settings) -> xr.Dataset:
 
     Returns:
         Dataset over ``variant``, ``sample`` (points trained on, and held out), ``assignment``,
-        ``run`` and ``frequency`` of the mean ``norm`` after the epochs shown; where classes are
-        equally frequent, of the class that comes first with that frequency. Over ``epoch`` instead
-        of ``variant`` the ``course`` of the published one. Over ``frequency`` the ``published``
-        norm at epoch 50, where the settings are the paper's.
+        ``run`` and ``frequency`` of the mean ``norm`` after the epochs shown. Over ``epoch``
+        instead of ``variant`` the ``course`` of the published one. Over ``frequency`` the
+        ``published`` norm at epoch 50, where the settings are the paper's.
     """
     every = settings.shown // settings.records
     course = _train(settings, VARIANTS[0], settings.epochs // settings.shown)

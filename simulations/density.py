@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
-from scipy import stats
 
+from normtheory._ranks import rank_correlation
 from simulations._settings import check_positive
 from simulations.encoders.data import Points
 from simulations.encoders.measures import neighbour_distance
@@ -102,9 +102,9 @@ def run(settings: Settings) -> xr.Dataset:
     overall, within = np.zeros(norm.shape[:3]), np.zeros(norm.shape[:3])
     for index in np.ndindex(*norm.shape[:3]):
         distance[index] = neighbour_distance(z[index], settings.neighbour)
-        overall[index] = _spearman(norm[index], distance[index])
+        overall[index] = rank_correlation(norm[index], distance[index])
         x, y = (_less_class_mean(a[index], label) for a in (norm, distance))
-        within[index] = _spearman(x, y)
+        within[index] = rank_correlation(x, y)
     across, unit = ("stage", "sample", "run"), {"units": "1"}
     return xr.Dataset(
         {
@@ -148,10 +148,6 @@ def _embeddings(settings: Settings, points: Points, shown: tuple[Points, ...]) -
         name="density",
     )
     return np.array(seen)
-
-
-def _spearman(x: np.ndarray, y: np.ndarray) -> float:
-    return float(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
 
 
 def _less_class_mean(values: np.ndarray, label: np.ndarray) -> np.ndarray:
