@@ -98,7 +98,8 @@ class Claim:
         planted_proof: The same for the planted formulas: every named residual must differ from 0.
         checks: Comparisons with automatic differentiation.
         conditions: Regions outside which the statement fails.
-        implemented_by: Dotted public names of the library functions that compute it.
+        implemented_by: Dotted public names of the library functions that compute it, or draw what
+            it is about.
     """
 
     name: str

@@ -94,5 +94,10 @@ CLAIM = Claim(
             scale=lambda norm: norm,
         ),
     ),
-    implemented_by=("normtheory.cosine_gradient",),
+    implemented_by=(
+        "normtheory.cosine_similarity",
+        "normtheory.angle",
+        "normtheory.cosine_gradient",
+        "normtheory.tangent_projection",
+    ),
 )

@@ -145,8 +145,14 @@ def _residuals(
     return found
 
 
+RATE_POWER, DECAY_POWER = 2, -2
+"""Of c, by which rate and decay of the uncut network differ from those of the cut one."""
+
+
 def _proof() -> dict[str, Any]:
-    return _residuals(cut_output, cut_gradient, lambda c: c**2, lambda c: c**-2, True)
+    return _residuals(
+        cut_output, cut_gradient, lambda c: c**RATE_POWER, lambda c: c**DECAY_POWER, True
+    )
 
 
 def _planted_proof() -> dict[str, Any]:
@@ -208,6 +214,7 @@ CLAIM = Claim(
         Check(
             name="training at rate c²γ with decay λ/c²",
             measurement="cut_network",
+            options={"rate_power": RATE_POWER, "decay_power": DECAY_POWER},
             quantity="trained_cut",
             formula=trained_cut,
             planted=trained_cut_planted,
@@ -238,4 +245,5 @@ CLAIM = Claim(
             counterexample="biases divided by c like the weights: the output changes direction",
         ),
     ),
+    implemented_by=("normtheory.cut_init",),
 )

@@ -187,5 +187,7 @@ CLAIM = Claim(
         "normtheory.pair_step",
         "normtheory.steps_to_converge",
         "normtheory.grad_scale",
+        "normtheory.effective_learning_rate",
+        "normtheory.equilibrium_norm",
     ),
 )

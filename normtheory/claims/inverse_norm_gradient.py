@@ -115,5 +115,9 @@ CLAIM = Claim(
             reason=STEEP,
         ),
     ),
-    implemented_by=("normtheory.losses.LOSSES",),
+    implemented_by=(
+        "normtheory.losses.LOSSES",
+        "normtheory.sphere.von_mises_fisher",
+        "normtheory.sphere.log_uniform_norms",
+    ),
 )

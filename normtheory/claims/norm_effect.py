@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from normtheory.claims._arithmetic import dot
@@ -61,21 +62,32 @@ def mean_cosine(angles: Any, horizon: Any, xp: Any) -> Any:
     return xp.cos(2 * xp.arctan(xp.tan(angles / 2) * xp.exp(-horizon))).mean(-1, keepdims=True)
 
 
-def ensemble_steps(angles: Any, norm: Any, learning_rate: Any, tolerance: Any, xp: Any) -> Any:
-    """K = Tρ²/(2γ) with the one T at which the mean cosine is 1 − ε, found by bisection."""
+def steps_of_horizon(horizon: Any, norm: Any, learning_rate: Any) -> Any:
+    """K = Tρ²/(2γ), after which tan(φ/2) has shrunk by e^(−T) at equal norms."""
+    return horizon * norm**2 / (2 * learning_rate)
+
+
+def steps_of_horizon_planted(horizon: Any, norm: Any, learning_rate: Any) -> Any:
+    """Planted: proportional to the norm."""
+    return horizon * norm / (2 * learning_rate)
+
+
+def _horizon(angles: Any, norm: Any, tolerance: Any, xp: Any) -> Any:
+    """The one T at which the mean cosine is 1 − ε, found by bisection."""
     low, high = 0 * norm, 0 * norm + 40
     for _ in range(60):
         middle = (low + high) / 2
         reached = mean_cosine(angles, middle, xp) >= 1 - tolerance
         low, high = xp.where(reached, low, middle), xp.where(reached, middle, high)
-    return high * norm**2 / (2 * learning_rate)
+    return high
 
 
-def ensemble_steps_planted(
-    angles: Any, norm: Any, learning_rate: Any, tolerance: Any, xp: Any
-) -> Any:
-    """Planted: proportional to the norm."""
-    return ensemble_steps(angles, norm, learning_rate, tolerance, xp) / norm
+def _ensemble_steps(of_horizon: Any) -> Any:
+    def ensemble_steps(angles: Any, norm: Any, learning_rate: Any, tolerance: Any, xp: Any) -> Any:
+        """Steps until the mean cosine of an ensemble is 1 − ε."""
+        return of_horizon(_horizon(angles, norm, tolerance, xp), norm, learning_rate)
+
+    return ensemble_steps
 
 
 def random_pair_steps(
@@ -103,7 +115,9 @@ def _velocity(pair: PlanePair) -> Any:
     return (start[1] * moved[0] - start[0] * moved[1]) / (start[0] ** 2 + start[1] ** 2)
 
 
-def _residuals(speed: Any, one_sided: Any, angle: Any, count: Any, random: Any) -> dict[str, Any]:
+def _residuals(
+    speed: Any, one_sided: Any, angle: Any, count: Any, random: Any, of_horizon: Any
+) -> dict[str, Any]:
     found: dict[str, Any] = {}
     pair, frozen = PlanePair(), PlanePair(one_sided=True)
     found["velocity"] = pair.reduce(_velocity(pair) - speed(pair.s, pair.norm_i, pair.norm_j))
@@ -121,6 +135,16 @@ def _residuals(speed: Any, one_sided: Any, angle: Any, count: Any, random: Any) 
     found["steps reach the target"] = sp.simplify(sp.tan(arrived / 2) - sp.tan(target / 2))
     scaled = count(start, target, alpha * norm_i, gamma, xp)
     found["steps grow with the square"] = sp.simplify(scaled - alpha**2 * count_now)
+    # An ensemble of two: its mean cosine after these steps is that of the horizon.
+    horizon, other = sp.symbols("T phi_2", positive=True)
+    angles = np.array([start, other], dtype=object)
+    flowed = [
+        flow_angle(phi, norm_i, norm_i, gamma * of_horizon(horizon, norm_i, gamma), xp)
+        for phi in angles
+    ]
+    found["mean cosine of an ensemble"] = sp.simplify(
+        mean_cosine(angles, horizon, xp)[0] - sum(sp.cos(phi) for phi in flowed) / 2
+    )
     found |= _random_pairs(random)
     return found
 
@@ -154,13 +178,21 @@ def _random_pairs(random: Any) -> dict[str, Any]:
     return found
 
 
-_RIGHT = (velocity, velocity_one_sided, flow_angle, steps, random_pair_steps)
+_RIGHT = (
+    velocity,
+    velocity_one_sided,
+    flow_angle,
+    steps,
+    random_pair_steps,
+    steps_of_horizon,
+)
 _WRONG = (
     velocity_planted,
     velocity_one_sided_planted,
     flow_angle_planted,
     steps_planted,
     random_pair_steps_planted,
+    steps_of_horizon_planted,
 )
 
 
@@ -172,6 +204,7 @@ def _planted_proof() -> dict[str, Any]:
         "steps reach the target",
         "steps grow with the square",
         "steps of random pairs",
+        "mean cosine of an ensemble",
     )
     wrong = _residuals(*_WRONG)
     return {key: wrong[key] for key in keys}
@@ -239,8 +272,8 @@ CLAIM = Claim(
             name="steps of an ensemble",
             measurement="ensemble_count",
             quantity="steps",
-            formula=ensemble_steps,
-            planted=ensemble_steps_planted,
+            formula=_ensemble_steps(steps_of_horizon),
+            planted=_ensemble_steps(steps_of_horizon_planted),
             mistake="proportional to the norm",
             unit="relative",
             tolerance=0.015,

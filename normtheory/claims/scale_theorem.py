@@ -40,6 +40,19 @@ def _epsilon_planted(alpha: Any) -> Any:
     return sp.Integer(1) + 0 * alpha
 
 
+def _exponent(factor: Any) -> float:
+    """The power of α that a factor is."""
+    return float(sp.log(sp.sympify(factor(sp.Integer(2))), 2))
+
+
+def _rules(rate: Any, epsilon: Any, power: float, adam: bool) -> tuple[float, float]:
+    """Exponents of α for the rate and for the decay (with Adam for ε), as the proof has them."""
+    if adam:
+        return 1.0, _exponent(epsilon)
+    of_rate = _exponent(lambda alpha: rate(alpha, sp.Rational(power)))
+    return of_rate, -of_rate
+
+
 def _residuals(rate_factor: Any, epsilon_factor: Any) -> dict[str, Any]:
     alpha, gamma, decay, momentum = sp.symbols("alpha gamma lambda beta", positive=True)
     power = sp.Symbol("p", real=True)
@@ -75,11 +88,22 @@ def _residuals(rate_factor: Any, epsilon_factor: Any) -> dict[str, Any]:
     return found
 
 
+def _options(power: int = 0, adam: bool = False, **more: Any) -> dict[str, Any]:
+    wrong = _rules(_rate_planted, _epsilon_planted, power, adam)
+    return {
+        "power": power,
+        "adam": adam,
+        "rules": _rules(_rate, _epsilon, power, adam),
+        "wrong_rules": wrong if adam else (wrong[0], 0.0),
+        **more,
+    }
+
+
 def _exact(name: str, **options: Any) -> Check:
     return Check(
         name=name,
         measurement="rescaled_run",
-        options=options,
+        options=_options(**options),
         quantity="rescaled",
         formula=rescaled,
         planted=wrongly_rescaled,
@@ -114,7 +138,7 @@ CLAIM = Claim(
         Check(
             name="any factor, momentum and decay",
             measurement="rescaled_run",
-            options={"powers_of_two": False},
+            options=_options(powers_of_two=False),
             quantity="rescaled",
             formula=rescaled,
             planted=wrongly_rescaled,

@@ -81,20 +81,27 @@ def change_from_bound_planted(c: Any, s: Any, x_i: Any, next_cosine: Any) -> Any
     return simple_bound(c, s, x_i) - x_i**2 * s**2 * c + 0 * next_cosine
 
 
-def within_bound(c: Any, s: Any, x_i: Any, cosine_change: Any, xp: Any) -> Any:
-    """The change cut off at ±|2xs²(1 − xc)|: the change itself, if that is a bound."""
-    bound = abs(2 * x_i * s**2 * (1 - x_i * c))
-    return xp.clip(cosine_change, -bound, bound)
+def bound(c: Any, s: Any, x_i: Any) -> Any:
+    """2xs²(1 − xc), which the change is a share 1/(1 + x²s²) of."""
+    return 2 * x_i * s**2 * (1 - x_i * c)
 
 
-def within_bound_planted(c: Any, s: Any, x_i: Any, cosine_change: Any, xp: Any) -> Any:
+def bound_planted(c: Any, s: Any, x_i: Any) -> Any:
     """Planted: half of the bound."""
-    bound = abs(x_i * s**2 * (1 - x_i * c))
-    return xp.clip(cosine_change, -bound, bound)
+    return x_i * s**2 * (1 - x_i * c)
+
+
+def _cut_off_at(of: Any) -> Any:
+    def within_bound(c: Any, s: Any, x_i: Any, cosine_change: Any, xp: Any) -> Any:
+        """The change cut off at ± its bound: the change itself, if that is a bound."""
+        most = abs(of(c, s, x_i))
+        return xp.clip(cosine_change, -most, most)
+
+    return within_bound
 
 
 def _residuals(
-    numerator: Any, equal: Any, from_bound: Any, best: Any, best_one_sided: Any
+    numerator: Any, equal: Any, from_bound: Any, best: Any, best_one_sided: Any, most: Any
 ) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, pair in {"both": PlanePair(), "one-sided": PlanePair(one_sided=True)}.items():
@@ -114,7 +121,7 @@ def _residuals(
     found["change at equal norms"] = reduce(after - c - equal(c, s, x), roots)
     found["change from the simple bound"] = reduce(after - c - from_bound(c, s, x, after), roots)
     found["always bounded by 2xs²(1 − xc)"] = reduce(
-        (after - c) * (1 + x**2 * s**2) - 2 * x * s**2 * (1 - x * c), roots
+        (after - c) * (1 + x**2 * s**2) - most(c, s, x), roots
     )
     found["best rate aligns"] = reduce(after.subs(x, best(c)) - 1, roots)
     # One-sided: c'² = 1 at x = 1/c, and c' has the sign of c + xs² > 0.
@@ -123,14 +130,17 @@ def _residuals(
     return found
 
 
+_RIGHT = (cosine_numerator, change, change_from_bound, best_rate, best_rate_one_sided, bound)
+
+
 def _planted_proof() -> dict[str, Any]:
-    right = (cosine_numerator, change, change_from_bound, best_rate, best_rate_one_sided)
     wrong = (
         cosine_numerator_planted,
         change_planted,
         change_from_bound_planted,
         best_rate_planted,
         best_rate_one_sided_planted,
+        bound_planted,
     )
     keys = (
         "numerator, both",
@@ -138,10 +148,11 @@ def _planted_proof() -> dict[str, Any]:
         "change from the simple bound",
         "best rate aligns",
         "best one-sided rate aligns",
+        "always bounded by 2xs²(1 − xc)",
     )
     found = {}
     for k, key in enumerate(keys):
-        mixed = [wrong[m] if m == k else right[m] for m in range(len(right))]
+        mixed = [wrong[m] if m == k else _RIGHT[m] for m in range(len(_RIGHT))]
         found[key] = _residuals(*mixed)[key]
     return found
 
@@ -163,9 +174,7 @@ CLAIM = Claim(
     ),
     source="normtheory (derived here)",
     item="10",
-    proof=lambda: _residuals(
-        cosine_numerator, change, change_from_bound, best_rate, best_rate_one_sided
-    ),
+    proof=lambda: _residuals(*_RIGHT),
     planted_proof=_planted_proof,
     checks=(
         Check(
@@ -216,8 +225,8 @@ CLAIM = Claim(
             measurement="pair_step",
             options={"equal": True},
             quantity="cosine_change",
-            formula=within_bound,
-            planted=within_bound_planted,
+            formula=_cut_off_at(bound),
+            planted=_cut_off_at(bound_planted),
             mistake="half of the bound",
             scale=lambda x_i: 1 / (1 + x_i),
             reason=_REASON,

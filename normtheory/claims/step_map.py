@@ -233,5 +233,12 @@ CLAIM = Claim(
             reason=_REASON,
         ),
     ),
-    implemented_by=("normtheory.pair_step",),
+    implemented_by=(
+        "normtheory.pair_step",
+        "normtheory.pair_rate",
+        "normtheory.pair_decay",
+        "normtheory.simulate_pairs",
+        "normtheory.particles.run",
+        "normtheory.sphere.pairs_at_angle",
+    ),
 )

@@ -22,17 +22,21 @@ PAIRS = 5
 
 @functools.cache
 def _gradient(kind: str) -> Callable[..., Any]:
-    """∇ of the plain definition for a stack of batches: (m, n, d), (m, n, d), (m,) -> gradients."""
+    """Value and ∇ of the plain definition for a stack of batches: (m, n, d), (m, n, d), (m,)."""
     loss = PLAIN[kind]
-    of_batch = jax.grad(lambda z, temperature: loss(*z, temperature=temperature))
+    of_batch = jax.value_and_grad(lambda z, temperature: loss(*z, temperature=temperature))
     return jax.jit(jax.vmap(of_batch))
 
 
 @functools.cache
 def _library(kind: str) -> Callable[..., Any]:
-    """The library's closed form, for the same stack."""
-    gradient = LOSSES[kind].gradient
-    return jax.jit(jax.vmap(lambda z, temperature: gradient(*z, temperature=temperature)))
+    """The library's value and closed form, for the same stack."""
+    loss = LOSSES[kind]
+
+    def both(z: Any, temperature: Any) -> Any:
+        return loss(*z, temperature=temperature), loss.gradient(*z, temperature=temperature)
+
+    return jax.jit(jax.vmap(both))
 
 
 def _directions(
@@ -94,8 +98,9 @@ def contrastive(
     tau = tau if temperature is None else np.full(points, temperature)
     z = np.concatenate([u, v], axis=1) * norm
     halves = (z[:, :PAIRS], z[:, PAIRS:])
-    gradient = np.concatenate(_gradient(kind)(halves, tau), axis=1)
-    library = np.concatenate(_library(kind)(halves, tau), axis=1)
+    value, gradient = _gradient(kind)(halves, tau)
+    library_value, library = _library(kind)(halves, tau)
+    gradient, library = (np.concatenate(parts, axis=1) for parts in (gradient, library))
     # Everything below is per point: 2n of them a batch, first the anchors.
     unit = z / clouds.norms(z)
     own = np.roll(unit, PAIRS, axis=1)
@@ -132,14 +137,16 @@ def contrastive(
         ],
         "missing": rows(missing),
         "library": rows(library),
+        "library_value": np.repeat(np.asarray(library_value), kept.sum())[:, None],
         "temperature": np.repeat(tau, kept.sum())[:, None],
         "count": np.full((points * int(kept.sum()), 1), float(PAIRS)),
     }
     if kind == "info_nce":
-        decoupled = np.concatenate(_gradient("decoupled")(halves, tau), axis=1)
+        decoupled = np.concatenate(_gradient("decoupled")(halves, tau)[1], axis=1)
         inputs["decoupled"] = rows(decoupled)
     values = {
         "gradient": rows(gradient),
+        "value": np.repeat(np.asarray(value), kept.sum())[:, None],
         "gradient_norm": clouds.norms(rows(gradient)),
         "gradient_square": clouds.norms(rows(gradient)) ** 2,
     }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from normtheory.losses import LOSSES
@@ -17,18 +18,37 @@ from normtheory.verify._sample import Sample
 #: Points of each cloud, and batches that are differentiated in one call.
 POINTS = 6
 BATCHES = 8
+#: Trained options of a loss, at most.
+MOST_OPTIONS = 2
 
 
 @functools.cache
 def _gradients(name: str) -> Callable[..., Any]:
-    """(clouds, each (m, n, d), options) -> ∇ by autodiff for all clouds, the closed form's."""
+    """(clouds, each (m, n, d), options) -> ∇, value, derivatives by options; autodiff's, ours."""
     loss = LOSSES[name]
+    defaults = {option.name: option.default for option in loss.options if option.trained}
+    trained = tuple(defaults)
 
     def both(points: Any, options: dict[str, Any]) -> Any:
-        autodiff = jax.grad(lambda z: PLAIN[name](*z, **options))(points)
-        return autodiff, loss.gradient(*points, **options)
+        moving = {key: jnp.asarray(options.get(key, defaults[key])) for key in trained}
+
+        def plain(points: Any, moving: dict[str, Any]) -> Any:
+            return PLAIN[name](*points, **options | moving)
+
+        value, (slopes, by_option) = jax.value_and_grad(plain, (0, 1))(points, moving)
+        library_value, library = loss.value_and_gradient(*points, **options)
+        library_options = [loss.option_gradient(key, *points, **options) for key in trained]
+        return (
+            (slopes, value, _padded([by_option[key] for key in trained])),
+            (library, library_value, _padded(library_options)),
+        )
 
     return jax.jit(jax.vmap(both, in_axes=(0, None)))
+
+
+def _padded(numbers: list[Any]) -> Any:
+    """Derivatives by the options of a loss, and zeros, shape (MOST_OPTIONS,)."""
+    return jnp.stack([*numbers, *[jnp.zeros(())] * (MOST_OPTIONS - len(numbers))])
 
 
 def _rows(parts: list[np.ndarray]) -> np.ndarray:
@@ -42,7 +62,7 @@ def _spread(rng: np.random.Generator, batches: np.ndarray) -> np.ndarray:
 
 
 def every_loss(d: int, points: int, rng: np.random.Generator) -> Sample:
-    """Gradients of all losses at trained points z and at αz, and one step of SGD on all at once.
+    """Values and gradients of all losses at trained points z, those at αz, one step of SGD on all.
 
     Norms and α are log-uniform in 1e-3 to 1e3, a factor of its own for every point.
     """
@@ -56,12 +76,21 @@ def every_loss(d: int, points: int, rng: np.random.Generator) -> Sample:
         z = [u / clouds.norms(u) * _spread(rng, u) for u in batches]
         alpha = [_spread(rng, u) for u in batches]
         moving = {k: np.asarray(v) for k, v in options.items()}
-        autodiff, library = _gradients(name)(tuple(z), moving)
+        (autodiff, value, by_option), (library, library_value, library_options) = _gradients(name)(
+            tuple(z), moving
+        )
         scaled = tuple(a * x for a, x in zip(alpha, z, strict=True))
-        autodiff_scaled, _ = _gradients(name)(scaled, moving)
+        (autodiff_scaled, _, _), _ = _gradients(name)(scaled, moving)
         trained = list(loss.trained)
         points_z, gradient = (_rows([np.asarray(x[k]) for k in trained]) for x in (z, autodiff))
         norm = clouds.norms(points_z)
+        counts = [z[k].shape[1] for k in trained]
+
+        def each(of_batches: Any, counts: list[int] = counts) -> np.ndarray:
+            """What a batch has, for every one of its points in the order of the rows."""
+            per_batch = np.asarray(of_batches).reshape(BATCHES, -1)
+            return np.concatenate([np.repeat(per_batch, n, axis=0) for n in counts])
+
         # One rate for the whole loss, at which its smallest point turns by about a radian.
         rate = np.full_like(norm, norm.min() / clouds.norms(gradient).max())
         new = {
@@ -70,12 +99,16 @@ def every_loss(d: int, points: int, rng: np.random.Generator) -> Sample:
             "gradient": gradient,
             "alpha": _rows([alpha[k] for k in trained]),
             "library": _rows([np.asarray(g) for g in library]),
+            "library_value": each(library_value),
+            "library_options": each(library_options),
             "gradient_norm": clouds.norms(gradient),
             "learning_rate": rate,
             "steepness": np.full_like(norm, loss.steepness(options)),
         }
         measured = {
             "gradient": gradient,
+            "value": each(value),
+            "options": each(by_option),
             "radial_part": (points_z * gradient).sum(-1, keepdims=True),
             "gradient_at_alpha_z": _rows([np.asarray(autodiff_scaled[k]) for k in trained]),
             "next_norm": clouds.norms(points_z - rate * gradient),

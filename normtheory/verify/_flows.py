@@ -18,9 +18,17 @@ from normtheory.verify._steps import sgd_pair
 
 
 @functools.partial(jax.jit, static_argnames="steps")
-@functools.partial(jax.vmap, in_axes=(0, 0, 0, None))
-def _flow(z: Any, y: Any, time: Any, steps: int) -> Any:
-    velocity = jax.grad(definitions.cosine, (0, 1))
+@functools.partial(jax.vmap, in_axes=(0, 0, 0, 0, None))
+def _flow(z: Any, y: Any, time: Any, options: dict[str, Any], steps: int) -> Any:
+    def velocity(z: Any, y: Any) -> Any:
+        sign = 1 - 2 * options["repel"]
+        slopes = jax.grad(definitions.cosine, (0, 1))(z, y)
+        first, second = (
+            sign * definitions.norm(x) ** options["gradscale"] * slope
+            for x, slope in zip((z, y), slopes, strict=True)
+        )
+        return first, (1 - options["one_sided"]) * second
+
     add = functools.partial(jax.tree.map, lambda a, b, h: a + h * b)
 
     def runge_kutta(state: Any, _: Any) -> Any:
@@ -40,22 +48,37 @@ def _flow(z: Any, y: Any, time: Any, steps: int) -> Any:
     return definitions.angle(*end), definitions.norm(end[0])
 
 
-def flow_run(d: int, points: int, rng: np.random.Generator) -> Sample:
-    """The angle after some time of gradient flow, by a Runge-Kutta method of order 4."""
+def flow_run(d: int, points: int, rng: np.random.Generator, *, variants: bool = False) -> Sample:
+    """The angle after some time of gradient flow, by a Runge-Kutta method of order 4.
+
+    Args:
+        d: Dimension.
+        points: Half of the number of pairs.
+        rng: Source of randomness.
+        variants: Draw GradScale, repulsion and stop-gradient at random.
+    """
     n = 2 * points
+    options = {key: np.zeros((n, 1)) for key in ("gradscale", "repel", "one_sided")}
+    if variants:
+        options["gradscale"] = rng.choice([0.0, 1.0, 1.5], (n, 1))
+        options["repel"] = rng.integers(0, 2, (n, 1)).astype(float)
+        options["one_sided"] = rng.integers(0, 2, (n, 1)).astype(float)
+    power = options["gradscale"]
     norm_i = clouds.log_uniform(rng, 1e-3, 1e3, n)
     norm_j = norm_i * clouds.log_uniform(rng, 0.2, 5, n)
     u = uniform(rng, n, d)
     z, y = norm_i * u, norm_j * clouds.at_angle(rng, u, rng.uniform(0.05, 3.1, (n, 1)))
     # Up to a few times the time scale 1/(1/ρ_i² + 1/ρ_j²), where the angle has fallen 100-fold.
-    time = rng.uniform(0.5, 5, (n, 1)) / (1 / norm_i**2 + 1 / norm_j**2)
-    angle, norm = _flow(z, y, time[:, 0], 400)
+    time = rng.uniform(0.5, 5, (n, 1)) / (norm_i ** (power - 2) + norm_j ** (power - 2))
+    flat = {key: value[:, 0] for key, value in options.items()}
+    angle, norm = _flow(z, y, time[:, 0], flat, 400)
     inputs = {
         "start": clouds.measure_angle(z, y).angle,
         "norm_i": norm_i,
         "norm_j": norm_j,
         "time": time,
     }
+    inputs |= options
     values = {"angle": column(angle), "norm": column(norm)}
     return Sample(inputs, values, (f"angles 0.05 to 3.1, d={d}",) * n)
 
@@ -148,6 +171,7 @@ def ensemble_count(d: int, points: int, rng: np.random.Generator) -> Sample:
         "learning_rate": np.full((3, 1), rate),
         "tolerance": np.full((3, 1), tolerance),
         "dimension": np.full((3, 1), float(d)),
+        "gradscale": np.zeros((3, 1)),
     }
     labels = tuple(f"{many} random pairs, norm {r:g}, d={d}" for r in norms[:, 0])
     return Sample(inputs, {"steps": column(counted)}, labels)

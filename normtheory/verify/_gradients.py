@@ -70,7 +70,12 @@ def _two_directions(z: Any, y: Any, keys: Any, weights: Any) -> dict[str, Any]:
 @functools.partial(jax.vmap, in_axes=0)
 def _cosine_pair(z: Any, y: Any) -> dict[str, Any]:
     gradient = jax.grad(definitions.cosine)(z, y)
-    return {"gradient": gradient, "gradient_norm": definitions.norm(gradient)[None]}
+    return {
+        "gradient": gradient,
+        "gradient_norm": definitions.norm(gradient)[None],
+        "cosine": definitions.cosine(z, y)[None],
+        "angle": definitions.angle(z, y)[None],
+    }
 
 
 @jax.jit
@@ -135,7 +140,7 @@ def _pair_inputs(cloud: clouds.Pairs) -> dict[str, np.ndarray]:
 
 
 def cosine_pair(d: int, points: int, rng: np.random.Generator) -> Sample:
-    """Gradient of the plain cosine with respect to one point."""
+    """The plain cosine, its angle, and its gradient with respect to one point."""
     cloud = clouds.pairs(rng, d, points)
     return Sample(_pair_inputs(cloud), _numpy(_cosine_pair(cloud.z, cloud.y)), cloud.labels)
 

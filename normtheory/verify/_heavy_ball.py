@@ -55,6 +55,59 @@ def heavy_ball_pair(d: int, points: int, rng: np.random.Generator) -> Sample:
     return Sample(inputs, {"third": third, "size": size}, (f"near alignment, d={d}",) * n)
 
 
+@jax.jit
+@jax.vmap
+def _slopes(z: Any, across: Any, x: Any, momentum: Any) -> Any:
+    """How an aligned pair's opening and its speed go over one step, linearised: (2, 2)."""
+
+    def step(opening: Any) -> Any:
+        angle, speed = opening
+        # Opened by the two points in equal parts, so that their common turn stays out.
+        pair = (z - angle / 2 * across, z + angle / 2 * across)
+        slope = jax.grad(lambda z, y: -definitions.cosine(z, y), (0, 1))(*pair)
+        v, w = -speed / 2 * across, speed / 2 * across
+        v, w = momentum * v - x * slope[0], momentum * w - x * slope[1]
+        opened = jnp.sum((pair[1] + w - pair[0] - v) * across)
+        return jnp.stack([opened, jnp.sum((w - v) * across)])
+
+    return jax.jacfwd(step)(jnp.zeros(2))
+
+
+def _bisect(holds: Any, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Where ``holds``, true at ``low`` and false at ``high``, changes."""
+    for _ in range(60):
+        middle = (low + high) / 2
+        yes = holds(middle)
+        low, high = np.where(yes, middle, low), np.where(yes, high, middle)
+    return (low + high) / 2
+
+
+def heavy_ball_spectrum(d: int, points: int, rng: np.random.Generator) -> Sample:
+    """Effective rates up to which an aligned pair is overdamped, and stable; and its pace.
+
+    All from the eigenvalues of one linearised step of a pair of unit norms.
+    """
+    n = 4 * points
+    z = uniform(rng, n, d)
+    across = clouds.at_angle(rng, z, np.full((n, 1), np.pi / 2))
+    momentum = rng.uniform(0.05, 0.95, n)
+
+    def roots(x: np.ndarray) -> np.ndarray:
+        return np.linalg.eigvals(np.asarray(_slopes(z, across, x, momentum))).astype(complex)
+
+    def overdamped(x: np.ndarray) -> np.ndarray:
+        found = np.asarray(_slopes(z, across, x, momentum))
+        trace = found[:, 0, 0] + found[:, 1, 1]
+        return trace**2 > 4 * np.linalg.det(found)
+
+    crossover = _bisect(overdamped, np.zeros(n), np.full(n, 0.5))
+    limit = _bisect(lambda x: abs(roots(x)).max(axis=1) < 1, np.full(n, 0.5), np.full(n, 4.0))
+    small = 1e-5 * crossover
+    pace = -np.log(abs(roots(small)).max(axis=1)) / (2 * small)
+    values = {"crossover": column(crossover), "limit": column(limit), "speed_up": column(pace)}
+    return Sample({"momentum": column(momentum)}, values, (f"aligned pairs, d={d}",) * n)
+
+
 @functools.partial(jax.jit, static_argnames="steps")
 def _decay(key: Any, z: Any, rate: Any, decay: Any, momentum: Any, steps: int) -> Any:
     """Mean ρ⁴ and squared turn over the second half of a run with coupled decay."""
@@ -78,7 +131,8 @@ def heavy_ball_decay(d: int, points: int, rng: np.random.Generator) -> Sample:
     for momentum, share in rows:
         rate = 0.5
         decay = share / rate
-        start = (rate * (1 - 1 / d) / (2 * decay * (1 - momentum))) ** 0.25
+        # Half as large again as the equilibrium, so that a mean over the start would show.
+        start = 1.5 * (rate * (1 - 1 / d) / (2 * decay * (1 - momentum))) ** 0.25
         z = start * uniform(rng, 4 * points, d)
         key = jax.random.key(int(rng.integers(2**31)))
         found = _decay(key, z, rate, decay, momentum, 2000)

@@ -27,7 +27,7 @@ class CheckResult:
         unit: ``"eps"`` or ``"relative"``.
         tolerance: Largest accepted deviation.
         cloud: Where the deviation was largest.
-        planted_deviation: The largest deviation of the planted formula; None if there is none.
+        planted_deviation: The largest deviation of the planted formula.
         passed: Deviation within tolerance and planted formula rejected.
     """
 
@@ -36,13 +36,13 @@ class CheckResult:
     unit: str
     tolerance: float
     cloud: str
-    planted_deviation: float | None
+    planted_deviation: float
     passed: bool
 
     @property
     def planted_rejected(self) -> bool:
-        """Whether the planted formula (if there is one) exceeds the tolerance."""
-        return self.planted_deviation is None or self.planted_deviation > self.tolerance
+        """Whether the planted formula exceeds the tolerance."""
+        return self.planted_deviation > self.tolerance
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def deviations(check: Check, formula: Formula, sample: Sample) -> np.ndarray:
     return error / size
 
 
-def judge(check: Check, samples: Sequence[Sample], *, has_planted: bool = True) -> CheckResult:
+def judge(check: Check, samples: Sequence[Sample]) -> CheckResult:
     """Run one check over the samples of all dimensions."""
     worst, cloud, planted = -1.0, "", 0.0
     for sample in samples:
@@ -98,17 +98,16 @@ def judge(check: Check, samples: Sequence[Sample], *, has_planted: bool = True) 
         row = int(np.argmax(errors))
         if errors[row] > worst:
             worst, cloud = float(errors[row]), sample.labels[row]
-        if has_planted:
-            errors = deviations(check, check.planted, sample)
-            # Nor may it be what rejects a planted formula: it has been compared with nothing.
-            planted = max(planted, float(np.where(np.isnan(errors), 0.0, errors).max()))
+        errors = deviations(check, check.planted, sample)
+        # Nor may it be what rejects a planted formula: it has been compared with nothing.
+        planted = max(planted, float(np.where(np.isnan(errors), 0.0, errors).max()))
     result = CheckResult(
         check.name,
         worst,
         check.unit,
         check.tolerance,
         cloud,
-        planted if has_planted else None,
+        planted,
         False,
     )
     passed = worst <= check.tolerance and result.planted_rejected

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from normtheory.verify import (
     _contrast,
+    _draws,
     _every_loss,
     _flows,
     _gradients,
     _heavy_ball,
     _networks,
+    _pair_runs,
     _runs,
     _scaling,
     _steps,
@@ -44,6 +46,12 @@ MEASUREMENTS: dict[str, Measurement] = {
     "rescaled_run": Measurement(_scaling.rescaled_run, (2, 16)),
     "budget_run": Measurement(_scaling.budget_run, (2, 16)),
     "heavy_ball_pair": Measurement(_heavy_ball.heavy_ball_pair, (2, 16, 128)),
+    "heavy_ball_spectrum": Measurement(_heavy_ball.heavy_ball_spectrum, (2, 16)),
     "heavy_ball_decay": Measurement(_heavy_ball.heavy_ball_decay, (16,)),
+    "pair_run": Measurement(_pair_runs.pair_run, (3, 16)),
+    "batch_step": Measurement(_pair_runs.batch_step, (3,)),
+    "pair_draws": Measurement(_draws.pair_draws, (5, 20)),
+    "ensemble_draws": Measurement(_draws.ensemble_draws, (20,)),
+    "axes": Measurement(_draws.axes, (3, 8)),
     "cut_network": Measurement(_networks.cut_network, (3, 16)),
 }

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from normtheory.interventions import cut_init
 from normtheory.sphere import uniform
 from normtheory.verify import _definitions as definitions
 from normtheory.verify._sample import Sample, column
@@ -64,7 +65,15 @@ def _cut(parameters: Any, c: Any, by_layer: bool) -> list[tuple[Any, Any]]:
     ]
 
 
-def cut_network(d: int, points: int, rng: np.random.Generator, *, biases: bool = False) -> Sample:
+def cut_network(
+    d: int,
+    points: int,
+    rng: np.random.Generator,
+    *,
+    biases: bool = False,
+    rate_power: int = 0,
+    decay_power: int = 0,
+) -> Sample:
     """Random networks and their copies with weights divided by c = 3, 9 or 2.5.
 
     Args:
@@ -72,6 +81,8 @@ def cut_network(d: int, points: int, rng: np.random.Generator, *, biases: bool =
         points: Number of networks.
         rng: Source of randomness.
         biases: Give the networks biases.
+        rate_power: Power of c by which the rate of the uncut network is larger.
+        decay_power: Power of c for its decay.
     """
     n, sizes = points, (*_WIDTHS, d)
     parameters: list[tuple[Any, Any]] = [
@@ -88,9 +99,11 @@ def cut_network(d: int, points: int, rng: np.random.Generator, *, biases: bool =
     output, gradient = _first(parameters, x, targets)
     cut_output, cut_gradient = _first(cut, x, targets)
     other_output, _ = _first(all_by_c, x, targets)
+    library_output, _ = _first(cut_init(parameters, c), x, targets)
     rate, decay, momentum = 1e-3, 0.5, 0.6
-    whole = _train(parameters, x, targets, rate * c**2, decay / c**2, momentum)
-    same_decay = _train(parameters, x, targets, rate * c**2, decay, momentum)
+    larger_rate = rate * c**rate_power
+    whole = _train(parameters, x, targets, larger_rate, decay * c**decay_power, momentum)
+    same_decay = _train(parameters, x, targets, larger_rate, decay, momentum)
     trained_cut = _train(cut, x, targets, rate, decay, momentum)
     alignment = [
         _inner(weight, slope)
@@ -110,6 +123,7 @@ def cut_network(d: int, points: int, rng: np.random.Generator, *, biases: bool =
         "c": np.full((n, 1), c),
         "layers": np.full((n, 1), float(layers)),
         "output": np.asarray(output).reshape(n, -1),
+        "library_output": np.asarray(library_output).reshape(n, -1),
         "gradient": _weight_part(gradient),
         "whole": _weight_part(whole),
         "same_decay": _weight_part(same_decay),

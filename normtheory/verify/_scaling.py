@@ -52,19 +52,20 @@ def rescaled_run(
     points: int,
     rng: np.random.Generator,
     *,
+    rules: tuple[float, float],
+    wrong_rules: tuple[float, float],
     adam: bool = False,
     power: int = 0,
     powers_of_two: bool = True,
 ) -> Sample:
-    """A run, and the same run with points scaled by α and the rule for the other settings.
-
-    The run is repeated twice: with rate α^(2−p) γ and decay λ/α^(2−p) (Adam: αγ and ε/α), and with
-    wrong exponents, α^(1−p) γ and λ kept (Adam: αγ and ε kept).
+    """A run, and the same run with points scaled by α and a rule for the other settings.
 
     Args:
         d: Dimension.
         points: Number of systems.
         rng: Source of randomness.
+        rules: Exponents of α by which the rate and the decay (Adam: the rate and ε) are scaled.
+        wrong_rules: Those of a second repetition, planted.
         adam: Adam instead of heavy ball with decay and GradScale.
         power: GradScale power.
         powers_of_two: Whether α is a power of two, or any number.
@@ -90,9 +91,7 @@ def rescaled_run(
             changed = (rate * alpha**rate_exponent, decay * alpha**other, momentum)
             return _heavy_ball(scaled, targets, *changed, power)
 
-    right = (1.0, -1.0) if adam else (2.0 - power, power - 2.0)
-    wrong = (1.0, 0.0) if adam else (1.0 - power, 0.0)
-    runs = [np.asarray(rerun(*e)).reshape(n * SYSTEM, d) for e in (right, wrong)]
+    runs = [np.asarray(rerun(*e)).reshape(n * SYSTEM, d) for e in (rules, wrong_rules)]
     end = np.asarray(first).reshape(n * SYSTEM, d)
     spread = np.repeat(alpha, SYSTEM)[:, None]
     inputs = {"end": end, "alpha": spread, "norm_end": np.asarray(_norms(end))}

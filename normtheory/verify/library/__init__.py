@@ -1,0 +1,31 @@
+"""The library's own functions, held to the measurements and closed forms of the claims.
+
+A claim names the functions that compute it (``implemented_by``), or draw what it is about. Each is
+called here with all of its options, as a user calls it, and compared with what was measured by
+automatic differentiation, or to rounding with the claim's closed form where that is stated exactly.
+So an error in a function turns the claims that name it red.
+"""
+
+from __future__ import annotations
+
+from normtheory.verify.library import (
+    _cosine,
+    _equilibrium,
+    _flow,
+    _interventions,
+    _losses,
+    _pair,
+    _sphere,
+)
+from normtheory.verify.library._check import LibraryCheck as LibraryCheck
+
+LIBRARY: dict[str, tuple[LibraryCheck, ...]] = {
+    **_cosine.CHECKS,
+    **_equilibrium.CHECKS,
+    **_flow.CHECKS,
+    **_interventions.CHECKS,
+    **_losses.CHECKS,
+    **_pair.CHECKS,
+    **_sphere.CHECKS,
+}
+"""Dotted public name of a function to its checks."""

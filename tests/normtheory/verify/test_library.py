@@ -1,0 +1,172 @@
+"""An error in a library function turns the claims that name it red."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+import normtheory as nt
+from normtheory import claims
+from normtheory.losses import LOSSES
+from normtheory.verify import _contrast, _every_loss
+from normtheory.verify._judge import judge
+from normtheory.verify._verify import _measurer, verify_claim
+from normtheory.verify.library import LIBRARY
+
+NAMES = tuple(claims.list())
+FUNCTIONS = tuple(name for name in LIBRARY if not name.startswith("normtheory.losses."))
+
+
+def _red(name: str) -> bool:
+    """Whether a check of the function fails now, on small clouds."""
+    measure = _measurer(0, 8, (3,))
+    return not all(
+        judge(check, [check.sample(s) for s in measure(check.measurement, check.options)]).passed
+        for check in LIBRARY[name]
+    )
+
+
+def _place(name: str) -> tuple[Any, str]:
+    module, _, attribute = name.rpartition(".")
+    return importlib.import_module(module), attribute
+
+
+def _plant(
+    monkeypatch: pytest.MonkeyPatch, name: str, error: Callable[[Callable[..., Any]], Any]
+) -> None:
+    module, attribute = _place(name)
+    right = getattr(module, attribute)
+    monkeypatch.setattr(module, attribute, functools.wraps(right)(error(right)), raising=False)
+    if attribute == "cut_init":  # the networks are cut where they are measured
+        monkeypatch.setattr("normtheory.verify._networks.cut_init", getattr(module, attribute))
+
+
+def _off(result: Any, share: float) -> Any:
+    """Whatever a function gives, all its numbers too large by a share."""
+    if isinstance(result, nt.PairSimulation):
+        return nt.PairSimulation(**{**result.__dict__, "norm_i": result.norm_i * (1 + share)})
+    if isinstance(result, nt.PairState):
+        return nt.PairState(*(np.asarray(part) * (1 + share) for part in result))
+    return jax.tree.map(lambda a: a * (1 + share), result)
+
+
+@pytest.mark.parametrize("name", sorted(set(FUNCTIONS) - {"normtheory.particles.run"}))
+def test_a_number_off_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Draws are held to their moments, all else to rounding or to the count of a run.
+    share = 0.1 if name.startswith("normtheory.sphere.") and "pairs" not in name else 1e-6
+    assert not _red(name)
+
+    def error(right: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *a, **k: _off(right(*a, **k), share)
+
+    _plant(monkeypatch, name, error)
+    assert _red(name)
+
+
+def test_grad_scale_of_another_power_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    _plant(
+        monkeypatch,
+        "normtheory.grad_scale",
+        lambda right: lambda z, power: right(z, power + 1e-6),
+    )
+    assert _red("normtheory.grad_scale")
+
+
+OPTIONS = [
+    (name, option)
+    for name in FUNCTIONS
+    for option, parameter in inspect.signature(getattr(*_place(name))).parameters.items()
+    if option in ("gradscale", "repel", "stop_gradient", "weight_decay")
+    and parameter.default is not inspect.Parameter.empty
+]
+
+
+@pytest.mark.filterwarnings("ignore::normtheory.FlowApproximationWarning")
+@pytest.mark.parametrize(("name", "option"), OPTIONS)
+def test_an_option_that_is_ignored_is_noticed(
+    name: str, option: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default = inspect.signature(getattr(*_place(name))).parameters[option].default
+
+    def error(right: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *a, **k: right(*a, **{**k, option: default})
+
+    _plant(monkeypatch, name, error)
+    assert _red(name)
+
+
+@pytest.mark.parametrize("field", ["weight_decay", "gradscale", "frozen", "learning_rate"])
+def test_a_simulator_that_ignores_a_setting_is_noticed(
+    field: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = nt.particles.System
+    other = {"weight_decay": None, "gradscale": None, "frozen": (), "learning_rate": 0.05}[field]
+    monkeypatch.setattr(nt.particles, "System", lambda *a, **k: _changed(right(*a, **k), other))
+
+    def _changed(system: Any, value: Any) -> Any:
+        object.__setattr__(system, field, value)
+        return system
+
+    assert _red("normtheory.particles.run")
+
+
+def test_steps_to_converge_is_held_to_its_closed_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Counts of runs can't tell 1 % too many, nor d − 2 for d − 3 in d = 20.
+    def too_many(right: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *a, **k: 1.01 * right(*a, **k)
+
+    _plant(monkeypatch, "normtheory.steps_to_converge", too_many)
+    assert not verify_claim(claims.get("norm_effect"), _measurer(0, 4, (3,))).passed
+    monkeypatch.undo()
+    _plant(
+        monkeypatch,
+        "normtheory.random_pair_steps",
+        lambda right: lambda d, *a, **k: right(d + 1, *a, **k),
+    )
+    assert _red("normtheory.random_pair_steps")
+
+
+@pytest.mark.parametrize("name", ["clip", "supcon"])
+@pytest.mark.parametrize("what", ["value", "gradient", "option"])
+def test_a_loss_that_is_off_is_noticed(
+    name: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss = LOSSES[name]
+    monkeypatch.setattr(_every_loss, "LOSSES", {name: loss})
+    for cache in (_every_loss._gradients, _contrast._library):
+        cache.cache_clear()
+    kind = type(loss)
+    method = "option_gradient" if what == "option" else "value_and_gradient"
+    right = getattr(kind, method)
+
+    def wrong(self: Any, *arguments: Any, **options: Any) -> Any:
+        found = right(self, *arguments, **options)
+        if what == "option":
+            return found * (1 + 1e-6)
+        value, gradient = found
+        if what == "value":
+            return value * (1 + 1e-6), gradient
+        return value, tuple(g * (1 + 1e-6) for g in gradient)
+
+    monkeypatch.setattr(kind, method, wrong)
+    assert _red("normtheory.losses.LOSSES")
+    _every_loss._gradients.cache_clear()
+
+
+def test_every_function_is_named_by_a_claim_and_reachable() -> None:
+    named = {name for claim in NAMES for name in claims.get(claim).implemented_by}
+    assert named == set(LIBRARY)
+    for name in named:
+        assert callable(getattr(*_place(name))) or name.endswith("LOSSES")
+    wanted = set(nt.__all__) - {
+        *("claims", "losses", "particles", "sphere", "testing", "verify", "__version__"),
+        *("Diagnosis", "diagnose", "FlowApproximationWarning", "PairState", "PairSimulation"),
+    }
+    assert {f"normtheory.{name}" for name in wanted} <= named | {"normtheory.tangent_projection"}
