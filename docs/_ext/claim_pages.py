@@ -78,7 +78,7 @@ def claim_page(claim: Claim, page: Path) -> str:
         ]
     if claim.implemented_by:
         names = ", ".join(f"{{py:obj}}`{name}`" for name in claim.implemented_by)
-        lines += [f"*Computed by* {names}", ""]
+        lines += [f"*Computed or drawn by* {names}", ""]
     files = {
         "claim": ROOT / "normtheory" / "claims" / f"{claim.name}.py",
         "experiment": ROOT / "simulations" / f"{claim.name}.py",

@@ -19,10 +19,10 @@ from normtheory.claims._claim import Claim
 from normtheory.claims._symbolic import entries
 from normtheory.verify._clouds import DIMENSIONS
 from normtheory.verify._judge import judge, judge_condition
+from normtheory.verify._library import LIBRARY
 from normtheory.verify._measurements import MEASUREMENTS
 from normtheory.verify._report import ClaimResult, Report
 from normtheory.verify._sample import Sample
-from normtheory.verify.library import LIBRARY
 
 #: Measures something once for given options and hands back one sample per dimension.
 Measure = Callable[[str, Mapping[str, Any]], Sequence[Sample]]

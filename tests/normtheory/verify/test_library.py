@@ -17,8 +17,8 @@ from normtheory import claims
 from normtheory.losses import LOSSES
 from normtheory.verify import _contrast, _every_loss
 from normtheory.verify._judge import judge
+from normtheory.verify._library import LIBRARY
 from normtheory.verify._verify import _measurer, verify_claim
-from normtheory.verify.library import LIBRARY
 
 NAMES = tuple(claims.list())
 FUNCTIONS = tuple(name for name in LIBRARY if not name.startswith("normtheory.losses."))

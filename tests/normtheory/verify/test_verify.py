@@ -14,8 +14,8 @@ from normtheory import claims
 from normtheory.verify import MEASUREMENTS, ClaimResult, Report, Sample, verify, verify_claim
 from normtheory.verify import _clouds as clouds
 from normtheory.verify._judge import judge_condition
+from normtheory.verify._library import LIBRARY
 from normtheory.verify._verify import _measurer
-from normtheory.verify.library import LIBRARY
 
 NAMES = claims.list()
 #: One dimension, few points: for tests of the verdict, not of the theory.

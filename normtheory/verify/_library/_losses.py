@@ -8,7 +8,7 @@ import numpy as np
 
 from normtheory.claims._contrast import ROUNDING
 from normtheory.claims._every_loss import STEEP
-from normtheory.verify.library._check import LibraryCheck, library
+from normtheory.verify._library._check import LibraryCheck, library
 
 
 def _length(a: Any) -> Any:

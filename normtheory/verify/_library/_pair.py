@@ -10,7 +10,7 @@ import numpy as np
 import normtheory as nt
 from normtheory.claims import gradscale as gradscale_claim
 from normtheory.verify._clouds import measure_angle, norms
-from normtheory.verify.library._check import LibraryCheck, library
+from normtheory.verify._library._check import LibraryCheck, library
 
 _STEP_OF_A_PAIR = (
     "rounding of the angle, which a step at rates x_i, x_j magnifies 1 + x_i + x_j times"

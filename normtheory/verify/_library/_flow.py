@@ -13,7 +13,7 @@ import numpy as np
 
 import normtheory as nt
 from normtheory.claims import norm_effect
-from normtheory.verify.library._check import LibraryCheck, library
+from normtheory.verify._library._check import LibraryCheck, library
 
 _COUNTS: dict[str, Any] = {
     "quantity": "steps",

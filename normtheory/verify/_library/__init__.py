@@ -8,7 +8,7 @@ So an error in a function turns the claims that name it red.
 
 from __future__ import annotations
 
-from normtheory.verify.library import (
+from normtheory.verify._library import (
     _cosine,
     _equilibrium,
     _flow,
@@ -17,7 +17,7 @@ from normtheory.verify.library import (
     _pair,
     _sphere,
 )
-from normtheory.verify.library._check import LibraryCheck as LibraryCheck
+from normtheory.verify._library._check import LibraryCheck as LibraryCheck
 
 LIBRARY: dict[str, tuple[LibraryCheck, ...]] = {
     **_cosine.CHECKS,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 import normtheory as nt
-from normtheory.verify.library._check import LibraryCheck, library
+from normtheory.verify._library._check import LibraryCheck, library
 
 _STEADY: dict[str, Any] = {
     "options": {"powers": (0.0, 0.5, 1.0)},

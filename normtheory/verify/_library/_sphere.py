@@ -14,7 +14,7 @@ from scipy.special import ive
 
 from normtheory import sphere
 from normtheory.verify._clouds import measure_angle, norms
-from normtheory.verify.library._check import LibraryCheck, library
+from normtheory.verify._library._check import LibraryCheck, library
 
 _MANY = 40_000
 

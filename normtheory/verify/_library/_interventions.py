@@ -11,7 +11,7 @@ import numpy as np
 import normtheory as nt
 from normtheory.claims import cut_init as cut_init_claim
 from normtheory.verify import _definitions as definitions
-from normtheory.verify.library._check import LibraryCheck, library
+from normtheory.verify._library._check import LibraryCheck, library
 
 
 def _grad_scale(power: float) -> Any:

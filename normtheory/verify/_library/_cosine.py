@@ -6,7 +6,7 @@ from typing import Any
 
 import normtheory as nt
 from normtheory.verify._clouds import norms
-from normtheory.verify.library._check import LibraryCheck, library
+from normtheory.verify._library._check import LibraryCheck, library
 
 _ANGLE = "absolute, in radians: rounding of the directions"
 
