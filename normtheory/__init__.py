@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from normtheory import losses as losses
     from normtheory import particles as particles
     from normtheory import sphere as sphere
+    from normtheory import symmetric as symmetric
+    from normtheory import temperature as temperature
     from normtheory import testing as testing
     from normtheory import verify as verify
     from normtheory.cosine import angle as angle
@@ -63,7 +65,16 @@ _HOME = {
     "PairSimulation": "pair_simulation",
     "simulate_pairs": "pair_simulation",
 }
-_MODULES = ("claims", "losses", "particles", "sphere", "testing", "verify")
+_MODULES = (
+    "claims",
+    "losses",
+    "particles",
+    "sphere",
+    "symmetric",
+    "temperature",
+    "testing",
+    "verify",
+)
 
 __all__ = sorted([*_HOME, *_MODULES, "__version__"])
 

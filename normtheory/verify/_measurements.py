@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from normtheory.verify import (
+    _alignment,
     _contrast,
     _draws,
+    _equiangular,
     _every_loss,
     _flows,
+    _gap,
     _gradients,
     _heavy_ball,
     _networks,
     _pair_runs,
     _runs,
     _scaling,
+    _simplex,
     _steps,
+    _temperature,
 )
 from normtheory.verify._clouds import DIMENSIONS
 from normtheory.verify._sample import Measurement
@@ -48,6 +53,17 @@ MEASUREMENTS: dict[str, Measurement] = {
     "heavy_ball_pair": Measurement(_heavy_ball.heavy_ball_pair, (2, 16, 128)),
     "heavy_ball_spectrum": Measurement(_heavy_ball.heavy_ball_spectrum, (2, 16)),
     "heavy_ball_decay": Measurement(_heavy_ball.heavy_ball_decay, (16,)),
+    "equiangular": Measurement(_equiangular.equiangular, (5, 16)),
+    "equiangular_ends": Measurement(_equiangular.equiangular_ends, (5,)),
+    "simplex_slope": Measurement(_simplex.simplex_slope, (5,)),
+    "simplex_count": Measurement(_simplex.simplex_count, (5,)),
+    "gap_step": Measurement(_gap.gap_step, (8,)),
+    "gap_run": Measurement(_gap.gap_run, (10,)),
+    "gap_stop": Measurement(_gap.gap_stop, (8,)),
+    "alignment": Measurement(_alignment.alignment, (6,)),
+    "scale_gradient": Measurement(_temperature.scale_gradient, (3, 16)),
+    "noisy_scale": Measurement(_temperature.noisy_scale, (3,)),
+    "siglip_bias": Measurement(_temperature.siglip_bias, (3,)),
     "pair_run": Measurement(_pair_runs.pair_run, (3, 16)),
     "batch_step": Measurement(_pair_runs.batch_step, (3,)),
     "pair_draws": Measurement(_draws.pair_draws, (5, 20)),

@@ -16,6 +16,7 @@ from normtheory.verify._library import (
     _losses,
     _pair,
     _sphere,
+    _symmetric,
 )
 from normtheory.verify._library._check import LibraryCheck as LibraryCheck
 
@@ -27,5 +28,6 @@ LIBRARY: dict[str, tuple[LibraryCheck, ...]] = {
     **_losses.CHECKS,
     **_pair.CHECKS,
     **_sphere.CHECKS,
+    **_symmetric.CHECKS,
 }
 """Dotted public name of a function to its checks."""

@@ -48,6 +48,11 @@ EXPECTED = {
     "gradscale",
     "cut_init",
     "optimizers",
+    "equiangular",
+    "simplex_steps",
+    "modality_gap",
+    "alignment_floor",
+    "temperature",
 }
 
 

@@ -1,0 +1,137 @@
+"""The temperature τ = 1/b: the best one where partners can be wrong, and SigLIP's bias.
+
+``wrong`` is the rate ε at which the partner that a loss is told is another point's. ``margin`` is
+the cosine with the right partner less that with any other.
+"""
+
+from __future__ import annotations
+
+from normtheory._arrays import Array, check_count, check_values, concrete, scalars
+
+__all__ = ["best_scale", "noisy_loss_floor", "siglip_bias", "wrong_partner_margin"]
+
+
+def _check_wrong(wrong: Array, n: int) -> None:
+    check_count("n", n, 2)
+    check_values("wrong", wrong, above=0.0)
+    value = concrete(wrong)
+    if value is not None and (value >= (n - 1) / n).any():
+        raise ValueError(
+            f"wrong: expected a rate below (n-1)/n = {(n - 1) / n:.4g}, got {value.max():.4g}: "
+            "at chance the best scale is 0"
+        )
+
+
+def wrong_partner_margin(wrong: Array, n: int) -> Array:
+    """Scale times margin at which a contrastive loss with wrong partners comes to rest.
+
+    bΔ = ln((n−1)(1−ε)/ε). Claims :mod:`normtheory.claims.temperature` and
+    :mod:`normtheory.claims.modality_gap`.
+
+    Args:
+        wrong: ε, rate of wrong partners, in (0, (n−1)/n).
+        n: partners to choose from, at least 2.
+
+    Returns:
+        Dimensionless, the same array kind.
+
+    Raises:
+        TypeError, ValueError: not numbers or float arrays; out of range.
+
+    Reference:
+        Derived here.
+
+    Example:
+        >>> round(float(wrong_partner_margin(0.01, 128)), 3)
+        9.439
+    """
+    xp, (wrong,) = scalars(wrong=wrong)
+    _check_wrong(wrong, n)
+    return xp.log((n - 1) * (1 - wrong)) - xp.log(wrong)
+
+
+def best_scale(margin: Array, wrong: Array, n: int) -> Array:
+    """The scale b = 1/τ at which the expected loss is least, where partners are wrong at a rate.
+
+    b* = ln((n−1)(1−ε)/ε)/Δ. Claim :mod:`normtheory.claims.temperature`.
+
+    Args:
+        margin: Δ > 0.
+        wrong: ε, rate of wrong partners, in (0, (n−1)/n).
+        n: partners to choose from, at least 2.
+
+    Returns:
+        b*, broadcast shape, the same array kind; the best temperature is 1/b*.
+
+    Raises:
+        TypeError, ValueError: not numbers or float arrays; out of range.
+
+    Reference:
+        Derived here.
+
+    Example:
+        >>> round(float(best_scale(0.5, 0.01, 128)), 2)
+        18.88
+    """
+    _, (margin, wrong) = scalars(margin=margin, wrong=wrong)
+    check_values("margin", margin, above=0.0)
+    return wrong_partner_margin(wrong, n) / margin
+
+
+def noisy_loss_floor(wrong: Array, n: int) -> Array:
+    """The expected loss at the best scale, whatever the margin.
+
+    −(1−ε)ln(1−ε) − ε ln(ε/(n−1)): what the labels leave open. Claim
+    :mod:`normtheory.claims.temperature`.
+
+    Args:
+        wrong: ε, rate of wrong partners, in (0, (n−1)/n).
+        n: partners to choose from, at least 2.
+
+    Returns:
+        Nats, the same array kind.
+
+    Raises:
+        TypeError, ValueError: not numbers or float arrays; out of range.
+
+    Reference:
+        Derived here.
+
+    Example:
+        >>> round(float(noisy_loss_floor(0.01, 128)), 4)
+        0.1044
+    """
+    xp, (wrong,) = scalars(wrong=wrong)
+    _check_wrong(wrong, n)
+    return -(1 - wrong) * xp.log1p(-wrong) - wrong * (xp.log(wrong) - xp.log(n - 1 + 0 * wrong))
+
+
+def siglip_bias(steepness: Array, cosine: Array, n: int) -> Array:
+    """SigLIP's best bias where all cosines of n right and n² − n wrong pairs are alike.
+
+    −ln(n−1) − bc₀: the probabilities of all pairs add up to n. At a random start c₀ is about 0.
+    Claim :mod:`normtheory.claims.temperature`.
+
+    Args:
+        steepness: b = 1/τ > 0.
+        cosine: c₀ in [−1, 1].
+        n: pairs of a batch, at least 2.
+
+    Returns:
+        The bias that is added to the logits, broadcast shape, the same array kind.
+
+    Raises:
+        TypeError, ValueError: not numbers or float arrays; out of range.
+
+    Reference:
+        Derived here.
+
+    Example:
+        >>> round(float(siglip_bias(10.0, 0.0, 22027)), 2)
+        -10.0
+    """
+    xp, (b, cosine) = scalars(steepness=steepness, cosine=cosine)
+    check_count("n", n, 2)
+    check_values("steepness", b, above=0.0)
+    check_values("cosine", cosine, least=-1.0, most=1.0)
+    return -xp.log(n - 1 + 0 * b) - b * cosine
