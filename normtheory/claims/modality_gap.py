@@ -185,18 +185,9 @@ def _residuals(of_kappa: Any, ds: Any, ratios: Any, stop: Any) -> dict[str, Any]
         moved = log_scale_step(plus, minus, b, sp.Integer(n), gamma_s, space)
         factor = of_kappa(rho, sp.Integer(n), gamma, gamma_s, power) * moved
         keep = 1 - gamma * lam
-        found[f"common parts, n={n}"] = [
-            sp.powsimp(
-                sp.cancel(
-                    sp.powsimp(sp.expand((step[1] / (rho * plus) - (keep - factor)) * rho**2))
-                )
-            ),
-            sp.powsimp(
-                sp.cancel(
-                    sp.powsimp(sp.expand((step[2] / (rho * minus) - (keep - factor)) * rho**2))
-                )
-            ),
-        ]
+        grown = (step[1] / (rho * plus), step[2] / (rho * minus))
+        rest = [sp.powsimp(sp.expand((ratio - keep + factor) * rho**2)) for ratio in grown]
+        found[f"common parts, n={n}"] = [sp.powsimp(sp.cancel(part)) for part in rest]
         claimed = keep**2 + factor**2 * (1 - p) / p
         found[f"norm, n={n}"] = sp.simplify(inner(step, step) / rho**2 - claimed)
     # The flow: d ln q₋ = −κ ds, with ds = db/b; b learned: γ_s b² takes the place of γ_s.

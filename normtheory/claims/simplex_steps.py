@@ -51,7 +51,7 @@ def _slope(shares: dict[str, float]) -> Any:
 KINDS = ("info_nce", "info_nce_two", "clip_two", "nt_xent", "decoupled", "uniformity")
 #: Two separate clouds share the pull that one cloud in both roles has alone.
 SHARES = {kind: 0.5 if kind.endswith("_two") else 1.0 for kind in KINDS}
-_TWICE = dict.fromkeys(KINDS, 1.0)
+_TWICE: dict[str, float] = dict.fromkeys(KINDS, 1.0)
 
 
 def potential(y: Any, n: Any, b: Any, wrong: Any, ei: Any, e1: Any, xp: Any) -> Any:
@@ -219,7 +219,7 @@ CLAIM = Claim(
             planted=_slope(_TWICE),
             mistake="two clouds pull like one in both roles",
             scale=lambda slope, ease: 1 / (slope * ease),
-            reason="relative; rounding of exponentials of up to 20, and of what a slope is found in",
+            reason="relative; rounding of exponentials, and of the pull that a slope is found in",
         ),
         Check(
             name="steps, counted",

@@ -148,7 +148,7 @@ def equiangular(d: int, points: int, rng: np.random.Generator, *, variants: bool
 
 
 def equiangular_ends(d: int, points: int, rng: np.random.Generator) -> Sample:
-    """Steps towards collapse or simplex from an angle of 1e-4 to it; n|a| = 2.5 in the first row."""
+    """Steps towards collapse or simplex from an angle of 1e-4; n|a| = 2.5 in the first row."""
     parts, labels, many = [], [], 2 * points
     for n in SIZES:
         rate = rng.uniform(0.1, 3.5, (many, 1))

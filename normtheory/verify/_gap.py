@@ -122,7 +122,7 @@ _TO_B = {"log": jnp.exp, "scale": lambda b: b, "temperature": lambda tau: 1 / ta
 @functools.partial(jax.jit, static_argnames=("learned", "steps"))
 def _run(u: Any, v: Any, parameter: Any, setting: Any, learned: str, steps: int) -> Any:
     def step(state: Any, _: Any) -> Any:
-        return _advance(*state, _TO_B[learned], setting), None
+        return _advance(state[0], state[1], state[2], _TO_B[learned], setting), None
 
     u, v, parameter = jax.lax.scan(step, (u, v, parameter), None, length=steps)[0]
     return definitions.norm(jnp.mean(_units(u) - _units(v), axis=0)), _TO_B[learned](parameter)
@@ -197,7 +197,7 @@ def gap_stop(d: int, points: int, rng: np.random.Generator) -> Sample:
         }
 
         def step(state: Any, _: Any, setting: dict[str, float] = setting) -> Any:
-            return _advance(*state, jnp.exp, setting), None
+            return _advance(state[0], state[1], state[2], jnp.exp, setting), None
 
         start = (u, v, jnp.log(1.0))
         end = jax.jit(lambda s, step=step: jax.lax.scan(step, s, None, length=6000)[0])(start)

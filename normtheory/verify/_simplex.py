@@ -1,4 +1,4 @@
-"""Equiangular clouds under contrastive losses: the pull on a pair, and steps counted, by autodiff."""
+"""Equiangular clouds under contrastive losses: pulls and counts of steps, by autodiff."""
 
 from __future__ import annotations
 
