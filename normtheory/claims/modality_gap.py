@@ -129,6 +129,9 @@ def _ratio(planted: bool) -> Any:
     return ratio
 
 
+ratio, _ratio_planted = _ratio(planted=False), _ratio(planted=True)
+
+
 def final_margin(n: Any, wrong: Any, xp: Any) -> Any:
     """BD = ln((n−1)(1−ε)/ε), where everything stops if partners are wrong at rate ε."""
     return xp.log((n - 1) * (1 - wrong) / wrong)
@@ -279,8 +282,8 @@ CLAIM = Claim(
             name="power law, by what is learned",
             measurement="gap_run",
             quantity="ratio",
-            formula=_ratio(False),
-            planted=_ratio(True),
+            formula=ratio,
+            planted=_ratio_planted,
             mistake="half of the exponent",
             unit="relative",
             tolerance=0.02,
@@ -290,8 +293,8 @@ CLAIM = Claim(
             name="power law, extrapolated to small rates",
             measurement="gap_run",
             quantity="ratio_extrapolated",
-            formula=_ratio(False),
-            planted=_ratio(True),
+            formula=ratio,
+            planted=_ratio_planted,
             mistake="half of the exponent",
             unit="relative",
             tolerance=1e-4,

@@ -116,6 +116,10 @@ def _steps(form: Any, constant: Any) -> Any:
     return steps
 
 
+steps = _steps(potential, constant_steps)
+_steps_planted = _steps(potential_planted, constant_steps_planted)
+
+
 def _residuals(slopes: Any, form: Any, constant: Any) -> dict[str, Any]:
     exponential, decoupled, uniform, shares = slopes
     found: dict[str, Any] = {}
@@ -224,8 +228,8 @@ CLAIM = Claim(
         Check(
             name="steps, counted",
             quantity="steps",
-            formula=_steps(potential, constant_steps),
-            planted=_steps(potential_planted, constant_steps_planted),
+            formula=steps,
+            planted=_steps_planted,
             mistake="InfoNCE's wrong keys for NT-Xent; the goal at −1",
             tolerance=0.02,
             reason="leading order in n|a|, here up to 0.01",
@@ -234,8 +238,8 @@ CLAIM = Claim(
         Check(
             name="steps, extrapolated to small rates",
             quantity="steps_extrapolated",
-            formula=_steps(potential, constant_steps),
-            planted=_steps(potential_planted, constant_steps_planted),
+            formula=steps,
+            planted=_steps_planted,
             mistake="InfoNCE's wrong keys for NT-Xent; the goal at −1",
             tolerance=5e-4,
             reason="twice the count at half of the rate less the count: the error of order n|a| "

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from normtheory import symmetric, temperature
+from normtheory.claims import modality_gap, simplex_steps
 from normtheory.claims import temperature as temperature_claim
 from normtheory.claims.modality_gap import kappa
 from normtheory.claims.simplex_steps import KINDS
@@ -156,6 +157,17 @@ CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
             "simplex_steps",
             "simplex_count",
             _steps,
+            against=lambda cosine, last, n, b, kind, norm, learning_rate, xp: simplex_steps.steps(
+                cosine, last, n, b, kind, norm, learning_rate, xp
+            ),
+            unit="relative",
+            tolerance=1e-10,
+            reason="exponential integrals of differences",
+        ),
+        library(
+            "simplex_steps",
+            "simplex_count",
+            _steps,
             quantity="steps_extrapolated",
             unit="relative",
             tolerance=5e-4,
@@ -187,6 +199,17 @@ CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
         ),
     ),
     "normtheory.symmetric.gap_ratio": (
+        library(
+            "gap_ratio",
+            "gap_run",
+            _ratio,
+            against=lambda b, b_0, kappa, learned, xp: modality_gap.ratio(
+                b, b_0, kappa, learned, xp
+            ),
+            unit="relative",
+            tolerance=1e-13,
+            reason=_ROUNDING,
+        ),
         library(
             "gap_ratio",
             "gap_run",

@@ -165,8 +165,6 @@ def test_every_function_is_named_by_a_claim_and_reachable() -> None:
     assert named == set(LIBRARY)
     for name in named:
         assert callable(getattr(*_place(name))) or name.endswith("LOSSES")
-    wanted = set(nt.__all__) - {
-        *("claims", "losses", "particles", "sphere", "testing", "verify", "__version__"),
-        *("Diagnosis", "diagnose", "FlowApproximationWarning", "PairState", "PairSimulation"),
-    }
+    functions = {name for name in nt.__all__ if inspect.isfunction(getattr(nt, name))}
+    wanted = functions - {"diagnose"}  # what it says is measured, not claimed
     assert {f"normtheory.{name}" for name in wanted} <= named | {"normtheory.tangent_projection"}
