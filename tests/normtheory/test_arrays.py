@@ -86,6 +86,41 @@ def test_zero_rows_pass_only_where_they_may():
         _arrays.vectors(allow_zero=("v",), z=np.zeros(2), v=np.ones(2))
 
 
+@pytest.mark.parametrize("array", [np.asarray, jnp.asarray])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_one_entry_makes_a_row_not_finite(array, bad, column):
+    z = np.ones((4, 3), np.float32)
+    z[2, column] = bad
+    for check in (_arrays.check_rows, lambda name, x: _arrays.vectors(**{name: x})):
+        with pytest.raises(ValueError, match=r"^z row 2 is not finite$"):
+            check("z", array(z))
+
+
+@pytest.mark.parametrize("array", [np.asarray, jnp.asarray])
+@pytest.mark.parametrize(("bad", "text"), [(0.0, "is zero: a"), (np.nan, "is not finite")])
+def test_the_first_of_several_bad_rows_is_named(array, bad, text):
+    z = np.ones((5, 3), np.float32)
+    z[[1, 2, 4]] = bad
+    with pytest.raises(ValueError, match=f"^z row 1 {text}"):
+        _arrays.check_rows("z", array(z))
+    # In the order of C: the last axis goes first.
+    grid = np.ones((2, 3, 3), np.float32)
+    grid[[0, 0, 1], [1, 2, 0]] = bad
+    with pytest.raises(ValueError, match=rf"^z row \(0, 1\) {text}"):
+        _arrays.check_rows("z", array(grid))
+    numbers = np.array([1.0, -1.0, 2.0, -3.0])
+    with pytest.raises(ValueError, match=r"got -1\.0 at index 1$"):
+        _arrays.check_values("x", array(numbers), above=0.0)
+
+
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_a_row_with_one_nonzero_entry_is_not_zero(column):
+    z = np.zeros((2, 3))
+    z[:, column] = -1e-300
+    _arrays.check_rows("z", z)
+
+
 def test_numbers_take_library_and_dtype_from_the_arrays():
     xp, (a, b) = _arrays.scalars(a=jnp.ones(3, "float32"), b=2)
     assert xp is array_api_compat.array_namespace(a)

@@ -134,6 +134,9 @@ def test_under_compile_autocast_vmap_and_grad_transforms():
         (torch.eye(3)[:, :2], ValueError, "z row 2 is zero: a zero vector has no direction"),
         (torch.tensor([[1.0, 0.0], [np.inf, 1.0]]), ValueError, "z row 1 is not finite"),
         (torch.zeros(2, 1, 3, dtype=torch.bfloat16), ValueError, "z row (0, 0) is zero"),
+        (torch.eye(4)[:, :2], ValueError, "z row 2 is zero"),  # and so is row 3
+        (torch.tensor([[1.0], [np.nan], [np.inf]]), ValueError, "z row 1 is not finite"),
+        (torch.tensor([[0.0], [np.nan]]), ValueError, "z row 1 is not finite"),
     ],
 )
 def test_errors(z, error, message):

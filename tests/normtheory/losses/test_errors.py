@@ -76,6 +76,23 @@ def test_a_zero_or_non_finite_row_is_named(name, function):
 
 
 @pytest.mark.parametrize("name", LOSSES)
+def test_the_first_of_several_bad_rows_is_named_and_one_bad_entry_is_enough(name):
+    clouds, options = _arguments(name)
+    for position, argument in enumerate(CLOUDS[name]):
+        last = len(clouds[position]) - 1
+        for place, bad, text in (
+            ([1, last], 0.0, "is zero"),
+            ([1, last], np.nan, "is not finite"),
+            ((1, 2), np.nan, "is not finite"),
+            ((1, 0), -np.inf, "is not finite"),
+        ):
+            changed = [z.copy() for z in clouds]
+            changed[position][place] = bad
+            for given in (changed, [jnp.asarray(z) for z in changed]):
+                _raises(LOSSES[name], given, options, ValueError, f"{argument} row 1 {text}")
+
+
+@pytest.mark.parametrize("name", LOSSES)
 def test_a_zero_row_is_named_under_grad_too(name):
     clouds, options = _arguments(name)
     changed = tuple(jnp.asarray(z).at[1].set(0.0) if i == 0 else z for i, z in enumerate(clouds))
@@ -284,11 +301,16 @@ def test_an_option_of_the_wrong_shape_is_refused(loss, option):
             _raises(function, clouds, {**options, option.name: bad}, ValueError, text)
 
 
-def test_codes_that_are_no_distributions_are_refused():
+@pytest.mark.parametrize("rows", [slice(None), *range(7)], ids=str)
+@pytest.mark.parametrize("factor", [2.0, 0.0, 1.001])
+def test_codes_that_are_no_distributions_are_refused(rows, factor):
+    """One row is enough."""
     clouds, options = _arguments("swav")
-    twice = {**options, "codes": 2 * options["codes"]}
+    codes = options["codes"].copy()
+    codes[rows] *= factor
     for function in by_name["swav"]:
-        _raises(function, clouds, twice, ValueError, "codes: expected rows that sum to 1")
+        wrong = {**options, "codes": codes}
+        _raises(function, clouds, wrong, ValueError, "codes: expected rows that sum to 1")
 
 
 FLAGS = [(loss, o) for loss in LOSSES.values() for o in loss.options if o.kind == "flag"]

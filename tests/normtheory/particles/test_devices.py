@@ -162,6 +162,22 @@ def test_a_mesh_of_one_device():
     assert run(system, back, 6).steps == 6
 
 
+@pytest.mark.parametrize(
+    ("place", "bad", "text"),
+    [
+        ([3, 5], 0.0, "row 3 is zero"),
+        ([3, 5], np.nan, "row 3 is not finite"),
+        ((3, 1), np.inf, "row 3 is not finite"),
+    ],
+)
+def test_the_first_bad_row_of_a_spread_cloud_is_named(place, bad, text):
+    z, y = (x.astype(np.float32) for x in clouds())
+    z[place] = bad
+    there = devices.rows(devices.mesh(jax.devices()[:1]))
+    with pytest.raises(ValueError, match=rf"^clouds\[0\] {text}"):
+        init(System(forces.attraction(), 1.0), *jax.device_put((z, y), there))
+
+
 def test_what_is_no_mesh_or_state_is_refused():
     system = System(forces.attraction(), 1.0)
     start = init(system, *clouds())
