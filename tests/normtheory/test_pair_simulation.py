@@ -156,6 +156,8 @@ def test_the_trajectory_ends_where_the_run_ends():
     )
     assert run.recorded_steps is not None
     assert run.trajectory is not None
+    for row, norm in enumerate((1.0, 3.0)):
+        assert run.steps[row] == nt.simulate_pairs(1.0 + row, norm, 1.0, 0.1).steps
     last = int(run.steps.max())
     np.testing.assert_array_equal(run.recorded_steps, [*range(0, last, 7), last])
     assert run.trajectory.angle.shape == (len(run.recorded_steps), 2, 1)
@@ -166,14 +168,34 @@ def test_the_trajectory_ends_where_the_run_ends():
     assert (kept == run.angle[first]).all()
 
 
-def test_recording_changes_nothing():
-    angle = np.array([1.0, 2.0, 3.0])
-    plain = nt.simulate_pairs(angle, 2.0, 2.0, 0.05)
-    recorded = nt.simulate_pairs(angle, 2.0, 2.0, 0.05, record_every=13)
-    assert plain.steps == recorded.steps
-    np.testing.assert_array_equal(plain.angle, recorded.angle)
+@pytest.mark.parametrize("max_steps", [1_000_000, 150])
+@pytest.mark.parametrize("record_every", [1, 13, 100])
+def test_recording_changes_nothing(record_every, max_steps):
+    # Four ensembles that stop far apart, the first at once, the last perhaps not at all.
+    angle = np.array([[0.01, 0.02], [0.5, 0.6], [1.0, 2.0], [2.0, 3.0]])
+    plain = nt.simulate_pairs(angle, 2.0, 2.0, 0.2, max_steps=max_steps)
+    assert len(set(plain.steps.tolist())) == 4
+    recorded = nt.simulate_pairs(
+        angle, 2.0, 2.0, 0.2, max_steps=max_steps, record_every=record_every
+    )
+    for name in ("steps", "converged", "angle", "norm_i", "norm_j"):
+        np.testing.assert_array_equal(getattr(recorded, name), getattr(plain, name))
     assert plain.trajectory is None
     assert plain.recorded_steps is None
+
+
+@pytest.mark.parametrize("repel", [False, True])
+def test_cutting_a_long_run_into_calls_changes_nothing(repel, monkeypatch):
+    angle = np.array([[0.5, 0.6], [1.0, 2.0]])
+    whole = nt.simulate_pairs(angle, 2.0, 1.5, 0.2, max_steps=90, repel=repel)
+    monkeypatch.setattr(pair_simulation, "_CHUNK", 7)
+    parts = nt.simulate_pairs(angle, 2.0, 1.5, 0.2, max_steps=90, repel=repel)
+    if repel:
+        assert whole.steps.tolist() == [90, 90]
+    else:
+        assert 7 < whole.steps[0] < 80
+    for name in ("steps", "converged", "angle", "norm_i", "norm_j"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name))
 
 
 @PROPERTY

@@ -227,6 +227,22 @@ def test_half_precision_is_computed_in_float32() -> None:
         np.testing.assert_allclose(one, other, rtol=2**-10, atol=2**-24)
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_row_of_an_example_has_its_own_norm_over_a_factor_of_e_squared(name: str) -> None:
+    # In many dimensions a Gaussian vector is as long as the root of their number, to 1/√(2d).
+    d = 10_000
+    found, _ = LOSSES[name].example(np.random.default_rng(1), 40, d)
+    for z in found:
+        logs = np.log(np.linalg.norm(z, axis=1) / np.sqrt(d))
+        assert len(np.unique(logs)) == len(z)
+        assert np.abs(logs).max() < 1 + 5 / np.sqrt(2 * d)
+        if len(z) >= 40:  # uniform: the ends are reached, and the quarters are about as full
+            assert logs.min() < -0.8
+            assert logs.max() > 0.8
+            counts, _ = np.histogram(logs, 4, (-1.05, 1.05))
+            assert counts.min() >= len(z) / 10
+
+
 def test_every_loss_is_a_name_of_the_module() -> None:
     for name, loss in LOSSES.items():
         assert getattr(nt.losses, name) is loss

@@ -126,6 +126,41 @@ def test_a_gradient_is_multiplied_by_what_comes_back():
         np.testing.assert_allclose(one.grad, 3 * exact, rtol=1e-9, atol=1e-12 * abs(exact).max())
 
 
+ALONE = [
+    pytest.param(case, block, name, id=f"{case.label}-{block}-{name}")
+    for case in CASES
+    for block in (None, *((3,) if case.loss.all_pairs else ()))
+    for name in [x.name for x in (*case.loss.clouds, *case.loss.options) if x.trained]
+]
+
+
+@pytest.mark.parametrize(("case", "block", "name"), ALONE)
+def test_a_derivative_that_is_asked_for_alone(case, block, name):
+    """What the others need is left out then, and nothing that this one needs."""
+    clouds, options, wanted = problem(case.label, "float64")
+    given = {c.name: torch.tensor(z) for c, z in zip(case.loss.clouds, clouds, strict=True)}
+    given |= {
+        o.name: torch.tensor(options.get(o.name, o.default), dtype=torch.float64)
+        for o in case.loss.options
+        if o.trained
+    }
+    given[name].requires_grad_()
+    rest = {key: x for key, x in options.items() if key not in given}
+    extra = {} if block is None else {"block": block}
+    value = case.loss(**given, **rest, **extra)
+    value.backward()
+    assert [key for key, x in given.items() if x.grad is not None] == [name]
+    found = given[name].grad
+    limit = tolerance("gradient")
+    np.testing.assert_allclose(value.item(), wanted.value, rtol=limit, atol=limit * case.steepness)
+    if name in wanted.options:
+        assert abs(float(found) - wanted.options[name]) <= limit * option_size(case)
+        return
+    index = [c.name for c in case.loss.clouds].index(name)
+    size = case.sizes(clouds, options)[case.loss.trained.index(index)]
+    assert (error(found, wanted.clouds[index], clouds[index]) / size).max() <= limit
+
+
 def test_one_of_two_clouds_and_no_cloud():
     clouds, options, wanted = problem("info_nce()", "float64")
     for free in (0, 1):
