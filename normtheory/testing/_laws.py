@@ -104,12 +104,15 @@ class Laws:
         z = example.cloud
         gradient, error = self.scale_free(z)
         size = self._gradient_size(example)
+        # A step is as long as its rate says where the gradient is steeper than on ordinary clouds:
+        # one that leaps over the origin would lengthen the row, whatever its direction.
+        steep = self._gradient_size(example, gradient)
         worst = 0.0
         for rate in (1e-3, 1e-1, 1.0):
             # The rows are independent here, so each gets the rate that suits its norm: then
-            # γ g = rate · ρ · (ρ g)/size.
-            unit, step = z / row_norms(z), rate * gradient / size
+            # γ g = rate · ρ · (ρ g)/steep.
+            unit, step = z / row_norms(z), rate * gradient / steep
             # ‖unit - step‖² - 1, without subtracting numbers near 1.
             growth = np.sum(step * (step - 2 * unit), axis=-1)
             worst = float(np.maximum(worst, -growth.min() / (2 * rate)))  # keeps NaN
-        return max(worst - error / size, 0.0)
+        return max(worst * (steep / size) - error / size, 0.0)

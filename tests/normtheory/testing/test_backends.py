@@ -115,6 +115,102 @@ def test_a_stopped_norm_is_inverse_but_not_orthogonal() -> None:
         nt.testing.assert_norm_never_shrinks(loss)
 
 
+def _undefined_above(norm: float, row: int) -> Any:
+    """A loss of directions whose gradient is NaN where one row is above a norm: ∞ times 0."""
+
+    def loss(z: jax.Array) -> jax.Array:
+        if z.shape != CLOUD.shape:  # nothing simpler is compiled
+            raise ValueError("six rows, please")
+        below = jnp.maximum(norm - jnp.linalg.norm(z[row]), 0.0)
+        return _jax_info_nce(z) + 0.0 * jnp.sqrt(below)
+
+    return loss
+
+
+def test_a_gradient_that_is_nan_at_some_norms_obeys_no_law() -> None:
+    loss = _undefined_above(30.0, 4)
+    with jax.enable_x64(True):  # that is what it does: a fine value, and no gradient
+        value, gradient = jax.value_and_grad(loss)(jnp.asarray(1e2 * CLOUD))
+    assert np.isfinite(value)
+    assert np.isnan(np.asarray(gradient)).any(axis=1).tolist() == [row == 4 for row in range(6)]
+    for check, told in (
+        (nt.testing.assert_inverse_norm_gradient, "norm times gradient changes by"),
+        (nt.testing.assert_orthogonal_gradient, "its radial part is"),
+        (nt.testing.assert_norm_never_shrinks, "in units of the gradient, is"),
+        (nt.testing.assert_loss_of_directions, "norm times gradient changes by"),
+    ):
+        with pytest.raises(AssertionError, match=rf"{told} inf \(tolerance 1e-06\)"):
+            check(loss)
+    nt.testing.assert_loss_of_directions(loss, norms=(1e-3, 25.0))
+    nt.testing.assert_scale_invariant(loss)  # the value is all right
+
+
+def test_an_infinite_gradient_is_a_finding_and_no_warning() -> None:
+    """Above norm 709 exp overflows: an infinite value, of infinite slope along a row."""
+
+    def loss(z: jax.Array) -> jax.Array:
+        if z.shape != CLOUD.shape:
+            raise ValueError("six rows, please")
+        norms = jnp.linalg.norm(z, axis=1)
+        return jnp.mean(z[:, 0] / norms) + 1e-300 * jnp.sum(jnp.exp(norms))
+
+    for check in (
+        nt.testing.assert_inverse_norm_gradient,
+        nt.testing.assert_orthogonal_gradient,
+        nt.testing.assert_scale_invariant,
+        nt.testing.assert_norm_never_shrinks,
+    ):
+        with pytest.raises(AssertionError, match="likely cause: the loss is inf at norm 1000"):
+            check(loss)
+    # ρ·1e-300·exp ρ is 1 % of the slope of the mean, at most 1/6, below norm 690, but no less than
+    # 1e-4 of it above 670.
+    low, high = nt.testing.valid_norm_range(loss)
+    assert low == 0
+    assert 670 < high < 690
+
+
+@pytest.mark.parametrize("name", ["jax", pytest.param("torch", marks=pytest.mark.torch)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("named", [False, True])
+def test_a_loss_is_given_the_dtype_that_was_asked_for(name: str, dtype: str, named: bool) -> None:
+    if name == "torch":
+        pytest.importorskip("torch")
+    seen = set()
+
+    def loss(z: Any) -> Any:
+        if name == "torch":
+            out = (z / z.norm(dim=1, keepdim=True))[:, 0].mean()  # no array of numpy can do that
+        else:
+            out = jnp.mean(_jax_unit(z)[:, 0])
+        seen.add(str(z.dtype).removeprefix("torch."))
+        return out
+
+    evaluator = evaluator_of(loss, CLOUD, name if named else None, dtype)
+    assert (evaluator.backend, evaluator.dtype) == (name, dtype)
+    seen.clear()  # of what was tried to find the backend
+    cloud = CLOUD[:5]  # of another shape, so that it is compiled for this
+    value, gradient, _ = evaluator.slope(cloud)
+    assert evaluator.value(cloud) == value
+    assert seen == {dtype}
+    kind = np.dtype(dtype).type
+    # What comes back are numbers that the dtype holds, those of the loss to a few of its eps.
+    assert value == float(kind(value))
+    assert (gradient == gradient.astype(kind)).all()
+    exact = float(np.mean(plain.unit(cloud)[:, 0]))
+    assert value == pytest.approx(exact, rel=8 * float(np.finfo(kind).eps))
+
+
+@pytest.mark.parametrize("name", ["jax", pytest.param("torch", marks=pytest.mark.torch)])
+@pytest.mark.parametrize(("dtype", "limit"), [("float32", "1e-03"), ("float64", "1e-06")])
+def test_a_report_says_what_was_computed_in_and_allowed(name: str, dtype: str, limit: str) -> None:
+    if name == "torch":
+        pytest.importorskip("torch")
+    with pytest.raises(AssertionError) as caught:
+        nt.testing.assert_orthogonal_gradient(lambda z: (z * z).sum(), backend=name, dtype=dtype)
+    assert f"({name}, {dtype}, seed 0)" in str(caught.value)
+    assert f"(tolerance {limit})" in str(caught.value)
+
+
 @pytest.mark.torch
 def test_torch_losses() -> None:
     torch = pytest.importorskip("torch")

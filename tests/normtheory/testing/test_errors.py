@@ -69,6 +69,19 @@ def test_a_loss_that_cannot_be_tested(loss: Any, kind: type[Exception], text: st
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (2, 3), (5, 1), (3, slice(None))])
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+def test_one_entry_of_a_gradient_that_is_nan_is_enough(check: Any, row: int, column: Any) -> None:
+    def loss(z: Any) -> Any:
+        unit = z / jnp.linalg.norm(z, axis=1, keepdims=True)
+        return jnp.sum(unit[:, 0]) + jnp.sum(jnp.sqrt(0 * z[row, column]))  # 0, of slope ∞ · 0
+
+    with pytest.raises(
+        ValueError, match=r"^loss: its gradient is not finite on an ordinary cloud \(6, 4\)$"
+    ):
+        check(loss)
+
+
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 def test_every_door_is_guarded(check: Any) -> None:
     with pytest.raises(TypeError, match="expected a callable"):

@@ -89,6 +89,37 @@ def test_torchs_own_cosine_is_guarded_at_1e_8() -> None:
     assert high == math.inf
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1e3), (1e-4, math.inf), (1e-2, 1e2), (5.0, 1e9)])
+def test_where_a_loss_is_not_finite_the_law_does_not_hold(
+    bad: float, low: float, high: float
+) -> None:
+    def loss(z: np.ndarray) -> float:
+        norms = np.linalg.norm(z, axis=1)
+        return plain.attraction(z) if low < norms.min() and norms.max() < high else bad
+
+    if not low < 1 < high:  # on ordinary clouds, of norm 1, nothing can be said
+        with pytest.raises(ValueError, match=f"returned {bad} on an ordinary cloud"):
+            nt.testing.valid_norm_range(loss)
+        return
+    # To 1 %, and to what finite differences move a row by.
+    assert nt.testing.valid_norm_range(loss) == pytest.approx((low, high), rel=0.012)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1e3), (1e-4, math.inf), (1e-2, 1e2)])
+def test_where_a_gradient_is_nan_the_law_does_not_hold(low: float, high: float) -> None:
+    def loss(z: Any) -> Any:
+        norms = jnp.linalg.norm(z, axis=1)
+        above, below = jnp.maximum(norms - low, 0.0), jnp.maximum(high - norms, 0.0)
+        # √0 has the slope ∞, which is multiplied by 0; of a value that is there.
+        undefined = (jnp.sqrt(above) if low > 0 else 0.0) + (
+            jnp.sqrt(below) if high < math.inf else 0.0
+        )
+        return jnp.mean(z[:, 0] / norms) + 0.0 * jnp.sum(undefined)
+
+    assert nt.testing.valid_norm_range(loss) == pytest.approx((low, high), rel=0.011)
+
+
 def test_a_search_that_ends_early_says_no_more_than_it_saw() -> None:
     assert nt.testing.valid_norm_range(plain.clamped_norm, search=(0.1, 10.0)) == (0.0, math.inf)
 

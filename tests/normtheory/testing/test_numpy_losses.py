@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -60,6 +62,44 @@ def test_every_assertion_rejects(check: Callable[..., None], name: str) -> None:
         check(loss)
 
 
+@ANY
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("norms", "inside"), [((1e-3, 1e3), (1e-3, 25.0)), ((1, 1e2), (1, 25.0))])
+def test_a_loss_that_is_not_finite_at_some_norms_obeys_no_law(
+    check: Callable[..., None], bad: float, norms: tuple[float, float], inside: tuple[float, float]
+) -> None:
+    def loss(z: np.ndarray) -> float:
+        return plain.info_nce(z) if np.linalg.norm(z, axis=1).max() < 30 else bad
+
+    with pytest.raises(AssertionError, match=rf"inf \(tolerance(.|\n)*the loss is {bad} at norm 1"):
+        check(loss, norms=norms)
+    check(loss, norms=inside)
+
+
+def _value_alone(z: Any) -> Any:
+    """A loss whose gradient is that of a loss of directions, its value not."""
+    norms = jnp.linalg.norm(z, axis=1)
+    return jnp.sum(z[:, 0] / norms) + jax.lax.stop_gradient(jnp.sum(norms))
+
+
+@pytest.mark.parametrize(
+    ("loss", "broken", "kept"),
+    [
+        (plain.logarithm, "gradient is not orthogonal", "inverse_norm_gradient"),
+        (_value_alone, "loss is not scale-invariant", "inverse_norm_gradient"),
+        (_value_alone, "loss is not scale-invariant", "orthogonal_gradient"),
+        (_value_alone, "loss is not scale-invariant", "norm_never_shrinks"),
+        (plain.dot_product, "gradient is not inversely proportional", None),
+    ],
+)
+def test_every_law_counts_of_several(loss: Any, broken: str, kept: str | None) -> None:
+    """The first law that is broken is the one that is named, though those before it hold."""
+    if kept:
+        getattr(nt.testing, f"assert_{kept}")(loss)
+    with pytest.raises(AssertionError, match=f"^the {broken}"):
+        nt.testing.assert_loss_of_directions(loss)
+
+
 @pytest.mark.parametrize("name", ["logarithm", "dot_product", "euclidean_triplet", "barlow_twins"])
 def test_values_of_false_losses_change_with_the_norm(name: str) -> None:
     with pytest.raises(AssertionError, match="not scale-invariant"):
@@ -73,6 +113,19 @@ def test_a_reward_for_norm_never_shrinks_it_and_is_no_loss_of_directions() -> No
     nt.testing.assert_norm_never_shrinks(loss)
     with pytest.raises(AssertionError, match="not orthogonal"):
         nt.testing.assert_orthogonal_gradient(loss)
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e3, 1e9])
+def test_a_pull_inwards_shrinks_norms_however_strong_it_is(size: float) -> None:
+    """Though a step of a fixed rate would leap over the origin, and land further off."""
+
+    def loss(z: np.ndarray) -> float:
+        norms = np.linalg.norm(z, axis=1)
+        return plain.attraction(z) + size * float(np.maximum(norms - 10, 0.0).sum())
+
+    with pytest.raises(AssertionError, match="a step of SGD shrinks a norm"):
+        nt.testing.assert_norm_never_shrinks(loss)
+    nt.testing.assert_norm_never_shrinks(loss, norms=(1e-1, 9.0))
 
 
 def test_an_epsilon_outside_of_the_norms_tried_does_no_harm() -> None:

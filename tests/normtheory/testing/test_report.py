@@ -80,6 +80,43 @@ def test_the_counterexample_is_one_and_is_small() -> None:
     assert set(np.abs(base).ravel()) <= {0.0, 1.0}
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(
+    ("check", "number"),
+    [
+        # Of L = Σ_i e·z_i, whose gradient is e in every row: ρg = ρe, of size 1 at norm 1. Here e
+        # is the first axis, and ρ, ρ₁ are a norm of the counterexample and of what it is compared
+        # with, u its direction.
+        (nt.testing.assert_inverse_norm_gradient, lambda r, r1, u: abs(r - r1) / max(1, r1)),
+        (nt.testing.assert_orthogonal_gradient, lambda r, r1, u: r * abs(u)),
+        # (ρ² - ρ'²)/2γ = ρu - γρ²/2 in the units of the step, the largest at the shortest step.
+        (nt.testing.assert_norm_never_shrinks, lambda r, r1, u: r * u - 1e-3 * r * r / 2),
+    ],
+    ids=["inverse_norm", "orthogonal", "shrinks"],
+)
+@pytest.mark.parametrize("norms", [(1e-3, 1e3), (1e-2, 1e2)], ids=str)
+def test_the_number_is_that_of_the_counterexample_that_is_shown(
+    check: Callable[..., None],
+    number: Callable[[float, float, float], float],
+    norms: tuple[float, float],
+    seed: int,
+) -> None:
+    report = _failure(check, lambda z: float(z[:, 0].sum()), seed=seed, norms=norms)
+    cloud, *compared = _clouds(report)
+    base = compared[0] if compared else cloud
+    shown = [
+        number(float(np.linalg.norm(z)), float(np.linalg.norm(z1)), float(z[0] / np.linalg.norm(z)))
+        for z, z1 in zip(cloud, base, strict=True)
+    ]
+    printed = re.search(r"(?:by|is) ([0-9.e+-]+) \(tolerance 1e-05\)", report)
+    assert printed is not None
+    # It is printed with two digits.
+    assert float(printed[1]) == pytest.approx(max(shown), rel=0.05)
+    # Far from that of the first failure, at the lowest norm of all rows.
+    first = 1 - norms[0] if compared else norms[0]
+    assert not 0.96 < float(printed[1]) / first < 1.04
+
+
 def test_two_rows_are_the_smallest_that_centring_can_spoil() -> None:
     # One row has no direction from the mean of itself.
     def loss(z: np.ndarray) -> float:

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 import normtheory as nt
 from normtheory import testing
 
 FEW = settings(max_examples=30, deadline=None, derandomize=True, database=None)
+DRAWN = (Phase.generate,)  # any example will do, not the simplest
 
 
 @FEW
@@ -44,6 +45,43 @@ def test_pairs_are_at_their_angle(angle: float, dimension: int) -> None:
         assert float(nt.angle(z, y)) == pytest.approx(angle, abs=1e-14)
 
     check()
+
+
+@pytest.mark.parametrize("angle", [None, 1.0])
+@pytest.mark.parametrize("longer", [0, 1])
+def test_the_vectors_of_a_pair_have_norms_of_their_own(angle: float | None, longer: int) -> None:
+    def apart(pair: tuple[np.ndarray, np.ndarray]) -> bool:
+        norms = np.linalg.norm(pair, axis=1)
+        return norms[longer] > 1e3 * norms[1 - longer]
+
+    assert apart(find(testing.pairs(3, angle=angle), apart))
+
+
+def test_the_norms_of_a_pair_are_those_asked_for() -> None:
+    strategy = testing.pairs(3, norms=st.sampled_from([2.0, 5.0]))
+    for wanted in ([2.0, 5.0], [5.0, 2.0], [2.0, 2.0]):
+        pair = find(
+            strategy, lambda pair, w=wanted: bool(np.allclose(np.linalg.norm(pair, axis=1), w))
+        )
+        assert np.linalg.norm(pair, axis=1) == pytest.approx(wanted, rel=1e-14)
+    for z in find(strategy, lambda pair: True):
+        assert min(abs(np.linalg.norm(z) - norm) for norm in (2.0, 5.0)) < 1e-14
+
+
+@pytest.mark.parametrize("ends", [("z", "z"), ("z", "p"), ("p", "z"), ("p", "p")])
+def test_every_row_and_every_positive_has_its_own_norm(ends: tuple[str, str]) -> None:
+    """A row of one cloud is as short as can be, another of the same or the other cloud as long."""
+    short, long = ends
+
+    def apart(cloud: testing.PointCloud) -> bool:
+        assert cloud.positives is not None
+        norms = {"z": cloud.embeddings, "p": cloud.positives}
+        shortest = np.linalg.norm(norms[short][0])
+        longest = np.linalg.norm(norms[long][-1 if short == long else 0])
+        return bool(longest > 100 * shortest)
+
+    strategy = testing.point_clouds(3, 2, norm_spread=1e4, positives=0.5)
+    assert apart(find(strategy, apart, settings=settings(FEW, max_examples=500, phases=DRAWN)))
 
 
 def test_pairs_without_an_angle_meet_parallel_and_antiparallel_ones() -> None:
