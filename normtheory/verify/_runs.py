@@ -92,6 +92,7 @@ def fresh_directions(
     }
     values = {
         "mean_power": column((norm**exponent).mean(axis=1)),
+        "mean_norm": column(mean),
         "norm_ratio": column(first / mean),
     }
     labels = tuple(f"frequency {f:g}, GradScale {p:g}, d={d}" for p, f in classes)

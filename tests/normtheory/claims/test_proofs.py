@@ -161,3 +161,12 @@ def test_entries_flattens_everything():
     x = sp.Symbol("x")
     nested = {"a": [x, sp.Matrix([[1, x]])], "b": np.array([x, 0], dtype=object)}
     assert entries(nested) == [x, 1, x, x, 0]
+
+
+def test_a_root_is_reduced_by_its_square_and_an_odd_one_is_left():
+    rho, x = sp.symbols("rho x", positive=True)
+    roots = {rho: x + 1}
+    assert reduce(rho**3 - rho * (x + 1), roots) == 0
+    assert reduce(rho**4 - (x + 1) ** 2, roots) == 0
+    # ρ³ is no polynomial in x: one root stays.
+    assert sp.expand(reduce(rho**3, roots) - rho * (x + 1)) == 0

@@ -168,3 +168,19 @@ def test_every_function_is_named_by_a_claim_and_reachable() -> None:
     functions = {name for name in nt.__all__ if inspect.isfunction(getattr(nt, name))}
     wanted = functions - {"diagnose"}  # what it says is measured, not claimed
     assert {f"normtheory.{name}" for name in wanted} <= named | {"normtheory.tangent_projection"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "roles"),
+    [
+        ("info_nce", {"anchors", "keys"}),
+        ("decoupled", {"anchors", "keys"}),
+        ("clip", {"both sides"}),
+        ("nt_xent", {"views"}),
+    ],
+)
+def test_contrastive_gradients_are_checked_in_every_role(kind: str, roles: set[str]) -> None:
+    checks = LIBRARY[f"normtheory.losses.{kind}_gradient"]
+    assert {c.options["role"] for c in checks if c.quantity == "gradient"} == roles
+    assert {c.options["kind"] for c in checks} == {kind}
+    assert "value" in {c.quantity for c in checks}

@@ -69,3 +69,12 @@ def test_biases_are_there_if_asked_for() -> None:
     assert having.values["change_of_direction"][::2].min() > 1e-3
     assert "with biases" in having.labels[0]
     assert "bias-free" in without.labels[0]
+
+
+def test_the_mean_of_fourth_powers_is_above_the_fourth_power_of_the_mean() -> None:
+    sample = _sample("fresh_directions", steps=30)
+    power, mean = sample.values["mean_power"], sample.values["mean_norm"]
+    # By Jensen, and by more than rounding where the norms of a class differ.
+    assert (power > 1.001 * mean**4).all()
+    ratio = sample.values["norm_ratio"]
+    np.testing.assert_allclose(ratio, mean[0] / mean, rtol=1e-12)

@@ -133,3 +133,9 @@ def test_the_page_of_a_claim_says_region_and_counterexample() -> None:
     page = claims.get("step_change")._repr_markdown_()
     assert "Only where $xc < 1$ (a step brings the pair closer); outside: x = 2, c = 0.8" in page
     assert math.isclose(_said("x = −0.5", "x"), -0.5)
+
+
+def test_a_check_with_biases_is_made_on_networks_that_have_them() -> None:
+    for check in claims.get("cut_init").checks:
+        label = MEASURE(check.measurement, check.options)[0].labels[0]
+        assert ("with biases" in label) == ("biases" in check.name)

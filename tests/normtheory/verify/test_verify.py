@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from normtheory import claims
+from normtheory.claims._claim import Check
 from normtheory.verify import MEASUREMENTS, ClaimResult, Report, Sample, verify, verify_claim
 from normtheory.verify import _clouds as clouds
 from normtheory.verify._judge import judge_condition
@@ -223,6 +224,17 @@ def test_check_is_the_door_from_the_claims():
     assert result.passed
     assert result.name == "fixed_keys"
     assert len(result.checks) == len(claims.get("fixed_keys").checks)
+    other = claims.check("fixed_keys", seed=1)
+    assert [c.deviation for c in other.checks] != [c.deviation for c in result.checks]
+
+
+def test_tolerances_are_those_of_rounding_or_of_a_few_per_cent():
+    checks = [c for name in NAMES for c in claims.get(name).checks]
+    checks += [c for functions in LIBRARY.values() for c in functions]
+    for check in checks:
+        most = {"eps": 1024.0, "relative": 0.05}[check.unit]
+        assert 0 <= check.tolerance <= most, check.name
+    assert Check("", "", "", np.abs, np.abs, "").tolerance == 64
 
 
 def test_samples_have_rows():
