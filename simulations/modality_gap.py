@@ -166,6 +166,7 @@ def run(settings: Settings) -> xr.Dataset:
     followed = np.concatenate([np.zeros((len(table), 1)), -(between * change).cumsum(1)], axis=1)
     predicted = -kappa[:, :1] * (log_scale - log_scale[:, :1])
     sgd = np.array([not adam for *_, adam in plans])[:, None]
+    slopes = [_slope(x, y) for x, y in zip(log_scale, gap, strict=True)]
     by_norm = [_slope(x, np.exp(y)) for x, y in zip(log_scale, followed, strict=True)]
     names = [f"norm {r:g}" for r in settings.norms] + list(OTHERS)
     across = ("run", "step")
@@ -174,12 +175,16 @@ def run(settings: Settings) -> xr.Dataset:
             "gap": (across, gap, {"units": "1"}),
             "scale": (across, np.exp(log_scale), {"units": "1"}),
             "norm": (across, norm, {"units": "1"}),
-            "predicted": (across, np.where(sgd, gap[:, :1] * np.exp(predicted), np.nan)),
-            "slope": ("run", [_slope(x, y) for x, y in zip(log_scale, gap, strict=True)]),
-            "exponent": ("run", np.where(sgd[:, 0], -kappa[:, 0], np.nan)),
-            "followed": ("run", np.where(sgd[:, 0], by_norm, np.nan)),
+            "predicted": (
+                across,
+                np.where(sgd, gap[:, :1] * np.exp(predicted), np.nan),
+                {"units": "1"},
+            ),
+            "slope": ("run", slopes, {"units": "1"}),
+            "exponent": ("run", np.where(sgd[:, 0], -kappa[:, 0], np.nan), {"units": "1"}),
+            "followed": ("run", np.where(sgd[:, 0], by_norm, np.nan), {"units": "1"}),
         },
-        coords={"run": names, "step": np.arange(settings.steps + 1)},
+        coords={"run": names, "step": ("step", np.arange(settings.steps + 1), {"units": "steps"})},
     ).isel(step=[0, *np.unique(np.geomspace(1, settings.steps, settings.records).astype(int))])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -65,13 +67,14 @@ def test_the_rows_are_angles_in_degrees_and_steps(result):
 
 def test_the_picture_shows_the_angles_of_the_run(result):
     picture = figures.draw(figure, result)
-    axes = picture.axes[-2]
+    axes: Any = picture.axes[-2]
+    bars: Any = picture.axes[-1].patches
     pair, small, large = axes.lines
     np.testing.assert_allclose(pair.get_ydata(), np.rad2deg(result.pair_angle))
     for line, row in ((small, 0), (large, 1)):
         steps = line.get_xdata().astype(int)
         np.testing.assert_allclose(line.get_ydata(), np.rad2deg(result.angle[row, steps]))
-    heights = [bar.get_height() for bar in picture.axes[-1].patches]
+    heights = [bar.get_height() for bar in bars]
     assert heights == [float(result.closed_form[0]), float(result.counted[0])]
 
 

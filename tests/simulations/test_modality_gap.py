@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -79,6 +81,8 @@ def test_rows_and_picture_show_slopes_and_gaps(result):
     for row, name in zip(rows, ("norm 1", "norm 2", "random start"), strict=True):
         one = result.sel(run=name)
         assert (row.predicted, row.simulated) == (float(one.exponent), float(one.slope))
+    left: Any
+    right: Any
     left, right = figures.draw(figure, result).axes
     points, law = left.lines[:2]
     np.testing.assert_allclose(points.get_ydata(), result.gap.sel(run="norm 1"))
