@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import simulations
 from simulations import _store
 from simulations._cores import use_all_cores
+from simulations._overwrite import keep_inputs
 
 
 class _Parser(argparse.ArgumentParser):
@@ -30,6 +33,16 @@ def _reader(default: Any) -> Any:
         numbers.__name__ = f"comma-separated {kind.__name__}"
         return numbers
     return type(default)
+
+
+def _meanings(settings: Any) -> dict[str, str]:
+    """What the docstrings of settings and of what they inherit from say of every one of them."""
+    found: dict[str, str] = {}
+    for kind in reversed(type(settings).__mro__):
+        listed = (kind.__doc__ or "").partition("Attributes:\n")[2]
+        for name, text in re.findall(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", listed, re.MULTILINE):
+            found[name] = " ".join(text.split())
+    return found
 
 
 def _parser(name: str | None) -> _Parser:
@@ -52,7 +65,10 @@ def _parser(name: str | None) -> _Parser:
         "--output", type=Path, metavar="FILE", help="also write the result there (NetCDF)"
     )
     if name in simulations.names():
-        settings = simulations.get(name).Settings()
+        module = simulations.get(name)
+        settings, meanings = module.Settings(), _meanings(module.Settings())
+        if hasattr(module, "HandOut"):
+            module.HandOut.add_options(parser)
         group = parser.add_argument_group(f"settings of {name}")
         for field in dataclasses.fields(settings):
             default = getattr(settings, field.name)
@@ -61,9 +77,21 @@ def _parser(name: str | None) -> _Parser:
                 f"--{field.name.replace('_', '-')}",
                 type=_reader(default),
                 metavar="VALUE",
-                help=f"default {shown}",
+                help=f"{meanings.get(field.name, '').rstrip('.')} (default {shown})".replace(
+                    "%", "%%"
+                ),
             )
     return parser
+
+
+def _keep_inputs(settings: Any, output: Path | None, hand_out: Any) -> None:
+    """Refuse outputs that would take the place of an input, before a long run."""
+    outputs = [] if output is None else [output]
+    inputs = [*getattr(settings, "data_files", ())]
+    if hand_out:
+        outputs += hand_out.outputs(settings.objectives)
+        inputs += hand_out.inputs()
+    keep_inputs(outputs, inputs)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -89,9 +117,11 @@ def main(arguments: list[str] | None = None) -> int:
         f.name: options[f.name] for f in dataclasses.fields(base) if options[f.name] is not None
     }
     try:
-        dataset = _store.result(
-            options["name"], dataclasses.replace(base, **given), force=options["force"]
-        )
+        settings = dataclasses.replace(base, **given)
+        hand_out = module.HandOut.of(options) if hasattr(module, "HandOut") else None
+        _keep_inputs(settings, options["output"], hand_out)
+        run = partial(module.run, hand_out=hand_out) if hand_out else None
+        dataset = _store.result(options["name"], settings, force=options["force"], run=run)
         if options["output"]:
             _store.write(dataset, options["output"])
     except (ValueError, OSError, ModuleNotFoundError, FloatingPointError, RuntimeError) as error:
@@ -100,7 +130,14 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("simulations: interrupted; nothing was written", file=sys.stderr)
         return 130
-    print(json.dumps(_store.plain(dataset.to_dict())) if options["json"] else dataset)
+    for note in filter(None, dataset.attrs.get("notes", "").splitlines()):
+        print(f"simulations: {note}", file=sys.stderr)
+    if options["json"]:
+        print(json.dumps(_store.plain(dataset.to_dict())))
+        return 0
+    print(dataset)
+    if "outcome" in dataset.attrs:
+        print(f"\n{dataset.attrs['outcome']}")
     return 0
 
 

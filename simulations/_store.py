@@ -16,6 +16,7 @@ import json
 import math
 import platform
 import subprocess
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,12 @@ def write(dataset: xr.Dataset, path: Path) -> None:
 
 
 def result(
-    name: str, settings: Any = None, *, force: bool = False, folder: Path | None = None
+    name: str,
+    settings: Any = None,
+    *,
+    force: bool = False,
+    folder: Path | None = None,
+    run: Callable[[Any], xr.Dataset] | None = None,
 ) -> xr.Dataset:
     """The result of an experiment: the kept one, or a new run if anything behind it has changed.
 
@@ -112,6 +118,8 @@ def result(
         settings: an instance of its ``Settings``; None for the full size.
         force: run it even if a result is kept.
         folder: where results are kept; None for results/ of the clone.
+        run: runs it in place of the module's function, and does more besides: so a kept result
+            doesn't do.
 
     Returns:
         Dataset with attributes that say how to rerun it.
@@ -125,13 +133,13 @@ def result(
     key = fingerprint(name, settings)
     folder = RESULTS if folder is None else folder
     path = folder / f"{name}-{key}.nc"
-    if path.exists() and not force:
+    if path.exists() and not force and run is None:
         try:
             return xr.load_dataset(path, engine="netcdf4")
         except (OSError, ValueError, RuntimeError):
             pass  # a damaged file is as good as none
     folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
-    dataset = module.run(settings)
+    dataset = module.run(settings) if run is None else run(settings)
     dataset.attrs.update(_attributes(name, settings, key))
     write(dataset, path)
     return dataset

@@ -1,4 +1,7 @@
-"""Random views of images: crop, shift and blur as one resampling, then contrast and noise."""
+"""Random views of images: crop, shift and blur as one resampling, then contrast and noise.
+
+Of grey images the values change, of colour images the colours (:mod:`colour`).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from simulations.encoders.colour import ColourJitter, of_strength
 from simulations.encoders.models import FLOAT
 
 
@@ -39,8 +43,12 @@ class Augmentation:
         crop: smallest and largest side of the part that is seen, as a share of the image.
         shift: largest shift of its centre, as a share of the image.
         blur: largest standard deviation in pixels; half of the views stay sharp.
-        contrast: values are raised or lowered, and stretched or shrunk, by up to this share.
+        contrast: values are stretched or shrunk by up to this share, and raised or lowered by up to
+            a quarter of it.
         noise: largest standard deviation of Gaussian noise.
+        inside: whether the part that is seen is kept inside of the image, however it is shifted.
+        flip: chance that left and right change places.
+        colour: changes of the colours of an image of three channels; None for none.
     """
 
     crop: tuple[float, float] = (0.8, 1.0)
@@ -48,6 +56,9 @@ class Augmentation:
     blur: float = 0.7
     contrast: float = 0.3
     noise: float = 0.1
+    inside: bool = False
+    flip: float = 0.0
+    colour: ColourJitter | None = None
 
     def __call__(self, key: jax.Array, image: jax.Array) -> jax.Array:
         """One view."""
@@ -60,9 +71,36 @@ class Augmentation:
         smallest, largest = self.crop
         scale = (largest + smallest) / 2 + crop * (largest - smallest) / 2
         blur = jnp.maximum(self.blur * blur, 0)
+        if self.inside:
+            room = (1 - scale) / 2 / self.shift
+            down, right = jnp.clip(down, -room, room), jnp.clip(right, -room, room)
         rows = resampling(h, (h - 1) / 2 + h * self.shift * down, scale, blur)
         columns = resampling(w, (w - 1) / 2 + w * self.shift * right, scale, blur)
+        # A key of its own, so that views without these stay as they are. The number is none that
+        # the split above may have used.
+        for_flip, for_colour = jax.random.split(jax.random.fold_in(key, 1000))
+        if self.flip:
+            mirrored = jax.random.uniform(for_flip, (), FLOAT) < self.flip
+            columns = jnp.where(mirrored, columns[::-1], columns)
         view = jnp.einsum("ih,hwc,jw->ijc", rows, image, columns)
         view = (1 + self.contrast * stretch) * view + self.contrast * lift / 4
+        if self.colour is not None:
+            view = self.colour(for_colour, view)
         sigma = self.noise * jnp.abs(noise)
         return view + sigma * jax.random.normal(for_noise, view.shape, FLOAT)
+
+
+def views(channels: int, colour: float) -> Augmentation:
+    """The views of digits for grey images, and those of SimCLR for small colour images.
+
+    The latter (Chen et al. 2020, appendix B.9): parts of half to all of a side, mirrored or not, in
+    other colours, neither blurred nor with noise.
+
+    Args:
+        channels: 1 or 3.
+        colour: strength of the changes of colours, in [0, 1]; 0 for none.
+    """
+    if channels == 1:
+        return Augmentation()
+    jitter = of_strength(colour) if colour else None
+    return Augmentation((0.5, 1.0), 0.25, 0.0, 0.0, 0.0, True, 0.5, jitter)

@@ -1,13 +1,9 @@
-"""Data: Gaussian classes behind a random linear map, real digits, and anyone's images."""
+"""Data: Gaussian classes behind a random linear map, pairs of views of images, and real digits."""
 
 from __future__ import annotations
 
-import zipfile
-import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,9 +13,6 @@ from normtheory.sphere import uniform
 from simulations.encoders.augmentations import Augmentation
 from simulations.encoders.models import FLOAT
 from simulations.encoders.objectives import Batch
-
-if TYPE_CHECKING:
-    from PIL import Image
 
 Array = Any  # of numpy or JAX; samples for many runs may have one more axis in front
 
@@ -236,108 +229,3 @@ def mnist() -> Images:
     x, labels = mnist_data()
     images = x.reshape(-1, 28, 28, 1).astype(np.uint8)
     return Images(images, labels.astype(np.int32), tuple("0123456789"))
-
-
-def load_images(path: str | Path) -> Images:
-    """Images from a file or a folder.
-
-    Args:
-        path: an .npz file with ``images`` (bytes, n × h × w × channels) and ``labels``; or a folder
-            with one folder of png or jpg files for every class, all of one size. Of channels of 16
-            bits the upper 8 count.
-
-    Raises:
-        FileNotFoundError: there is nothing.
-        ValueError: what is there is damaged or does not fit; it names the file and says what was
-            expected.
-    """
-    path = Path(path)
-    if path.is_dir():
-        return _from_folder(path)
-    if not path.exists():
-        raise FileNotFoundError(f"no such file or folder: {path}")
-    if not zipfile.is_zipfile(path):
-        raise ValueError(f"{path}: expected an .npz file")
-    images, labels = _arrays(path)
-    if labels.dtype.kind in "fcmM" and np.isnan(labels).any():
-        unknown = int(np.isnan(labels).sum())
-        raise ValueError(f"{path}: expected a label for every image, got NaN for {unknown}")
-    names, numbers = np.unique(labels, return_inverse=True)
-    return _checked(path, images, numbers.reshape(labels.shape), [str(n) for n in names])
-
-
-def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images and labels of an .npz file."""
-    # What a damaged archive raises depends on the place of the damage.
-    damaged = (ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if broken := archive.testzip():  # or numpy reads a header that may say anything
-                raise zipfile.BadZipFile(broken)
-        with np.load(path, allow_pickle=False) as file:
-            found = file.files
-            if {"images", "labels"} <= set(found):
-                return file["images"], file["labels"]
-    except damaged as error:
-        raise ValueError(
-            f"{path}: expected arrays of numbers, not of objects, in an undamaged .npz file"
-        ) from error
-    raise ValueError(f"{path}: expected images and labels, found {found}")
-
-
-def _bytes(picture: Image.Image, file: Path, *, is_png: bool) -> np.ndarray:
-    """A picture as bytes (h, w, channels), grey or of three colours."""
-    # Grey of 16 bits in a png is I;16, or I in older versions of Pillow.
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and is_png):
-        return (np.asarray(picture) >> 8).astype(np.uint8)[..., None]
-    if picture.mode in ("I", "F"):
-        raise ValueError(
-            f"{file}: expected 8 or 16 bits a channel, got Pillow's mode {picture.mode}"
-        )
-    return np.atleast_3d(np.asarray(picture.convert("L" if picture.mode in ("1", "L") else "RGB")))
-
-
-def _from_folder(path: Path) -> Images:
-    from PIL import Image
-
-    kinds = {".png", ".jpg", ".jpeg"}
-    images, labels, names = [], [], []
-    for folder in sorted(p for p in path.iterdir() if p.is_dir()):
-        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in kinds)
-        for file in files:
-            try:
-                with Image.open(file) as opened:
-                    is_png, picture = opened.format == "PNG", opened.copy()
-            except (OSError, SyntaxError, ValueError) as error:
-                raise ValueError(f"{file}: not an image that can be read") from error
-            images.append(_bytes(picture, file, is_png=is_png))
-            labels.append(len(names))
-        names += [folder.name] if files else []
-    if not images:
-        raise ValueError(f"{path}: expected folders of png or jpg files, one for every class")
-    shapes = sorted({i.shape for i in images})
-    if len(shapes) > 1:
-        raise ValueError(f"{path}: expected images of one shape, found {shapes[0]} and {shapes[1]}")
-    return _checked(path, np.stack(images), np.array(labels), names)
-
-
-def _checked(path: Path, images: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> Images:
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3):
-        raise ValueError(
-            f"{path}: expected images as bytes (uint8) of shape (n, h, w, 1 or 3), "
-            f"got {images.dtype} of shape {images.shape}"
-        )
-    if labels.shape != images.shape[:1]:
-        raise ValueError(
-            f"{path}: expected one label for each of {len(images)} images, got shape {labels.shape}"
-        )
-    if min(images.shape[1:3]) < 16:
-        raise ValueError(f"{path}: expected images of at least 16 × 16, got {images.shape[1:3]}")
-    counts = np.bincount(labels, minlength=len(names))
-    if len(names) < 2 or counts.min() < 20:
-        rarest = names[int(counts.argmin())] if len(names) else "none"
-        raise ValueError(
-            f"{path}: expected at least 2 classes of at least 20 images, got {len(names)} classes, "
-            f"{counts.min() if len(names) else 0} of {rarest!r}"
-        )
-    return Images(images, labels.astype(np.int32), tuple(names))

