@@ -73,13 +73,12 @@ def _parser(name: str | None) -> _Parser:
         for field in dataclasses.fields(settings):
             default = getattr(settings, field.name)
             shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
+            meaning = meanings.get(field.name, "").rstrip(".")
             group.add_argument(
                 f"--{field.name.replace('_', '-')}",
                 type=_reader(default),
                 metavar="VALUE",
-                help=f"{meanings.get(field.name, '').rstrip('.')} (default {shown})".replace(
-                    "%", "%%"
-                ),
+                help=f"{meaning} (default {shown})".strip().replace("%", "%%"),
             )
     return parser
 

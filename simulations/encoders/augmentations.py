@@ -72,8 +72,9 @@ class Augmentation:
         scale = (largest + smallest) / 2 + crop * (largest - smallest) / 2
         blur = jnp.maximum(self.blur * blur, 0)
         if self.inside:
-            room = (1 - scale) / 2 / self.shift
-            down, right = jnp.clip(down, -room, room), jnp.clip(right, -room, room)
+            room = (1 - scale) / 2 / self.shift  # of the distance between the outermost pixels
+            down = jnp.clip(down, -room * (1 - 1 / h), room * (1 - 1 / h))
+            right = jnp.clip(right, -room * (1 - 1 / w), room * (1 - 1 / w))
         rows = resampling(h, (h - 1) / 2 + h * self.shift * down, scale, blur)
         columns = resampling(w, (w - 1) / 2 + w * self.shift * right, scale, blur)
         # A key of its own, so that views without these stay as they are. The number is none that

@@ -48,7 +48,11 @@ def too_short(method: str, trained: float, untrained: float, gain: Estimate) -> 
     """
     if gain.value >= LEAST and not gain.low <= 0:
         return ""
-    low = "" if np.isnan(gain.low) else f" (95 % from {gain.low:+.2f} to {gain.high:+.2f})"
+    low = (
+        ""
+        if np.isnan(gain.low)
+        else f" (95 % of the gain from {gain.low:+.2f} to {gain.high:+.2f})"
+    )
     return (
         f"{method}: training was too short, or these views unfit, to mean anything: neighbours are "
         f"right for {trained:.2f} of the images held out, and for {untrained:.2f} with untrained "

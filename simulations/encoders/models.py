@@ -70,7 +70,10 @@ class BatchNorm(eqx.Module):
         items = items[: self.reference] if self.reference else items
         over = tuple(range(items.ndim - 1))
         spread = jnp.sqrt(jnp.var(items, axis=over) + 1e-5)
-        return (x - jnp.mean(items, axis=over)) / spread * self.scale + self.shift
+        mean, scale, shift = jnp.mean(items, axis=over), self.scale, self.shift
+        rank = (None,) * (x.ndim - 1)
+        mean, spread, scale, shift = (a[rank] for a in (mean, spread, scale, shift))
+        return (x - mean) / spread * scale + shift
 
 
 def _batch_norms(features: Sequence[int]) -> tuple[BatchNorm, ...]:
@@ -166,6 +169,17 @@ class Convolution(eqx.Module):
         return jax.vmap(jax.vmap(self.affine))(jnp.concatenate(patches, axis=-1))
 
 
+def _largest(x: jax.Array) -> jax.Array:
+    """The maximum over an image (h, w, features), with a derivative at one place of it.
+
+    The derivative of ``jnp.max`` asks where the image equals its maximum. A compiled program may
+    compute a normalised image twice, rounded differently; then it does so nowhere, and 0 is divided
+    by 0 (seen with jax 0.9.2 on CPU).
+    """
+    flat = x.reshape(-1, x.shape[-1])
+    return jnp.take_along_axis(flat, jnp.argmax(flat, axis=0)[None], axis=0)[0]
+
+
 class ConvolutionalEncoder(eqx.Module):
     """Three strided convolutions, the mean and maximum over the image, and a projector.
 
@@ -185,7 +199,8 @@ class ConvolutionalEncoder(eqx.Module):
             x = convolution(x)
             x = self.norms[i](x) if self.norms else x
             x = jax.nn.relu(x)
-        return jnp.concatenate([jnp.mean(x, axis=(0, 1)), jnp.max(x, axis=(0, 1))])
+        largest = _largest(x) if self.norms else jnp.max(x, axis=(0, 1))
+        return jnp.concatenate([jnp.mean(x, axis=(0, 1)), largest])
 
     def __call__(self, x: jax.Array) -> jax.Array:
         """The embedding of one image (h, w, channels)."""

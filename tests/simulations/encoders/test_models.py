@@ -13,6 +13,7 @@ from simulations.encoders.models import (
     Convolution,
     Convolutional,
     Mlp,
+    _largest,
     referring,
 )
 
@@ -90,3 +91,31 @@ def test_convolutional_encoders_take_images_of_any_size() -> None:
     encoder = Convolutional(3, 2, 5)(np.random.default_rng(0))
     for size in (16, 33):
         assert jax.eval_shape(encoder, jnp.ones((size, size, 3))).shape == (5,)
+
+
+def test_convolutions_with_batch_normalisation_are_normalised_over_images_and_places() -> None:
+    made = Convolutional(3, 2, 5, "batch", norm_convolutions=True)
+    encoder = made(np.random.default_rng(0))
+    assert [len(norm.scale) for norm in encoder.norms] == [2, 4, 8]
+    assert Convolutional(3, 2, 5)(np.random.default_rng(0)).norms == ()
+    x = np.random.default_rng(1).uniform(size=(6, 16, 16, 3)).astype(np.float32)
+    y = jnp.asarray(x)
+    for convolution in encoder.convolutions:
+        y = np.asarray(jax.vmap(convolution)(jnp.asarray(y)))
+        y = (y - y.mean(axis=(0, 1, 2))) / np.sqrt(y.var(axis=(0, 1, 2)) + 1e-5)
+        y = np.maximum(y, 0)
+    wanted = np.concatenate([y.mean(axis=(1, 2)), y.max(axis=(1, 2))], axis=1)
+    found = jax.vmap(encoder.features, axis_name=BATCH)(jnp.asarray(x))
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
+    whole = jax.vmap(encoder, axis_name=BATCH)(jnp.asarray(x))
+    projected = jax.vmap(encoder.projector, axis_name=BATCH)(found)
+    np.testing.assert_allclose(whole, projected, rtol=1e-4, atol=1e-5)
+
+
+def test_the_maximum_has_a_derivative_at_one_place() -> None:
+    x = np.random.default_rng(0).integers(0, 3, (3, 4, 5)).astype(np.float32)  # with ties
+    slope = np.asarray(jax.grad(lambda a: _largest(a) @ jnp.arange(1.0, 6))(jnp.asarray(x)))
+    np.testing.assert_array_equal(_largest(jnp.asarray(x)), x.max(axis=(0, 1)))
+    np.testing.assert_allclose(slope.sum(axis=(0, 1)), np.arange(1, 6))
+    assert (x[slope > 0] == np.broadcast_to(x.max(axis=(0, 1)), x.shape)[slope > 0]).all()
+    assert np.count_nonzero(slope) == 5

@@ -1,0 +1,151 @@
+"""Correlations over images and within classes, and how often their intervals hold the truth."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from simulations.encoders.relations import (
+    Column,
+    difference,
+    enough,
+    jackknife,
+    overall,
+    ranks,
+    within,
+)
+
+
+def planted(
+    rng: np.random.Generator, classes: int, each: int, runs: int, inside: float, between: float
+) -> list[Column]:
+    """Runs on the same images: y depends on x inside a class, and classes move together or not."""
+    labels = np.repeat(np.arange(classes), each)
+    centre = rng.standard_normal((2, classes))
+    centre[1] = between * centre[0] + np.sqrt(1 - between**2) * centre[1]
+    common = rng.standard_normal(len(labels))
+    y = inside * common + np.sqrt(1 - inside**2) * rng.standard_normal(len(labels))
+    y = y + 3 * centre[1][labels]
+    x = common + 3 * centre[0][labels]
+    return [Column(x + 0.3 * rng.standard_normal(len(x)), y, labels) for _ in range(runs)]
+
+
+def test_yes_or_no_needs_ten_of_the_rarer_answer() -> None:
+    x = np.arange(200.0)
+    nine, ten = (x < 9).astype(float), x < 10
+    assert np.isnan(ranks(x, nine))
+    assert np.isnan(ranks(nine, x))
+    assert ranks(x, ten) == pytest.approx(stats.spearmanr(x, ten)[0])
+    assert not enough(1 - nine)
+    assert not enough(np.ones(50))
+    assert enough(np.array([0, 1, 2] * 5))  # three answers are no yes or no
+    assert not enough(np.arange(9.0))
+    assert enough(np.arange(10.0))
+
+
+def test_the_jackknife_of_a_mean_is_students_interval() -> None:
+    values = np.random.default_rng(0).uniform(-0.5, 0.5, 8)
+    others = (values.sum() - values) / 7
+    whole = np.full(3, values.mean())  # runs that do not differ
+    found = jackknife(whole, np.stack([others] * 3, axis=1))
+    low, high = stats.t.interval(0.95, 7, values.mean(), stats.sem(values))
+    assert found == pytest.approx((values.mean(), low, high))
+    runs = np.array([0.1, 0.2, 0.6])  # classes that do not differ
+    low, high = stats.t.interval(0.95, 2, runs.mean(), stats.sem(runs))
+    assert jackknife(runs, np.stack([runs] * 8)) == pytest.approx((0.3, low, high))
+
+
+def test_one_run_or_one_class_has_no_interval() -> None:
+    rng = np.random.default_rng(0)
+    for found in (planted(rng, 5, 30, 1, 0.5, 0.0), planted(rng, 1, 30, 4, 0.5, 0.0)):
+        for value, low, high in (overall(found), within(found)[0]):
+            assert 0.1 < value < 0.9
+            assert np.isnan([low, high]).all()
+
+
+def test_within_classes_is_the_mean_of_the_classes() -> None:
+    """Inside of a class they go together, over all images the classes hide it."""
+    columns = planted(np.random.default_rng(1), 6, 400, 3, 0.8, -0.9)
+    inside, count = within(columns)
+    each = [
+        np.mean([stats.spearmanr(*(a[c.labels == k] for a in c[:2]))[0] for c in columns])
+        for k in range(6)
+    ]
+    assert count == 6
+    assert inside.value == pytest.approx(np.mean(each))
+    assert 0.6 < inside.low < inside.value < inside.high < 0.85
+    assert overall(columns).value < -0.2
+    assert overall(columns).value == pytest.approx(
+        np.mean([stats.spearmanr(c.x, c.y)[0] for c in columns])
+    )
+
+
+def test_classes_without_enough_answers_are_left_out_and_counted() -> None:
+    rng = np.random.default_rng(2)
+    labels = np.repeat([0, 1, 2], 40)
+    x = rng.standard_normal((2, 120))
+    y = x + rng.standard_normal((2, 120)) > 0
+    y[1, labels == 2] = np.arange(40) < 9  # in one run too few
+    columns = [Column(a, b, labels) for a, b in zip(x, y, strict=True)]
+    found, count = within(columns)
+    assert count == 2
+    kept = [Column(*(a[labels < 2] for a in c)) for c in columns]
+    assert found == pytest.approx(within(kept)[0])
+    y[:, :80] = True
+    nothing, count = within([Column(a, b, labels) for a, b in zip(x, y, strict=True)])
+    assert count == 0
+    assert np.isnan(nothing).all()
+
+
+def test_a_gain_is_a_paired_difference() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.tile(np.arange(10), (3, 20))
+    second = rng.uniform(size=labels.shape) < 0.5
+    first = second.copy()
+    first[:, :60] = True
+    found = difference(first, second, labels)
+    assert found.value == pytest.approx(first.mean() - second.mean())
+    assert 0.08 < found.low < found.value < found.high < 0.22
+    assert difference(second, second, labels) == (0, 0, 0)
+
+
+def test_over_all_images_the_interval_is_that_of_fishers_scale() -> None:
+    columns = planted(np.random.default_rng(5), 7, 30, 3, 0.2, 0.6)
+    z = lambda c: np.arctanh(stats.spearmanr(c.x, c.y)[0])  # noqa: E731
+    whole = np.array([z(c) for c in columns])
+    without = [
+        np.mean([z(Column(*(a[c.labels != k] for a in c))) for c in columns]) for k in range(7)
+    ]
+    of_classes, of_runs = 6 / 7 * np.var(without) * 7, np.var(whole, ddof=1) / 3
+    freedom = (of_classes + of_runs) ** 2 / (of_classes**2 / 6 + of_runs**2 / 2)
+    half = stats.t.ppf(0.975, freedom) * np.sqrt(of_classes + of_runs)
+    found = overall(columns)
+    assert found[1:] == pytest.approx(np.tanh(whole.mean() + half * np.array([-1, 1])))
+    assert found.value == pytest.approx(np.tanh(whole).mean())
+
+
+def test_two_columns_in_one_order_have_no_interval() -> None:
+    x, labels = np.arange(60.0), np.repeat([0, 1, 2], 20)
+    value, low, high = overall([Column(x, x**2, labels)] * 2)
+    assert value == pytest.approx(1)
+    assert np.isnan([low, high]).all()
+
+
+def coverage(measure, classes: int, runs: int, truth: float, *, draws: int = 400) -> float:
+    """Share of draws whose interval holds the truth."""
+    rng = np.random.default_rng(3)
+    held = []
+    for _ in range(draws):
+        _, low, high = measure(planted(rng, classes, 25, runs, 0.0, 0.0))
+        held.append(low <= truth <= high)
+    return float(np.mean(held))
+
+
+@pytest.mark.parametrize("measure", [overall, lambda columns: within(columns)[0]])
+@pytest.mark.parametrize(("classes", "runs"), [(5, 2), (10, 3)])
+def test_unrelated_columns_leave_out_zero_in_one_of_twenty_draws(
+    measure, classes: int, runs: int
+) -> None:
+    """Measured over 1,000 draws: 94 to 97 %; with intervals of 90 %, 85 to 94 %."""
+    assert 0.925 <= coverage(measure, classes, runs, 0.0) <= 0.985
