@@ -8,48 +8,71 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLUE, PAGE, VERMILION, Row
-from simulations.encoders.measures import interval
 
 LEAST = 10  # samples in a bucket that is looked at, as in the paper's read-off numbers
 COLOURS = (BLUE, VERMILION)
 
 
-def accuracy(result: xr.Dataset) -> xr.DataArray:
-    """Accuracy in every bucket over all runs; NaN where a run has fewer than ten on average."""
-    count, right = result["count"].sum("run"), result.right.sum("run")
+def accuracy(result: xr.Dataset, rule: str = "") -> xr.DataArray:
+    """Accuracy in every bucket over all runs; NaN where a run has fewer than ten on average.
+
+    Args:
+        result: of the experiment ``confidence``.
+        rule: nothing for images held out, ``authors_`` for the rule of the paper's code.
+    """
+    count, right = result[f"{rule}count"].sum("run"), result[f"{rule}right"].sum("run")
     enough = count >= LEAST * result.sizes["run"]
     return (right / count.where(enough)).rename("accuracy")
 
 
-def ends(result: xr.Dataset, objective: str) -> tuple[float, float]:
+def ends(result: xr.Dataset, objective: str, rule: str = "") -> tuple[float, float]:
     """Accuracy in the first and the last bucket with enough samples; NaN if there is none."""
-    found = accuracy(result).sel(objective=objective).dropna("bucket").values
+    found = accuracy(result, rule).sel(objective=objective).dropna("bucket").values
     return (float(found[0]), float(found[-1])) if len(found) else (np.nan, np.nan)
 
 
 def correlation(result: xr.Dataset, objective: str) -> tuple[float, float, int]:
     """Rank correlation of norm and being right, over the runs that have one.
 
-    A run has none where all its votes are right, or all wrong.
+    A run has none where fewer than ten votes are right, or wrong.
 
     Args:
         result: of the experiment ``confidence``.
         objective: one in it.
 
     Returns:
-        Mean over runs, half width of its 95 % interval (Student's t), and the number of runs; NaN
-        where there are too few.
+        Mean over runs, half the width of its 95 % interval for other classes and networks, and the
+        number of runs; NaN where there is none.
     """
     values = result.spearman.sel(objective=objective, part="value").dropna("run").values
-    half = interval(values) if len(values) > 1 else np.nan
-    return float(values.mean()) if len(values) else np.nan, float(half), len(values)
+    _, low, high = related(result, objective, "norm, right")
+    half = (high - low) / 2
+    return float(values.mean()) if len(values) else np.nan, half, len(values)
+
+
+def related(
+    result: xr.Dataset, objective: str, relation: str, scope: str = "all images"
+) -> tuple[float, float, float]:
+    """A rank correlation and its interval, for other classes and networks.
+
+    Args:
+        result: of the experiment ``confidence``.
+        objective: one in it.
+        relation: what is compared.
+        scope: all images or within classes.
+    """
+    part = result.correlation.sel(objective=objective, relation=relation, scope=scope)
+    value, low, high = (float(x) for x in part.values)
+    return value, low, high
 
 
 def draw(result: xr.Dataset) -> Figure:
     """Accuracy against the norm, rank correlations, and areas under curves.
 
-    Thin lines are single runs. The first and the last bucket are the outermost ones that hold at
-    least ten images a run on average. A ± is the 95 % interval of the mean over runs.
+    Thin lines are single runs, dashed ones follow the rule of the paper's code: images trained on,
+    each of them among its own neighbours. The first and the last bucket are the outermost ones that
+    hold at least ten images a run on average. A ± is half of the 95 % interval for other classes
+    and networks.
 
     Args:
         result: of the experiment ``confidence``.
@@ -70,6 +93,8 @@ def draw(result: xr.Dataset) -> Figure:
         value, half, _ = correlation(result, objective)
         label = f"{objective}: ρ = {value:.2f}" + ("" if np.isnan(half) else f" ± {half:.2f}")
         buckets.plot(mean.bucket, mean.sel(objective=objective), "o-", color=color, label=label)
+        authors = accuracy(result, "authors_").sel(objective=objective)
+        buckets.plot(mean.bucket, authors, "--", color=color, lw=0.9)
     buckets.set(xlabel="norm (min-max scaled)", ylabel="10-NN accuracy in bucket", ylim=(0, 1.4))
     buckets.set_yticks([0, 0.25, 0.5, 0.75, 1])
     buckets.set_title("held-out images")
@@ -111,8 +136,8 @@ def draw(result: xr.Dataset) -> Figure:
 def rows(result: xr.Dataset) -> list[Row]:
     """Rank correlations with intervals, accuracy at both ends, and areas under curves.
 
-    A ± is Student's 95 % interval of a mean over runs. Whether a correlation is above 0 is asked of
-    every run by itself: of the bootstrap interval over its images.
+    A ± is half of the 95 % interval for other classes and networks. Whether a correlation is above
+    0 is asked of every run by itself too: of the bootstrap interval over its images.
 
     Args:
         result: of the experiment ``confidence``.
@@ -122,13 +147,32 @@ def rows(result: xr.Dataset) -> list[Row]:
         one = result.sel(objective=objective)
         value, half, runs = correlation(result, objective)
         above = int((one.spearman.sel(part="low") > 0).sum())
-        spread = "" if np.isnan(half) else f" (± {half:.2f}, Student over {runs} runs)"
+        spread = "" if np.isnan(half) else f" (± {half:.2f}, over classes and {runs} runs)"
         count = f"above 0 in {above} of {result.sizes['run']}"
         name = f"ρ(norm, right), {objective}{spread}, {count}"
         found.append(Row(name, None, None, value))
+        for relation in one.relation.values:
+            for scope in one.scope.values:
+                if (relation, scope) == ("norm, right", "all images"):
+                    continue
+                value, low, high = related(result, objective, relation, scope)
+                if np.isfinite(value):
+                    range_ = "" if np.isnan(low) else f" [{low:+.2f}, {high:+.2f}]"
+                    found.append(
+                        Row(f"ρ({relation}), {scope}, {objective}{range_}", None, None, value)
+                    )
+        for name in one.classifier.values:
+            share = float(one.accuracy.sel(classifier=name).mean())
+            found.append(Row(f"accuracy of neighbours, {name}, {objective}", None, None, share))
         for end, value in zip(("first", "last"), ends(result, objective), strict=True):
             if np.isfinite(value):
                 found.append(Row(f"accuracy in the {end} bucket, {objective}", None, None, value))
+        for end, value in zip(("first", "last"), ends(result, objective, "authors_"), strict=True):
+            if np.isfinite(value):
+                rule = "by the authors' rule"
+                found.append(
+                    Row(f"accuracy in the {end} bucket {rule}, {objective}", None, None, value)
+                )
         for stranger in result.stranger.values:
             area = float(one.auroc.sel(stranger=stranger).mean())
             found.append(Row(f"AUROC against {stranger}, {objective}", None, None, area))
