@@ -144,7 +144,7 @@ class HandOut:
             "settings": dataclasses.asdict(settings),
             "embed": {f"embed{i + 1}": str(path) for i, path in enumerate(self.embed)},
         }
-        arrays: dict[str, np.ndarray] = {"classes": np.array(parts.classes)}
+        arrays: dict[str, Any] = {"classes": np.array(parts.classes)}
         runs = range(len(parts.which["train"]))
         for part, which in parts.which.items():
             for r in runs:

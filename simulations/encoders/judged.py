@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -88,7 +88,7 @@ def of_run(norm: np.ndarray, right: np.ndarray, rng: np.random.Generator) -> Ran
 
 def relations(
     images: Images, out: np.ndarray, before: Judged, after: Judged, scores: np.ndarray | None
-) -> dict[str, np.ndarray | list[str]]:
+) -> dict[str, Any]:
     """How norm, contrast, being right and scores go together on images held out.
 
     Args:

@@ -108,7 +108,9 @@ class SavedEncoder:
             "made": asdict(self.made),
             "about": about,
         }
-        arrays = {f"parameter_{i:03d}": np.asarray(leaf) for i, leaf in enumerate(leaves)}
+        arrays: dict[str, Any] = {
+            f"parameter_{i:03d}": np.asarray(leaf) for i, leaf in enumerate(leaves)
+        }
         if self.reference is not None:
             arrays["reference"] = self.reference
         with whole_file(path) as temporary:

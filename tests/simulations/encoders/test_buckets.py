@@ -78,13 +78,12 @@ def test_relations_are_of_images_held_out_and_of_those_with_a_score() -> None:
         rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8), np.arange(n) % 3, ("a", "b", "c")
     )
     out = np.stack([rng.permutation(n)[:240] for _ in range(runs)])
-    judged = [
+    before, after = (
         Judged(rng.uniform(1, 2, out.shape), rng.uniform(size=out.shape) < 0.5) for _ in range(2)
-    ]
+    )
     scores = rng.standard_normal(n)
     scores[rng.permutation(n)[:40]] = np.nan
-    found = relations(images, out, *judged, scores)
-    before, after = judged
+    found = relations(images, out, before, after, scores)
     sharp = contrast(images.images)[out]
     pairs = {
         "norm, right": (after.norm, after.right),
@@ -104,7 +103,7 @@ def test_relations_are_of_images_held_out_and_of_those_with_a_score() -> None:
         inside, many = within(columns)
         assert count == many == 3
         np.testing.assert_allclose(got, [overall(columns), inside])
-    assert relations(images, out, *judged, None)["relation"] == list(pairs)[:4]
+    assert relations(images, out, before, after, None)["relation"] == list(pairs)[:4]
 
 
 def test_a_run_with_nine_wrong_answers_has_no_correlation() -> None:
