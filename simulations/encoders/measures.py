@@ -115,9 +115,9 @@ def auroc(positive: np.ndarray, negative: np.ndarray) -> float:
 
 
 def interval(values: np.ndarray, axis: int = 0) -> np.ndarray:
-    """Half width of the 95 % interval of a mean over runs (Student's t); 0 for a single run."""
+    """Half width of the 95 % interval of a mean over runs (Student's t); NaN for a single run."""
     n = np.shape(values)[axis]
     if n < 2:
-        return np.zeros_like(np.mean(values, axis=axis))
+        return np.full_like(np.mean(values, axis=axis), np.nan)
     error = np.std(values, axis=axis, ddof=1) / np.sqrt(n)
     return stats.t.ppf(0.975, n - 1) * error

@@ -64,6 +64,9 @@ def test_factors_are_even_between_their_ends(name: str, amount: float, factor) -
 def test_colours_change_in_four_of_five_views_and_one_of_five_is_grey() -> None:
     found = many(ColourJitter(), 2000)
     grey = (np.ptp(found, axis=-1) < 1e-6).all(axis=(1, 2))
+    seen = (np.asarray(IMAGE) @ np.array(LUMA))[None]
+    close = np.abs(found[grey][..., 0] - seen).max(axis=(1, 2)) < 1e-5
+    assert close.mean() == pytest.approx(0.2, abs=0.08)  # of the grey ones, those not changed
     same = (found == np.asarray(IMAGE)).all(axis=(1, 2, 3))
     assert grey.mean() == pytest.approx(0.2, abs=0.03)
     assert same.mean() == pytest.approx(0.2 * 0.8, abs=0.03)

@@ -101,4 +101,5 @@ def test_interval_is_students() -> None:
     values = RNG.standard_normal((5, 2))
     low, high = stats.t.interval(0.95, 4, loc=values.mean(axis=0), scale=stats.sem(values, axis=0))
     np.testing.assert_allclose(interval(values), (high - low) / 2)
-    assert interval(np.ones((1, 3))).tolist() == [0, 0, 0]
+    assert np.isnan(interval(np.ones((1, 3)))).tolist() == [True, True, True]
+    assert np.isnan(interval(np.ones(1)))
