@@ -204,3 +204,23 @@ def test_the_command_saves_and_says_notes_and_outcome(
     assert asked == [None, hand_out, hand_out]
     assert main(["confidence", "--smoke", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["attrs"]["outcome"] == "it came out"
+
+
+def test_help_says_what_options_and_settings_mean(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")
+    with pytest.raises(SystemExit):
+        main(["confidence", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for line in (
+        "--save FILE.npz write what backbone and projector make of the images",
+        "--embed FOLDER|FILE further images for --save",
+        "--per-class VALUE images of a class at most (default 500)",
+        "where there is none (default none)",
+    ):
+        assert line in said
+    with pytest.raises(SystemExit):
+        main(["gradscale_training", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "--latent-dimension VALUE of the space of the class centres (default" in said
