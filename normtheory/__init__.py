@@ -13,6 +13,8 @@ from normtheory._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from normtheory import claims as claims
+    from normtheory import drift as drift
+    from normtheory import invariants as invariants
     from normtheory import losses as losses
     from normtheory import particles as particles
     from normtheory import sphere as sphere
@@ -67,6 +69,8 @@ _HOME = {
 }
 _MODULES = (
     "claims",
+    "drift",
+    "invariants",
     "losses",
     "particles",
     "sphere",

@@ -39,7 +39,7 @@ def dtype_name(x: Array) -> str:
     return str(x.dtype).removeprefix("torch.")
 
 
-def _require_float(name: str, x: Array, wanted: str = "a numpy, JAX or PyTorch array") -> None:
+def require_float(name: str, x: Array, wanted: str = "a numpy, JAX or PyTorch array") -> None:
     """Raise TypeError unless ``x`` is an array of float32 or float64."""
     if library_of(x) is None:
         hint = "; wrap it in numpy.asarray(..., dtype=float)" if isinstance(x, list | tuple) else ""
@@ -87,7 +87,8 @@ def _concrete_torch(x: Any) -> np.ndarray | None:
     return x.resolve_conj().resolve_neg().numpy()
 
 
-def _row_name(index: tuple[int, ...]) -> str:
+def row_name(index: tuple[int, ...]) -> str:
+    """How an error names a row by its leading indices; nothing if there are none."""
     if not index:
         return ""
     return f" row {index[0]}" if len(index) == 1 else f" row {tuple(int(i) for i in index)}"
@@ -104,11 +105,11 @@ def check_rows(name: str, x: Array, *, allow_zero: bool = False) -> None:
         return
     bad = ~np.isfinite(values).all(axis=-1)
     if bad.any():
-        raise ValueError(f"{name}{_row_name(_first_row(bad))} is not finite")
+        raise ValueError(f"{name}{row_name(_first_row(bad))} is not finite")
     zero = ~values.any(axis=-1)
     if not allow_zero and zero.any():
         raise ValueError(
-            f"{name}{_row_name(_first_row(zero))} is zero: a zero vector has no direction"
+            f"{name}{row_name(_first_row(zero))} is zero: a zero vector has no direction"
         )
 
 
@@ -128,7 +129,7 @@ def vectors(*, allow_zero: tuple[str, ...] = (), **named: Array) -> tuple[Any, l
             one is said).
     """
     for name, x in named.items():
-        _require_float(name, x)
+        require_float(name, x)
         if x.ndim == 0 or x.shape[-1] == 0:
             raise ValueError(
                 f"{name}: expected vectors of shape (..., d) with d >= 1, "
@@ -177,7 +178,7 @@ def scalars(**named: Array) -> tuple[Any, list[Array]]:
     arrays = {}
     for name, x in named.items():
         if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):
-            _require_float(name, x, "a number, or a numpy, JAX or PyTorch array")
+            require_float(name, x, "a number, or a numpy, JAX or PyTorch array")
             arrays[name] = x
         elif isinstance(x, np.complexfloating):
             raise TypeError(f"{name}: expected a real number, got {x!r}")

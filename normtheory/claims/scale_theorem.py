@@ -36,8 +36,37 @@ def _epsilon(alpha: Any) -> Any:
     return 1 / alpha
 
 
+def _kept(k: Any) -> Any:
+    return sp.S.One + 0 * k
+
+
 def _epsilon_planted(alpha: Any) -> Any:
     return sp.Integer(1) + 0 * alpha
+
+
+#: Factors of the rate, the decay and of ε (Adagrad: of the accumulators' start G₀), by optimizer.
+#: All but ``adam_l2`` decay apart from the gradient.
+OPTIMIZERS: dict[str, tuple[Any, Any, Any]] = {
+    "sgdw": (lambda k: k**2, lambda k: k**-2, lambda k: sp.S.One),
+    "adamw": (lambda k: k, lambda k: 1 / k, lambda k: 1 / k),
+    "adam_l2": (lambda k: k, lambda k: k**-2, lambda k: 1 / k),
+    "lion": (lambda k: k, lambda k: 1 / k, lambda k: sp.S.One),
+    "adagrad": (lambda k: k, lambda k: 1 / k, lambda k: k**-2),
+    "muon": (lambda k: k, lambda k: 1 / k, lambda k: sp.S.One),
+}
+#: Planted: the decay of AdamW for SGD and for L2, that of SGD for the others, ε or G₀ kept.
+OPTIMIZERS_PLANTED: dict[str, tuple[Any, Any, Any]] = {
+    name: (rate, (lambda k: 1 / k) if name in ("sgdw", "adam_l2") else (lambda k: k**-2), _kept)
+    for name, (rate, _, _) in OPTIMIZERS.items()
+}
+_MISTAKES = {
+    "sgdw": "decay over α, as with AdamW",
+    "adamw": "decay over α², as with SGD, and ε kept",
+    "adam_l2": "decay over α, as with AdamW, and ε kept",
+    "lion": "decay over α², as with SGD",
+    "adagrad": "decay over α², as with SGD, and the accumulators' start kept",
+    "muon": "decay over α², as with SGD",
+}
 
 
 def _exponent(factor: Any) -> float:
@@ -88,6 +117,47 @@ def _residuals(rate_factor: Any, epsilon_factor: Any) -> dict[str, Any]:
     return found
 
 
+def _direction(name: str, g: np.ndarray, z: np.ndarray, k: Any, decay: Any, third: Any) -> Any:
+    """An optimizer's update at points z k times as large, whose gradients are g/k.
+
+    The memories are those of one step from the start, which is all that scales: sums of gradients
+    scale by 1/k, of their squares by 1/k², whatever the weights.
+    """
+    root = np.frompyfunc(sp.sqrt, 1, 1)
+    g = g / k
+    if name == "adam_l2":
+        g = g + decay * z
+    if name == "sgdw":
+        return g
+    if name in ("adamw", "adam_l2"):
+        first, second = sp.symbols("b_1 b_2", positive=True)
+        return first * g / (root(second * g**2) + third)
+    if name == "lion":
+        return np.frompyfunc(sp.sign, 1, 1)(g)
+    if name == "adagrad":
+        return g / root(third + g**2)
+    # The polar factor of a matrix of two rows in the plane with positive determinant.
+    (a, b), (c, d) = g.reshape(2, 2)
+    factor = np.array([a + d, b - c, c - b, a + d], dtype=object)
+    return factor / sp.sqrt((a + d) ** 2 + (b - c) ** 2)
+
+
+def _of_optimizers(factors: dict[str, tuple[Any, Any, Any]]) -> dict[str, Any]:
+    k, eta, decay, third = sp.symbols("k eta lambda e", positive=True)
+    g, z = vector("g", 4), vector("z", 4)
+    found: dict[str, Any] = {}
+    for name, (of_rate, of_decay, of_third) in factors.items():
+
+        def step(z: Any, k: Any, eta: Any, decay: Any, third: Any, name: str = name) -> Any:
+            keep = 1 if name == "adam_l2" else 1 - eta * decay
+            return keep * z - eta * _direction(name, g, z, k, decay, third)
+
+        small = step(z, sp.S.One, eta, decay, third)
+        large = step(k * z, k, of_rate(k) * eta, of_decay(k) * decay, of_third(k) * third)
+        found[name] = [sp.simplify(a - k * b) for a, b in zip(large, small, strict=True)]
+    return found
+
+
 def _options(power: int = 0, adam: bool = False, **more: Any) -> dict[str, Any]:
     wrong = _rules(_rate_planted, _epsilon_planted, power, adam)
     return {
@@ -114,27 +184,58 @@ def _exact(name: str, **options: Any) -> Check:
     )
 
 
+def _optimizer(name: str, title: str) -> Check:
+    right, wrong = (
+        tuple(_exponent(factor) for factor in factors[name])
+        for factors in (OPTIMIZERS, OPTIMIZERS_PLANTED)
+    )
+    return Check(
+        name=f"bit-identical, {title}",
+        measurement="rescaled_optimizer",
+        options={"optimizer": name, "rules": right, "wrong_rules": wrong},
+        quantity="rescaled",
+        formula=rescaled,
+        planted=wrongly_rescaled,
+        mistake=_MISTAKES[name],
+        scale=lambda alpha, norm_end: 1 / (alpha * norm_end),
+        tolerance=0.0,
+        reason=_EXACT,
+    )
+
+
 CLAIM = Claim(
     name="scale_theorem",
     title="Scale theorem",
     statement=r"z\to\alpha z,\quad\gamma\to\alpha^{2-p}\gamma,\quad"
     r"\lambda\to\lambda/\alpha^{2-p}\quad\Longrightarrow\quad "
     r"z(t)\to\alpha z(t)\ \text{for all}\ t;\qquad"
-    r"\text{Adam: }\gamma\to\alpha\gamma,\ \varepsilon\to\varepsilon/\alpha",
+    r"\text{Adam: }\gamma\to\alpha\gamma,\ \varepsilon\to\varepsilon/\alpha;\qquad "
+    r"z\to kz,\ \eta\to k\eta:\ \text{AdamW }\tfrac\lambda k,\tfrac\varepsilon k,\ "
+    r"\text{Adam with L2 }\tfrac\lambda{k^2},\tfrac\varepsilon k,\ "
+    r"\text{Lion, Muon }\tfrac\lambda k,\ \text{Adagrad }\tfrac\lambda k,\tfrac{G_0}{k^2}",
     assumptions=(
         "any loss of directions, all points scaled",
         "SGD or heavy ball with momentum kept, weight decay in the gradient, GradScale power p",
-        "Adam without weight decay and GradScale",
+        "the other optimizers, for z → kz, without GradScale; β's kept",
+        "decay apart from the gradient (z shrinks by 1 − ηλ), but for Adam with L2",
     ),
     source="normtheory (derived here)",
     item="12.3",
-    proof=lambda: _residuals(_rate, _epsilon),
-    planted_proof=lambda: _residuals(_rate_planted, _epsilon_planted),
+    proof=lambda: _residuals(_rate, _epsilon) | _of_optimizers(OPTIMIZERS),
+    planted_proof=lambda: (
+        _residuals(_rate_planted, _epsilon_planted) | _of_optimizers(OPTIMIZERS_PLANTED)
+    ),
     checks=(
         _exact("bit-identical, momentum and decay"),
         _exact("bit-identical, GradScale 1", power=1),
         _exact("bit-identical, GradScale 2", power=2),
         _exact("bit-identical, Adam", adam=True),
+        _optimizer("sgdw", "SGD with momentum, decay apart from the gradient"),
+        _optimizer("adamw", "AdamW"),
+        _optimizer("adam_l2", "Adam with L2"),
+        _optimizer("lion", "Lion"),
+        _optimizer("adagrad", "Adagrad"),
+        _optimizer("muon", "Muon"),
         Check(
             name="any factor, momentum and decay",
             measurement="rescaled_run",

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from normtheory.verify._library import (
     _cosine,
+    _drift,
     _equilibrium,
     _flow,
     _interventions,
+    _invariants,
     _losses,
     _pair,
     _sphere,
@@ -22,9 +24,11 @@ from normtheory.verify._library._check import LibraryCheck as LibraryCheck
 
 LIBRARY: dict[str, tuple[LibraryCheck, ...]] = {
     **_cosine.CHECKS,
+    **_drift.CHECKS,
     **_equilibrium.CHECKS,
     **_flow.CHECKS,
     **_interventions.CHECKS,
+    **_invariants.CHECKS,
     **_losses.CHECKS,
     **_pair.CHECKS,
     **_sphere.CHECKS,

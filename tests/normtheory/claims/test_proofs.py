@@ -53,6 +53,10 @@ EXPECTED = {
     "modality_gap",
     "alignment_floor",
     "temperature",
+    "radial_drift",
+    "torque",
+    "common_pull",
+    "linear_encoder",
 }
 
 

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from normtheory.verify import MEASUREMENTS, Sample
+from normtheory.verify import MEASUREMENTS, Sample, _torque
 
 
 def _sample(name: str, points: int = 4, d: int = 3, seed: int = 0, **options: Any) -> Sample:
@@ -78,3 +78,17 @@ def test_the_mean_of_fourth_powers_is_above_the_fourth_power_of_the_mean() -> No
     assert (power > 1.001 * mean**4).all()
     ratio = sample.values["norm_ratio"]
     np.testing.assert_allclose(ratio, mean[0] / mean, rtol=1e-12)
+
+
+@pytest.mark.parametrize("coupled", [False, True])
+def test_decay_acts_in_torque_runs(coupled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The torque with decay in the gradient is that without decay; the clouds are not.
+    right, after = _torque._run, []
+    for keep in (0.7, 0.99):
+
+        def run(z: Any, v: Any, kind: Any, setting: Any, keep: float = keep) -> Any:
+            return right(z, v, kind, setting | {"keep": 0 * setting["keep"] + keep})
+
+        monkeypatch.setattr(_torque, "_run", run)
+        after.append(_sample("torque_run", coupled=coupled).values["size"])
+    assert (abs(after[0] / after[1] - 1) > 0.05).all()
