@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray as xr
 
+from normtheory.losses import LOSSES
 from simulations import cut_init
 from simulations.cut_init import best
+from simulations.encoders.data import SameClassPairs
+from simulations.encoders.models import Mlp
+from simulations.encoders.objectives import NewLearner
 
 from .smoke import smoke
 
@@ -67,3 +73,49 @@ def test_the_best_rate_is_chosen_on_other_points_than_it_is_judged_on() -> None:
 def test_the_first_cut_is_none() -> None:
     with pytest.raises(ValueError, match="cuts: expected the first to be 1, got 3"):
         dataclasses.replace(cut_init.SMOKE, cuts=(3.0, 9.0))
+
+
+def test_rates_are_the_learning_rate_times_those_of_the_settings() -> None:
+    np.testing.assert_allclose(smoke("cut_init").rate, [1e-3, 9e-3], rtol=1e-15)
+    plan, parts = cut_init._plan(cut_init.SMOKE)
+    swept = plan.rate[parts["sweep"]].reshape(2, 2)
+    np.testing.assert_allclose(swept, [[1e-3, 9e-3]] * 2, rtol=1e-15)
+
+
+def test_rates_are_chosen_on_even_and_judged_on_odd_points_and_losses_are_of_the_cut(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = dataclasses.replace(cut_init.SMOKE, steps=1, records=1)
+    data = settings.worlds((1.0,) * settings.classes)(settings.seed, settings.runs)
+    points = data[0]
+
+    def right(_: object, z: np.ndarray, *__: object) -> np.ndarray:
+        return np.broadcast_to(np.arange(50) % 2 == 1, (len(z), settings.runs, 50))
+
+    monkeypatch.setattr(cut_init, "_right", right)
+    found = cut_init._one_kind(settings, "biases", data)
+    np.testing.assert_array_equal(found["chosen_on"], 0)
+    np.testing.assert_array_equal(found["tuned"], 1)
+    # The loss of the only step is that of the networks before it.
+    sizes = (settings.data_dimension, settings.hidden, settings.hidden, settings.dimension)
+    sampler = SameClassPairs(settings.batch // 2)
+    draw = jax.jit(lambda key, data: sampler.batch(sampler.draw(key, 0, data), data))
+    for r in range(settings.runs):
+        seed = (settings.seed, r)
+        learner = NewLearner(Mlp(sizes))(np.random.default_rng(seed))
+        one = jax.tree.map(lambda a, r=r: a[r], points)
+        key = jax.random.wrap_key_data(jnp.asarray(seed, jnp.uint32), impl="threefry2x32")
+        views = [np.asarray(view, float) for view in draw(key, one)[:2]]
+        for k, c in enumerate(settings.cuts):
+            layers = [
+                (np.asarray(a.weight, float) / c, np.asarray(a.bias, float) / c)
+                for a in learner.encoder.layers
+            ]
+            clouds = []
+            for z in views:
+                for i, (weight, bias) in enumerate(layers):
+                    z = z @ weight.T + bias
+                    z = z if i == 2 else np.maximum(z, 0)
+                clouds.append(z)
+            expected = float(LOSSES["nt_xent"].value(*clouds, temperature=0.5))
+            np.testing.assert_allclose(found["loss"][:, k, r], expected, rtol=1e-4)

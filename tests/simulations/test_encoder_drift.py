@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pytest
 
+from simulations import encoder_drift
 from simulations.encoder_drift import SMOKE, run
 
 from .smoke import smoke
@@ -51,3 +53,17 @@ def test_a_real_step_is_nearly_its_first_order_at_a_small_rate() -> None:
     settings = dataclasses.replace(SMOKE, widths=(16,), learning_rate=1e-7, steps=1, runs=1)
     result = run(settings)
     np.testing.assert_allclose(result.radial_real, result.radial_batch, atol=1e-4)
+
+
+def test_an_alignment_is_the_worst_of_all_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(
+        [
+            (np.array([[0.1, -0.5, 0.2], [-0.3, 0.1, 0.2]]), np.nan),
+            (np.array([[-0.7, 0.0, 0.1], [0.3, 0.0, -0.4]]), 0.25),
+        ]
+    )
+    monkeypatch.setattr(encoder_drift, "_alignment", lambda *_: next(answers))
+    result = run(dataclasses.replace(SMOKE, widths=(16,), steps=1))
+    assert result.weight_alignment.values.tolist() == [0.3, 0.5, 0.2]
+    assert result.weight_alignment_biased.values.tolist() == [0.7, 0.0, 0.4]
+    assert float(result.joint_alignment) == 0.25

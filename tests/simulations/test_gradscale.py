@@ -38,3 +38,13 @@ def test_fit_recovers_a_known_exponent_and_its_error() -> None:
     assert abs(slope - 1.5) < 4 * error
     assert 0.001 < error < 0.004  # 0.01 / (0.67 √50), 0.67 the spread of log norms
     assert np.isnan(gradscale._exponent(norms[:2], steps[:2])).all()
+
+
+@pytest.mark.parametrize("points", [3, 4, 9])
+def test_the_error_of_an_exponent_is_that_of_a_regression(points: int) -> None:
+    rng = np.random.default_rng(points)
+    norms = np.geomspace(0.5, 20, points)
+    steps = 7 * norms**1.5 * np.exp(0.1 * rng.standard_normal(points))
+    fit, covariance = np.polyfit(np.log(norms), np.log(steps), 1, cov=True)
+    expected = fit[0], covariance[0, 0] ** 0.5
+    np.testing.assert_allclose(gradscale._exponent(norms, steps), expected, rtol=1e-9)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+import dataclasses
 
+import numpy as np
+import pytest
+
+from simulations import gradscale_training
 from simulations.gradscale_training import best_rate
 
 from .smoke import smoke
@@ -30,3 +34,40 @@ def test_accuracies_are_shares() -> None:
     for name in ("accuracy", "rare", "chosen_on"):
         assert ((result[name] >= 0) & (result[name] <= 1)).all()
     assert float(result.accuracy.max()) > 0.5  # four classes
+
+
+def test_a_rate_that_was_better_on_the_way_is_not_chosen() -> None:
+    result = smoke("gradscale_training")
+    assert result.sizes["step"] >= 3
+    assert result.rate.values.tolist() == [1e-3, 1e-2]
+    result["chosen_on"][:] = 0.5
+    result["chosen_on"].loc[{"rate": 1e-2}] = 0.9
+    result["chosen_on"].loc[{"rate": 1e-2, "step": 20}] = 0.1
+    assert best_rate(result).values.tolist() == [1e-3, 1e-3]
+    # Nor one that is best in one run alone.
+    result["chosen_on"].loc[{"rate": 1e-2, "step": 20, "run": 0}] = 0.7
+    assert best_rate(result).values.tolist() == [1e-3, 1e-3]
+
+
+@pytest.mark.parametrize("frequencies", [(1.0, 4.0), (4.0, 1.0)])
+def test_accuracies_are_those_of_the_points_and_classes_they_are_said_to_be_of(
+    monkeypatch: pytest.MonkeyPatch, frequencies: tuple[float, float]
+) -> None:
+    settings = dataclasses.replace(gradscale_training.SMOKE, frequencies=frequencies)
+    # Two classes of each frequency: 10 or 40 points, in their order.
+    sizes = [10 if f == 1 else 40 for f in frequencies for _ in range(2)]
+    labels = np.repeat(np.arange(4), sizes)
+    rare = np.flatnonzero(np.repeat(frequencies, 2) == 1)
+    right = np.zeros((3, 2, 2, 100), bool)  # look, rate, run, point
+    right[0, ..., ::2] = True  # at first those to choose on
+    right[1] = labels == rare[0]  # then one rare class
+    right[2] = ~np.isin(labels, rare)  # at last the frequent ones
+    monkeypatch.setattr(gradscale_training, "_one_power", lambda *_: list(right))
+    found = gradscale_training.run(settings).transpose("step", ...)
+    for name, expected in (
+        ("chosen_on", [1, 0.1, 0.8]),
+        ("accuracy", [0, 0.1, 0.8]),
+        ("rare", [0, 0.5, 0]),
+    ):
+        wanted = np.broadcast_to(np.reshape(expected, (3, 1, 1, 1)), (3, 2, 2, 2))
+        np.testing.assert_allclose(found[name], wanted, rtol=1e-15, err_msg=name)

@@ -88,6 +88,24 @@ def test_a_closed_form_with_a_wrong_power_of_the_norm_does_not_obey(
     assert int(one.obeys) == 0
 
 
+@pytest.mark.parametrize(
+    ("exponent", "obeys"),
+    [(-1.0, True), (-1.009, True), (-0.991, True), (-1.02, False), (-0.98, False), (-3.0, False)],
+)
+def test_a_slope_off_by_a_hundredth_on_either_side_does_not_obey(
+    exponent: float, obeys: bool
+) -> None:
+    norms = np.geomspace(1e-3, 1e3, 13)
+    good, asked = norms**-1.0, norms**exponent
+    found = loss_atlas._obeys(
+        norms, np.array([[good, good], [asked, asked], [good, asked], [asked, good]])
+    )
+    assert found.tolist() == [True, obeys, obeys, obeys]
+    local = good.copy()
+    local[6:] *= 10 ** (0.5 * (exponent + 1))  # one of the twelve slopes
+    assert loss_atlas._obeys(norms, np.array([[local, good]])).tolist() == [obeys]
+
+
 def test_norms_are_evenly_spaced_round_one() -> None:
     norms = loss_atlas.grid(loss_atlas.Settings(lowest=1e-3, highest=50.0, per_decade=4))
     assert 1.0 in norms

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
+from typing import Any
 
 import numpy as np
+import pytest
 import xarray as xr
 
 from simulations import norm_effect
@@ -47,3 +50,23 @@ def test_other_settings_than_the_papers_have_no_published_counts() -> None:
     result = norm_effect.run(norm_effect.Settings(norms=(1.0, 1.5), starts=1, sgd_starts=1))
     np.testing.assert_array_equal(result.published, [96, np.nan])
     assert np.isnan(norm_effect.run(norm_effect.SMOKE).published).all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"tolerance": 1e-2}, {"pairs": 499}, {"dimension": 19}, {"learning_rate": 5.0}],
+    ids=lambda change: next(iter(change)),
+)
+def test_counts_are_published_for_the_papers_numbers_alone(change: dict[str, Any]) -> None:
+    settings = norm_effect.Settings(norms=(2.0,), starts=1, sgd_starts=1)
+    assert norm_effect._is_paper(settings)
+    assert norm_effect._is_paper(dataclasses.replace(settings, seed=5, starts=3))
+    assert not norm_effect._is_paper(dataclasses.replace(settings, **change))
+
+
+def test_every_start_of_sgd_is_that_of_the_recursion() -> None:
+    settings = dataclasses.replace(norm_effect.SMOKE, norms=(8.0,), starts=3, sgd_starts=3)
+    result = norm_effect.run(settings)
+    recursion, sgd = (result[name].values[:, 0] for name in ("recursion", "sgd"))
+    assert np.abs(recursion - sgd).max() <= 1
+    assert np.ptp(recursion) > 10  # and starts are told apart

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
+import xarray as xr
+from scipy import stats
 
 from simulations import norm_growth
 
@@ -34,6 +38,27 @@ def test_norms_never_shrink() -> None:
 
 def test_probabilities_are_shares() -> None:
     np.testing.assert_allclose(smoke("norm_growth").probability, np.array([1, 2, 4, 8]) / 15)
+
+
+def test_what_is_said_of_batches_is_the_mean_its_standard_error_and_the_binomial_law(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    settings = norm_growth.Settings(batch=64, batch_starts=6, batch_steps=100)
+    norms = np.random.default_rng(0).uniform(1, 2, (2, 6, 4))
+    answers = iter(norms)
+
+    def sweep(*_: Any, **__: Any) -> xr.Dataset:
+        return xr.Dataset({"class_norm": (("seed", "class"), next(answers))})
+
+    monkeypatch.setattr(norm_growth.particles, "sweep", sweep)
+    probability = np.array([1, 2, 4, 8]) / 15
+    found, error, predicted = norm_growth._batches(settings, probability)
+    np.testing.assert_allclose(found, (norms**4).mean(axis=1), rtol=1e-14)
+    np.testing.assert_allclose(error, stats.sem(norms**4, axis=1), rtol=1e-13)
+    # A class is seen k times in a batch; ρ⁴ grows by 2γ²E[k] or 2γ²E[k²], times E[sin²φ] = 19/20.
+    seen = np.stack([stats.binom(64, probability).moment(m) for m in (1, 2)])
+    expected = settings.norm**4 + 2 * settings.batch_rate**2 * seen * 19 / 20 * 100
+    np.testing.assert_allclose(predicted, expected, rtol=1e-12)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 import xarray as xr
 
+from normtheory import sphere
 from simulations import opposite_halves
 
 
@@ -48,3 +49,21 @@ def test_recursion_of_one_pair_follows_its_closed_form() -> None:
         paper().few_angles.values, paper().angle.values, paper().single_pair.values
     )
     assert np.abs(paper().single_pair_recursion.values / expected - 1).max() < 0.02
+
+
+def test_weights_of_either_sign_draw_the_partner_to_either_pole() -> None:
+    settings = opposite_halves.SMOKE
+    result = opposite_halves.run(settings)
+    angle, weight = result.start_angle.values, result.weight.values
+    # y ∝ (1 - |t|) r ∓ |t| z with a unit vector r: within arcsin((1 - |t|)/|t|) of the pole.
+    for k in np.flatnonzero(abs(weight) > 0.5):
+        widest = np.arcsin((1 - abs(weight[k])) / abs(weight[k]))
+        from_pole = np.pi - angle[:, k] if weight[k] > 0 else angle[:, k]
+        assert (from_pole <= widest).all()
+        assert (from_pole > widest / 3).all()
+    rng = np.random.default_rng(settings.seed)
+    z, r = (sphere.uniform(rng, 2 * 50, settings.dimension).reshape(2, 50, -1) for _ in range(2))
+    for k, t in enumerate(weight):
+        y = (1 - abs(t)) * r - t * z
+        cosine = (z * y).sum(axis=-1) / np.linalg.norm(y, axis=-1)
+        np.testing.assert_allclose(np.cos(angle[:, k]), cosine.mean(axis=1), atol=1e-13)

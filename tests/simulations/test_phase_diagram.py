@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import normtheory as nt
+from normtheory import sphere
 from simulations import phase_diagram
 
 SETTINGS = phase_diagram.Settings(
@@ -50,3 +52,20 @@ def test_a_large_rate_ends_as_its_reciprocal(result):
     # The median pair has E sin² = 0.95.
     np.testing.assert_allclose(final[x >= 16], 1 / x[x >= 16], rtol=0.1)
     np.testing.assert_allclose(final[x <= 1 / 16], x[x <= 1 / 16], rtol=0.1)
+
+
+def test_the_flow_is_that_of_random_pairs_in_the_dimension(result):
+    norm, rate = result.norm.values[:, None], result.learning_rate.values
+    expected = norm**2 / (4 * rate) * np.log(2 * 19 / (17 * 1e-3))
+    np.testing.assert_allclose(result.flow, expected, rtol=1e-3)
+
+
+def test_the_final_rate_is_that_of_the_median_pair(result):
+    rng = np.random.default_rng(SETTINGS.seed)
+    z, y = (sphere.uniform(rng, 50, 20) for _ in range(2))
+    for i, j in ((0, 4), (2, 3), (1, 1)):
+        norm, rate = result.norm.values[i], result.learning_rate.values[j]
+        end = nt.simulate_pairs(nt.angle(z, y), norm, norm, rate, tolerance=1e-3)
+        rates = np.sort(rate / end.norm_i**2)
+        expected = (rates[24] + rates[25]) / 2
+        assert float(result.final_rate[i, j]) == pytest.approx(expected, rel=1e-9)

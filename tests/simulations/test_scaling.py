@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import resource
+from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -10,6 +13,7 @@ import pytest
 import xarray as xr
 
 import figures
+import normtheory.losses
 from simulations import _ways, scaling
 
 from .smoke import smoke
@@ -78,3 +82,67 @@ def test_the_exponent_is_the_slope_of_the_larger_sizes() -> None:
     np.testing.assert_allclose(exponent(one), (2.0, 0.0), atol=1e-6)
     np.testing.assert_allclose(exponent(one.isel(run=[3, 5]))[0], 2.0)
     assert np.isnan(exponent(one.isel(run=[3]))).all()
+
+
+@pytest.mark.parametrize(
+    ("force", "way", "most"),
+    [
+        ("pairs", "streamed", np.inf),
+        ("pairs", "dense", 3),
+        ("pairs", "torch", 3),
+        ("pairs", "optax", 3),
+        ("info_nce", "streamed", np.inf),
+        ("info_nce", "dense", 5),
+        ("info_nce", "torch", 5),
+        ("info_nce", "optax", 4),
+    ],
+)
+def test_every_way_has_its_own_bound(force: str, way: str, most: float) -> None:
+    settings = dataclasses.replace(scaling.SMOKE, rivals=3, optax_points=4, dense_points=5)
+    assert scaling._most(settings, force, way) == most
+
+
+def test_the_least_time_counts_and_not_that_of_the_first_call(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Eight readings of the clock for four calls, that take 100, 5, 2 and 7 seconds.
+    clock = iter([0.0, 100.0, 200.0, 205.0, 300.0, 302.0, 400.0, 407.0])
+    calls: list[int] = []
+    monkeypatch.setattr(_ways, "_pairs", lambda *_: lambda: calls.append(1))
+    monkeypatch.setattr(_ways.time, "perf_counter", lambda: next(clock))
+    asked = {
+        "force": "pairs",
+        "way": "streamed",
+        "sizes": (4,),
+        "dimension": 3,
+        "rounds": 3,
+        "learning_rate": 0.02,
+        "seed": 0,
+    }
+    (row,) = _ways.main(asked)
+    assert (row["n"], row["seconds"], len(calls)) == (4, 2.0, 4)
+
+
+def test_only_the_streamed_way_goes_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks = []
+
+    class Seen:
+        def value_and_gradient(self, z_1: Any, z_2: Any, *, temperature: float, block: Any) -> Any:
+            blocks.append(block)
+            return z_1
+
+    monkeypatch.setattr(normtheory.losses, "LOSSES", {"info_nce": Seen()})
+    for way in ("streamed", "dense"):
+        _ways._contrast(way, "info_nce", *np.ones((2, 4, 3), np.float32))()
+    assert blocks == ["auto", None]
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="reads Linux's own count")
+def test_memory_that_was_given_back_counts() -> None:
+    held = np.ones(2**26, np.uint8)  # 64 MiB
+    pages = int(Path("/proc/self/statm").read_text("utf-8").split()[1])
+    then = pages * resource.getpagesize()
+    assert held[0] == 1
+    del held
+    # The kernel counts pages by processor, and may be late by some.
+    assert _ways.most_memory() > then - 2**24

@@ -56,3 +56,12 @@ def test_probability_is_the_chance_of_an_update() -> None:
     run = run_fresh(np.ones(400), 0.1, np.arange(30), dimension=4, seed=0, probability=chance)
     moved = (run.turn > 0).reshape(30, 2, 200).mean(axis=(0, 2))
     np.testing.assert_allclose(moved, [0.1, 0.7], atol=0.03)  # 6000 draws: 4 standard errors
+
+
+def test_another_seed_is_another_start_and_other_partners() -> None:
+    def go(seed: int) -> np.ndarray:
+        return run_fresh(np.full(50, 1.3), 0.3, np.arange(4), dimension=6, seed=seed).turn
+
+    one, again, other = go(0), go(0), go(1)
+    np.testing.assert_array_equal(one, again)
+    assert (one != other).all()

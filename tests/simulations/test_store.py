@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import xarray as xr
 
+import simulations
 from simulations import _store, norm_effect, weight_decay
 from simulations._store import ROOT, fingerprint
 
@@ -85,6 +86,8 @@ def test_another_setting_is_another_result(counter: Counter) -> None:
         "normtheory/cosine.py",
         "normtheory/pair.py",
         "normtheory/_arrays.py",
+        "normtheory/losses/_contrast.py",
+        "normtheory/losses/definitions/supcon.py",
         "simulations/_sgd.py",
         "simulations/_store.py",
         "simulations/norm_effect.py",
@@ -105,7 +108,10 @@ def test_a_new_source_file_is_another_result(tmp_path: Path) -> None:
     root = copy_of_sources(tmp_path)
     before = fingerprint("norm_effect", SMOKE, root)
     (root / "normtheory" / "new.py").touch()
-    assert fingerprint("norm_effect", SMOKE, root) != before
+    after = fingerprint("norm_effect", SMOKE, root)
+    assert after != before
+    (root / "normtheory" / "particles" / "checkpoint" / "new.py").touch()
+    assert fingerprint("norm_effect", SMOKE, root) not in (before, after)
 
 
 def test_what_a_result_does_not_depend_on_may_change(tmp_path: Path) -> None:
@@ -222,6 +228,54 @@ def test_outside_a_clone_the_commit_is_unknown(
     assert _store._commit() == "unknown"
     monkeypatch.setenv("PATH", str(tmp_path))  # and where there is no git
     assert _store._commit() == "unknown"
+
+
+def test_a_commit_is_recorded_as_changed_where_files_differ_from_it(
+    counter: Counter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "clone"
+    root.mkdir()
+
+    def git(*words: str) -> str:
+        name = ("-c", "user.name=nobody", "-c", "user.email=nobody@localhost")
+        command = ["git", "-C", str(root), *name, *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    git("init", "--quiet")
+    (root / "file").write_text("as committed")
+    git("add", "file")
+    git("commit", "--quiet", "--no-gpg-sign", "--message", "first")
+    commit = git("rev-parse", "HEAD")
+    assert len(commit) == 40
+    attributes = _store.result("norm_effect", SMOKE).attrs
+    monkeypatch.setattr(_store, "ROOT", root)
+    assert _store._commit() == commit
+    (root / "file").write_text("not as committed")
+    assert _store._commit() == f"{commit}-changed"
+    git("add", "file")
+    assert _store._commit() == f"{commit}-changed"
+    git("commit", "--quiet", "--no-gpg-sign", "--message", "second")
+    assert _store._commit() == git("rev-parse", "HEAD") != commit
+    assert "commit" in attributes
+
+
+def test_results_say_the_precision_they_were_computed_in() -> None:
+    # What trains encoders does so in single precision, and what is timed is too.
+    single = {
+        "class_imbalance",
+        "confidence",
+        "cut_init",
+        "density",
+        "gradscale_training",
+        "scaling",
+        "weight_decay_training",
+    }
+    found: dict[str, set[str]] = {"float32": set(), "float64": set()}
+    for name in simulations.names():
+        settings = simulations.get(name).SMOKE
+        found[_store._attributes(name, settings, "key")["dtype"]].add(name)
+    assert single <= found["float32"]
+    assert {"norm_effect", "weight_decay", "encoder_drift", "uniformity"} <= found["float64"]
 
 
 def test_a_kept_result_is_what_was_computed(results: Path) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -40,3 +43,36 @@ def test_norms_only_grow(result):
 def test_frames_that_do_not_divide_the_steps_are_refused():
     with pytest.raises(ValueError, match="frames: expected one more than a divisor of the 10 "):
         uniformity.Settings(steps=10, frames=5)
+
+
+class _Seen(Exception):
+    """The start of a run, instead of the run."""
+
+
+def _start(monkeypatch: pytest.MonkeyPatch, settings: uniformity.Settings) -> list[np.ndarray]:
+    def init(system: Any, *clouds: np.ndarray, **options: Any) -> None:
+        raise _Seen(*clouds)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(uniformity.particles, "init", init)
+        with pytest.raises(_Seen) as seen:
+            uniformity.run(settings)
+    return list(seen.value.args)
+
+
+def test_the_noise_of_a_partner_is_its_own_in_every_coordinate(monkeypatch):
+    settings = dataclasses.replace(
+        uniformity.SMOKE, norms=(2.0,), pairs=4000, noise=0.1, concentration=1e6
+    )
+    first, second = _start(monkeypatch, settings)
+    np.testing.assert_allclose(np.linalg.norm(second, axis=1), 2, rtol=1e-14)
+    # All first views are at the pole, so that x and y of a partner are its noise.
+    noise = (second - first)[:, :2] / second[:, 2:]
+    np.testing.assert_allclose(np.cov(noise.T), 0.01 * np.eye(2), atol=0.001)
+
+
+def test_the_directions_kept_are_those_of_the_first_views(monkeypatch):
+    first, second = _start(monkeypatch, uniformity.SMOKE)
+    found = uniformity.run(uniformity.SMOKE).directions.isel(step=0, start_norm=1)
+    np.testing.assert_allclose(found, first, rtol=1e-12)
+    assert abs(found - second).values.max() > 0.05

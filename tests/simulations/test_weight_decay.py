@@ -8,6 +8,7 @@ import numpy as np
 
 import normtheory as nt
 from simulations import weight_decay
+from simulations._fresh import run_fresh
 
 from .smoke import smoke
 
@@ -53,3 +54,23 @@ def test_a_fixed_pair_shrinks_below_the_root_of_the_rate_and_bursts_again_and_ag
     assert (norm[jumps - 5] < root).all()  # each burst starts from below √γ
     assert norm[jumps[0] :].max() < 0.7 * float(result.equilibrium_norm)
     assert norm[-500:].std() > 0.05  # and it has not settled
+
+
+def test_the_norm_is_the_fourth_root_of_the_mean_fourth_power() -> None:
+    settings, result = weight_decay.SMOKE, smoke("weight_decay")
+    fresh = run_fresh(
+        np.repeat(settings.norms, settings.points),
+        settings.learning_rate,
+        result.step.values[:20],
+        dimension=settings.dimension,
+        seed=settings.seed,
+        weight_decay=settings.weight_decay,
+    )
+    norms = fresh.norm.reshape(20, len(settings.norms), settings.points)
+    for k in range(len(settings.norms)):
+        expected = [np.mean(at[k] ** 4) ** 0.25 for at in norms]
+        np.testing.assert_allclose(result.norm[:20, k], expected, rtol=1e-12)
+        # The geometric mean of the cosines of the turns.
+        turns = fresh.turn.reshape(norms.shape)[:, k]
+        cosine = np.exp(np.log(np.cos(turns)).mean(axis=-1))
+        np.testing.assert_allclose(np.cos(result.turn[:20, k]), cosine, rtol=1e-9)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from simulations import weight_decay_training
+from simulations.encoders.models import Mlp
 
 from .smoke import smoke
 
@@ -25,3 +28,25 @@ def test_all_decays_start_from_the_same_networks() -> None:
 def test_embeddings_are_smaller_with_decay() -> None:
     last = smoke("weight_decay_training").norm.isel(step=-1)
     assert (last.sel(decay=1.0) < last.sel(decay=0.0)).all()
+
+
+def test_norms_at_the_start_are_those_of_all_weights_and_of_points_held_out() -> None:
+    settings, result = weight_decay_training.SMOKE, smoke("weight_decay_training").isel(step=0)
+    points, held_out = settings.worlds((1.0,) * settings.classes)(settings.seed, settings.runs)
+    sizes = (settings.data_dimension, settings.hidden, settings.hidden, settings.dimension)
+    gaps = []
+    for r in range(settings.runs):
+        network = Mlp(sizes, biases=False)(np.random.default_rng((settings.seed, r)))
+        weights = [np.asarray(layer.weight, float) for layer in network.layers]
+        total = np.sqrt(sum((w**2).sum() for w in weights))
+        np.testing.assert_allclose(result.weight_norm.isel(run=r), total, rtol=1e-5)
+
+        def mean_norm(x: np.ndarray, weights: list[np.ndarray] = weights) -> float:
+            first, second, last = weights
+            z = np.maximum(np.maximum(x @ first.T, 0) @ second.T, 0) @ last.T
+            return float(np.linalg.norm(z, axis=1).mean())
+
+        expected = mean_norm(np.asarray(held_out.x[r], float))
+        np.testing.assert_allclose(result.norm.isel(run=r), expected, rtol=1e-4)
+        gaps.append(abs(mean_norm(np.asarray(points.x[r], float)) / expected - 1))
+    assert max(gaps) > 1e-2  # of points trained on it is another

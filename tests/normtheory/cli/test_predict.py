@@ -55,11 +55,64 @@ def test_a_frozen_partner_halves_the_speed_and_has_no_rate():
     assert one["stability"] == pytest.approx(both["stability"] / 2)
 
 
-def test_a_rate_beyond_the_flow_is_marked():
-    (steps,) = (p for p in predictions(1.0, 0.5) if p.name == "steps_to_converge")
-    assert "a rough guide" in steps.formula
-    (steps,) = (p for p in predictions(1.0, 0.05) if p.name == "steps_to_converge")
-    assert "a few percent" in steps.formula
+@pytest.mark.parametrize(
+    ("norm", "norm_j", "stop_gradient", "good"),
+    [
+        (1.0, None, False, False),
+        (4.0, None, False, True),
+        # x = 0.5/16 of one point, 0.5 of the other.
+        (4.0, 1.0, False, False),
+        (1.0, 4.0, False, False),
+        # A point that does not move has no rate.
+        (4.0, 1.0, True, True),
+        (1.0, 4.0, True, False),
+    ],
+)
+def test_a_rate_beyond_the_flow_is_marked_whichever_point_has_it(norm, norm_j, stop_gradient, good):
+    found = predictions(norm, 0.5, norm_j=norm_j, stop_gradient=stop_gradient)
+    (steps,) = (p for p in found if p.name == "steps_to_converge")
+    assert ("good to a few percent" in steps.formula) is good
+    assert ("a rough guide" in steps.formula) is not good
+
+
+def test_stability_is_the_sum_of_both_rates():
+    # 0.5/1² + 0.5/4²
+    assert _values(norm=1.0, norm_j=4.0, learning_rate=0.5)["stability"] == 0.53125
+    assert _values(norm=4.0, norm_j=1.0, learning_rate=0.5)["stability"] == 0.53125
+    # GradScale of power 1: 0.5/1 + 0.5/4.
+    found = _values(norm=1.0, norm_j=4.0, learning_rate=0.5, gradscale=1.0)
+    assert found["stability"] == 0.625
+
+
+@pytest.mark.parametrize(
+    ("dimension", "square"), [(None, 1.0), (2, 1 / 2), (4, 3 / 4), (100, 0.99)]
+)
+def test_fresh_partners_stand_at_right_angles_up_to_one_component(dimension, square):
+    # A uniform direction has E[cos²φ] = 1/d. Then ρ⁴ = γE[sin²φ]/(λ(2 - γλ)).
+    found = _values(norm=1.0, learning_rate=0.5, weight_decay=0.125, dimension=dimension)
+    expected = (0.5 * square / (0.125 * (2 - 0.0625))) ** 0.25
+    assert found["equilibrium_norm"] == pytest.approx(expected, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("changes", "printed"),
+    [
+        ({}, True),
+        ({"norm_j": 2.0}, True),
+        ({"norm_j": 3.0}, False),
+        ({"stop_gradient": True}, False),
+        ({"dimension": 4}, True),
+        ({"dimension": 3}, False),
+        ({"dimension": None}, False),
+    ],
+)
+def test_steps_of_random_pairs_are_for_equal_norms_in_more_than_three_dimensions(changes, printed):
+    found = _values(**{"norm": 2.0, "learning_rate": 0.01, "dimension": 8, **changes})
+    assert ("random_pair_steps" in found) is printed
+    if printed:
+        d = changes.get("dimension", 8)
+        expected = 4 / 0.04 * math.log(2 * (d - 1) / ((d - 3) * 1e-3))
+        assert found["random_pair_steps"] == pytest.approx(expected, rel=1e-3)
 
 
 def test_json_has_no_infinity():

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pytest
 
-from normtheory.particles import System, devices, forces, init, run
+from normtheory.particles import State, System, devices, forces, init, run
 from tests.conftest import ROOT
 from tests.normtheory.particles import spread_cases
 from tests.normtheory.particles.spread_cases import IN_PROCESSES, LONG, D, N, cases, clouds
@@ -176,6 +176,21 @@ def test_the_first_bad_row_of_a_spread_cloud_is_named(place, bad, text):
     there = devices.rows(devices.mesh(jax.devices()[:1]))
     with pytest.raises(ValueError, match=rf"^clouds\[0\] {text}"):
         init(System(forces.attraction(), 1.0), *jax.device_put((z, y), there))
+
+
+@pytest.mark.parametrize("row", [0, 1, 4])
+@pytest.mark.parametrize(
+    ("value", "message"), [(0.0, "is zero: a zero vector has no direction"), (np.inf, "is not")]
+)
+def test_a_bad_row_of_a_spread_cloud_is_named_wherever_it_is(row, value, message):
+    system = System(forces.attraction(), 1.0)
+    z, y = (np.asarray(x, np.float32).copy() for x in clouds())
+    start = init(system, z, y)
+    y[row] = value
+    broken = State((z, y), start.optimizer, start.step, start.key)
+    spread = devices.shard(broken, devices.mesh(jax.devices()[:1]))
+    with pytest.raises(ValueError, match=rf"clouds\[1\] row {row} {message}"):
+        run(system, spread, 1)
 
 
 def test_what_is_no_mesh_or_state_is_refused():

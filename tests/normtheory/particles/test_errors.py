@@ -102,6 +102,28 @@ CASES = {
         lambda: init(system(sampling=sampling.minibatch(2, np.ones(5))), Z, Y),
         "expected 6 frequencies, one a row, got 5",
     ),
+    **{
+        f"{count} {name}": (
+            lambda made=made, count=count: init(system(sampling=made(count)), Z, Y),
+            f"sampling: expected 6 frequencies, one a row, got {count}",
+        )
+        for count in (4, 5, 7, 12)
+        for name, made in (
+            ("frequencies", lambda k: sampling.minibatch(2, np.ones(k))),
+            (
+                "frequencies without replacement",
+                lambda k: sampling.minibatch(2, np.ones(k), replace=False),
+            ),
+            ("probabilities", lambda k: sampling.bernoulli(np.full(k, 0.5))),
+        )
+    },
+    **{
+        f"{count} norms": (
+            lambda count=count: init(system(norm=(1.0,) * count), Z, Y),
+            f"norm: expected one for each of 2 clouds, got {count}",
+        )
+        for count in (1, 3)
+    },
     "batch too large": (
         lambda: init(system(sampling=sampling.minibatch(7, replace=False)), Z, Y),
         "at most 6 rows without replacement, got 7",

@@ -54,6 +54,18 @@ def test_a_schedule_is_followed() -> None:
     )
 
 
+@pytest.mark.parametrize("chunk_steps", [2, 3])
+def test_no_record_is_passed_over_where_chunks_begin_between_two(chunk_steps: int) -> None:
+    system = plain()
+    state = init(system, *CLOUDS)
+    assert by_blocks(system, state)
+    options: dict[str, Any] = {"record": "loss", "record_every": 5}
+    whole = run(system, state, 12, **options)
+    parts = run(system, state, 12, chunk_steps=chunk_steps, **options)
+    assert parts.records["step"].tolist() == [0, 5, 10, 12]
+    np.testing.assert_array_equal(parts.records["loss"], whole.records["loss"])
+
+
 def test_going_on_changes_no_bit_and_a_rule_ends_the_run_where_it_holds() -> None:
     system = plain()
     state = init(system, *CLOUDS)

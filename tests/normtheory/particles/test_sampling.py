@@ -138,6 +138,45 @@ def test_labels_follow_the_batch():
     np.testing.assert_allclose(one[2], all_rows[2], rtol=1e-14)
 
 
+def test_a_sum_over_a_batch_counts_the_rows_of_the_batch():
+    only = np.array([0.0, 1.0, 0.0, 0.0, 0.0, 0.0])
+    z, y = clouds()
+    system = System(forces.attraction(), 0.3, reduction="sum", sampling=sampling.minibatch(4, only))
+    done = run(system, init(system, z, y), 1)
+    cosine = nt.cosine_gradient(z[1], y[1])  # once for each of four copies
+    np.testing.assert_allclose(done.state.positions[0][1], z[1] + 4 * 0.3 * cosine, rtol=1e-14)
+    expected = -4 * nt.cosine_similarity(z[1], y[1])
+    assert done.records["loss"][0] == pytest.approx(expected, rel=1e-13)
+
+
+def _lean(z: Any, *, weight: Any) -> Any:
+    return jnp.mean(weight * z[:, 0] / jnp.linalg.norm(z, axis=-1))
+
+
+def test_weights_of_the_rows_of_a_function_follow_the_batch():
+    weight = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0])
+    z, _ = clouds()
+    for row in (1, 4):
+        only = np.eye(N)[row]
+        force = forces.function(_lean, rows=("weight",), weight=weight)
+        system = System(force, 0.3, sampling=sampling.minibatch(3, only))
+        found = step(system, init(system, z)).positions[0]
+        # A mean over three copies of one row: the gradient of its first component.
+        norm = np.linalg.norm(z[row])
+        slope = (np.eye(D)[0] - z[row, 0] / norm**2 * z[row]) / norm
+        expected = z.copy()
+        expected[row] -= 0.3 * weight[row] * slope
+        np.testing.assert_allclose(found, expected, rtol=1e-13, atol=1e-14)
+
+
+def test_a_batch_of_all_rows_without_replacement_is_the_full_batch():
+    whole = System(forces.attraction(), 0.5)
+    drawn = System(forces.attraction(), 0.5, sampling=sampling.minibatch(N, replace=False))
+    expected = step(whole, init(whole, *clouds())).positions
+    found = step(drawn, init(drawn, *clouds())).positions
+    np.testing.assert_allclose(np.stack(found), np.stack(expected), rtol=1e-13)
+
+
 def growth(coherent: bool) -> tuple[float, float]:
     """Mean ρ² gained in one step by a row that comes 64 times; what one gradient alone gains."""
     only = np.array([0.0, 1.0, 0.0, 0.0, 0.0, 0.0])

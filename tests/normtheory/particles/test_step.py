@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
 import normtheory as nt
 from normtheory.losses import LOSSES
@@ -68,6 +69,12 @@ def test_momentum_with_coupled_decay_agrees_with_optax():
     )
     theirs = optax.chain(optax.add_decayed_weights(0.01), optax.sgd(0.5, momentum=0.8))
     close(steps(ours), by_optax(theirs))
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_momentum_looks_ahead_if_asked_to(nesterov):
+    ours = System(forces.attraction(), 0.5, optimizers.momentum(0.8, nesterov=nesterov))
+    close(steps(ours), by_optax(optax.sgd(0.5, momentum=0.8, nesterov=nesterov)))
 
 
 def test_adam_with_decay_is_adamw_and_a_ready_made_one_keeps_its_rate():
@@ -191,3 +198,55 @@ def test_under_jit_a_zero_row_is_nan_in_its_pair_alone():
     for x in after.positions:
         bad = np.isnan(np.asarray(x)).any(axis=-1)
         assert bad.tolist() == [False, False, True, False, False, False]
+
+
+@pytest.mark.parametrize("places", [(0, 1), (1, 2), (2, 0), (2, 1)])
+@pytest.mark.parametrize("kind", ["loss", "function"])
+def test_a_force_on_chosen_clouds_moves_these_and_no_others(places, kind):
+    start = np.random.default_rng(4).standard_normal((3, 6, 8))
+    force = (
+        forces.attraction(clouds=places)
+        if kind == "loss"
+        else forces.function(plain_attraction, clouds=places, strength=1.0)
+    )
+    system = System(force, 0.5)
+    found = step(system, init(system, *start)).positions
+    expected = start.copy()
+    one, other = places
+    expected[one] += 0.5 / 6 * nt.cosine_gradient(start[one], start[other])
+    expected[other] += 0.5 / 6 * nt.cosine_gradient(start[other], start[one])
+    np.testing.assert_allclose(np.stack(found), expected, rtol=1e-13, atol=1e-14)
+
+
+@pytest.mark.parametrize("places", [(0, 1, 2), (2, 0, 1), (1, 2, 0)])
+def test_of_a_loss_on_chosen_clouds_the_trained_one_moves(places):
+    start = np.random.default_rng(4).standard_normal((3, 6, 8))
+    system = System(forces.loss("moco", clouds=places, temperature=0.5), 0.5)
+    found = np.stack(step(system, init(system, *start)).positions)
+    expected = start.copy()
+    (slope,) = LOSSES["moco"].gradient(*(start[k] for k in places), temperature=0.5)
+    expected[places[0]] -= 0.5 * np.asarray(slope)
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-13)
+
+
+def test_the_value_of_a_mixture_is_the_weighted_sum_of_the_values():
+    z, y = clouds()
+    mixed = forces.mixture(
+        (2.0, forces.attraction()),
+        (-0.5, forces.loss("uniformity", clouds=0)),
+        (4.0, forces.function(plain_attraction, strength=0.25)),
+    )
+    system = System(mixed, 1.0)
+    found = run(system, init(system, z, y), 0).records["loss"][0]
+    cosine = nt.cosine_similarity(z, y).mean()
+    expected = -2 * cosine - 0.5 * float(LOSSES["uniformity"].value(z)) - cosine
+    assert found == pytest.approx(expected, rel=1e-13)
+
+
+def test_a_name_means_the_first_number_of_that_name():
+    mixed = forces.mixture(
+        (1.0, forces.loss("info_nce", temperature=0.25)),
+        (1.0, forces.loss("nt_xent", temperature=0.5)),
+    )
+    changed = System(mixed, 1.0).with_numbers(temperature=2.0)
+    assert [force.options["temperature"] for force in changed.force.forces] == [2.0, 0.5]

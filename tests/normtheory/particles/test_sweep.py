@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from normtheory.particles import System, forces, init, optimizers, run, stop, sweep
+from normtheory.particles import System, forces, init, optimizers, run, sampling, stop, sweep
+from normtheory.particles._memory import bytes_of_step
 from tests.normtheory.particles.compiling import counted
 
 N, D = 6, 5
@@ -151,3 +152,61 @@ def test_a_run_that_ends_at_a_record_has_it():
         one = SYSTEM.with_numbers(learning_rate=rate)
         exact = run(one, init(one, *clouds(0)), 10, record="loss", record_every=5).records["loss"]
         np.testing.assert_allclose(found.loss.sel(learning_rate=rate), exact, rtol=1e-12)
+
+
+@pytest.mark.parametrize("record_every", [7, 12])
+def test_no_record_is_passed_over_where_chunks_begin_between_two(record_every):
+    # The first chunks are of 8 steps.
+    found = sweep(SYSTEM, clouds(0), {"gradscale": [0.0, 1.0]}, 40, record_every=record_every)
+    assert found.step.values.tolist() == list(range(0, 41, record_every))
+    for power in (0.0, 1.0):
+        one = SYSTEM.with_numbers(gradscale=power)
+        exact = run(one, init(one, *clouds(0)), 40, record_every=record_every).records
+        kept = exact["step"] % record_every == 0
+        np.testing.assert_allclose(found.loss.sel(gradscale=power), exact["loss"][kept], rtol=1e-12)
+
+
+def test_every_seed_of_a_sweep_draws_as_its_own_run_does():
+    system = System(forces.attraction(), 1.0, sampling=sampling.minibatch(2))
+    start = clouds(0)  # the same for all: seeds are of draws alone
+    found = sweep(system, start, {"seed": [3, 4, 9]}, 5, seed=9).loss
+    exact = [
+        float(run(system, init(system, *start, seed=s), 5).records["loss"][-1])
+        for s in found.seed.values
+    ]
+    np.testing.assert_allclose(found, exact, rtol=1e-12)
+    assert len(set(exact)) == 3
+
+
+@pytest.mark.parametrize("bad", [2, 3])
+def test_a_run_that_blows_up_is_named_also_where_runs_go_in_turn(bad):
+    z, y = (x.astype(np.float32) for x in clouds(0))
+    z[2] *= np.float32(1e-30)
+    rates = np.array([1e-3, 2e-3, 3e-3, 4e-3])
+    rates[bad] = 1e15
+    with pytest.raises(FloatingPointError, match=r"the run at learning_rate 1e\+15 is not finite"):
+        sweep(
+            System(forces.attraction(), 1.0, frozen=(1,)),
+            (z, y),
+            {"learning_rate": rates},
+            9,
+            memory=1,  # one lane
+        )
+
+
+@pytest.mark.parametrize("n", [60, 120])
+def test_a_step_is_taken_to_need_a_few_arrays_of_the_size_of_the_similarities(n):
+    z, y = np.random.default_rng(0).standard_normal((2, n, 3)).astype(np.float32)
+    system = System(forces.loss("info_nce", temperature=0.5), 1.0).cast(np.float32)
+    similarities = 4 * n**2
+    assert 3 * similarities <= bytes_of_step(system, init(system, z, y)) <= 8 * similarities
+    pairs = System(forces.attraction(), 1.0).cast(np.float32)
+    assert bytes_of_step(pairs, init(pairs, z, y)) < similarities
+
+
+def test_rates_and_decays_of_a_sweep_must_be_below_1_together():
+    system = System(forces.attraction(), 0.1, weight_decay=0.1)
+    over = {"learning_rate": [0.1, 1.0], "weight_decay": [0.1, 1.5]}
+    with pytest.raises(ValueError, match=r"learning_rate \* weight_decay: expected < 1, got 1.5"):
+        sweep(system, clouds(0), over, 1)
+    assert sweep(system, clouds(0), {**over, "weight_decay": [0.1, 0.9]}, 1).loss.shape == (2, 2)

@@ -10,6 +10,7 @@ from scipy import stats
 
 from simulations.encoders import measures
 from simulations.encoders.measures import (
+    alive,
     auroc,
     interval,
     neighbour_distance,
@@ -72,6 +73,46 @@ def test_a_dead_network_classifies_nothing() -> None:
     labels = np.zeros((3, 3), int)
     found = networks_are_right(z, labels, z, labels, 1)
     assert found.tolist() == [[True] * 3, [False] * 3, [False] * 3]
+
+
+def spoilt(kind: str) -> np.ndarray:
+    """Embeddings (3, 2) of a network, with one thing wrong."""
+    z = np.array([[1.0, 2.0], [3.0, -1.0], [0.0, 1.0]])
+    row, entry = {
+        "fine": ((), None),
+        "one is zero": (1, 0.0),
+        "all are zero": (slice(None), 0.0),
+        "one entry is not a number": ((2, 1), np.nan),
+        "one entry is infinite": ((0, 0), np.inf),
+    }[kind]
+    if entry is not None:
+        z[row] = entry
+    return z
+
+
+KINDS = (
+    "fine",
+    "one is zero",
+    "all are zero",
+    "one entry is not a number",
+    "one entry is infinite",
+)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_network_is_alive_only_if_every_embedding_has_a_direction(kind: str) -> None:
+    assert alive(spoilt(kind)) == (kind == "fine")
+    many = np.stack([spoilt("fine"), spoilt(kind), spoilt("fine")])
+    assert alive(many).tolist() == [True, kind == "fine", True]
+
+
+@pytest.mark.parametrize("known", KINDS)
+@pytest.mark.parametrize("asked", KINDS)
+def test_a_network_dead_on_either_side_classifies_nothing(asked: str, known: str) -> None:
+    one, other = (np.stack([spoilt("fine"), spoilt(kind)]) for kind in (asked, known))
+    labels = np.array([[0, 1, 2], [2, 0, 1]])  # every point is its own nearest known one
+    found = networks_are_right(one, labels, other, labels, 1)
+    assert found.tolist() == [[True] * 3, [asked == known == "fine"] * 3]
 
 
 def test_rank_correlation_is_that_of_scipy_and_its_interval_about_normal() -> None:

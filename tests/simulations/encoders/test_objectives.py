@@ -9,7 +9,7 @@ import pytest
 
 from normtheory.losses import LOSSES
 from simulations.encoders.models import Mlp
-from simulations.encoders.objectives import Batch, NewLearner, Objective, codes
+from simulations.encoders.objectives import Batch, NewLearner, Objective, _given, codes
 
 NEW = NewLearner(Mlp((6, 8, 4)), Mlp((4, 8, 4)), (3, 4))
 
@@ -60,6 +60,54 @@ def test_predictions_are_of_the_target_network() -> None:
     assert Objective("byol")(LEARNER, None, data) == pytest.approx(
         float(byol(p_1, p_2, u, v)), rel=1e-5
     )
+
+
+def unit(z: np.ndarray) -> np.ndarray:
+    return z / np.linalg.norm(z, axis=1, keepdims=True)
+
+
+def codes_by_hand(z: np.ndarray, prototypes: np.ndarray) -> np.ndarray:
+    """Caron et al. 2020, section 3.1: three rounds with ε = 0.05."""
+    q = np.exp(unit(z).astype(float) @ unit(prototypes).astype(float).T / 0.05)
+    for _ in range(3):
+        q /= q.sum(axis=0)
+        q /= q.sum(axis=1, keepdims=True)
+    return q
+
+
+@pytest.mark.parametrize("with_target", [True, False])
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_argument_of_every_loss_is_of_the_view_and_the_network_it_should_be(
+    name: str, with_target: bool
+) -> None:
+    data, target = batch(), TARGET if with_target else None
+    u, v = (embeddings(LEARNER, x) for x in data[:2])
+    p_1, p_2 = (np.asarray(jax.vmap(LEARNER.predictor)(z)) for z in (u, v))
+    fixed = target or LEARNER
+    t_1, t_2 = (embeddings(fixed, x) for x in data[:2])
+    c, fixed_c = np.asarray(LEARNER.prototypes), np.asarray(fixed.prototypes)
+    both, labels = np.concatenate([u, v]), np.tile(np.arange(6) % 3, 2)
+    classified = {"z": both, "weights": c, "labels": labels}
+    predicted = {"p_1": p_1, "p_2": p_2, "z_1": t_1, "z_2": t_2}
+    expected = {
+        "arcface": classified,
+        "cosface": classified,
+        "normface": classified,
+        "supcon": {"z": both, "labels": labels},
+        "uniformity": {"z": both},
+        "byol": predicted,
+        "simsiam": predicted,
+        "dino": {"z": u, "target": t_2, "prototypes": c, "target_prototypes": fixed_c},
+        "moco": {"queries": u[:3], "keys": t_2[:3], "queue": t_2[3:]},
+        "swav": {"z": u, "prototypes": c, "codes": codes_by_hand(t_2, fixed_c)},
+        "triplet": {"anchor": u, "positive": v, "negative": v[[5, 0, 1, 2, 3, 4]]},
+    }.get(name, {"z_1": u, "z_2": v})
+    found = _given(LOSSES[name], LEARNER, target, data)
+    assert set(found) == set(expected)
+    for argument, value in expected.items():
+        np.testing.assert_allclose(
+            found[argument], value, rtol=1e-4, atol=1e-6, err_msg=f"{name}: {argument}"
+        )
 
 
 def test_no_gradient_reaches_the_constants() -> None:

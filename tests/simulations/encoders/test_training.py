@@ -94,6 +94,66 @@ def test_a_rate_annealed_along_a_cosine_ends_at_nothing() -> None:
     np.testing.assert_allclose(moves, -1 - np.cos(np.pi * np.arange(5) / 4), atol=1e-6)
 
 
+@pytest.mark.parametrize("cosine_steps", [0, 4])
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_adam_is_written_out_with_a_decay_that_its_moments_do_not_see(
+    decay: float, cosine_steps: int
+) -> None:
+    recipe = Recipe(Objective("nt_xent"), adam=True, cosine_steps=cosine_steps)
+    optimizer = recipe.optimizer(0.1, decay)
+    w = np.array([2.0, -1.0, 0.5])
+    slopes = np.random.default_rng(0).standard_normal((4, 3))
+    mean, square = np.zeros(3), np.zeros(3)
+    weights = jnp.asarray(w, jnp.float32)
+    memory = optimizer.init(weights)
+    for k, g in enumerate(slopes):
+        # Kingma and Ba 2015, algorithm 1; Loshchilov and Hutter 2019, algorithm 2.
+        mean, square = 0.9 * mean + 0.1 * g, 0.999 * square + 0.001 * g**2
+        step = mean / (1 - 0.9 ** (k + 1))
+        step = step / (np.sqrt(square / (1 - 0.999 ** (k + 1))) + 1e-8)
+        annealed = (1 + np.cos(np.pi * k / cosine_steps)) / 2 if cosine_steps else 1.0
+        w = w - 0.1 * annealed * (step + decay * w)
+        with jax.numpy_dtype_promotion("standard"):
+            change, memory = optimizer.update(jnp.asarray(g, jnp.float32), memory, weights)
+        weights = weights + jnp.asarray(change)
+        np.testing.assert_allclose(weights, w, rtol=2e-5)
+
+
+def run_of(points: Any, records: int) -> tuple[np.ndarray, np.ndarray]:
+    """Losses (runs, records) of 12 steps, and the embeddings at their end."""
+    recipe = Recipe(Objective("nt_xent"))
+    runs, _, _, loss = train(
+        start(recipe, NEW, SEEDS, 0.1),
+        points,
+        SAMPLE,
+        recipe,
+        steps=12,
+        records=records,
+        look=lambda runs: None,
+        shared=False,
+    )
+    return loss, np.asarray(runs.learner.encoder.layers[0].weight)
+
+
+def test_the_loss_of_a_chunk_is_the_mean_of_its_steps() -> None:
+    points, _ = WORLDS(0, 2)
+    every, _ = run_of(points, 12)
+    assert every.shape == (2, 12)
+    loss, _ = run_of(points, 3)
+    np.testing.assert_allclose(loss, every.reshape(2, 3, 4).mean(axis=2), rtol=1e-5)
+
+
+@pytest.mark.parametrize("spoilt", [0, 1])
+def test_a_run_without_a_finite_loss_leaves_the_others_to_go_on(spoilt: int) -> None:
+    points, _ = WORLDS(0, 2)
+    usual, weight = run_of(points, 3)
+    loss, found = run_of(points._replace(x=points.x.at[spoilt].set(jnp.nan)), 3)
+    other = 1 - spoilt
+    assert np.isnan(loss[spoilt]).all()
+    np.testing.assert_array_equal(loss[other], usual[other])
+    np.testing.assert_array_equal(found[other], weight[other])
+
+
 def test_errors() -> None:
     recipe = Recipe(Objective("nt_xent"))
     points, _ = WORLDS(0, 2)

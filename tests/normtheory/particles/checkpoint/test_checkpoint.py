@@ -27,6 +27,7 @@ from normtheory.particles import (
     optimizers,
     run,
     sampling,
+    stop,
 )
 from normtheory.particles.checkpoint import CheckpointError, CheckpointWarning, _sums
 
@@ -147,11 +148,17 @@ def with_bad_sums(path: Path) -> None:
     path.with_name(f"{path.name}.sha256").write_bytes(b"\xff\x00")
 
 
+def with_empty_sums(path: Path) -> None:
+    path.with_name(f"{path.name}.sha256").write_text("")
+
+
 def emptied(path: Path) -> None:
     path.write_bytes(b"")
 
 
-@pytest.mark.parametrize("spoil", [flipped, truncated, without_sums, with_bad_sums, emptied])
+@pytest.mark.parametrize(
+    "spoil", [flipped, truncated, without_sums, with_bad_sums, with_empty_sums, emptied]
+)
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(folder, spoil):
     system = eventful()
     spoil(folder / "step-0000000040.npz")
@@ -322,6 +329,53 @@ def test_other_clouds_and_seeds_are_refused(folder):
         with pytest.raises(CheckpointError) as caught:
             checkpoint.run(folder, system, state, 60, resume=True, **OPTIONS)
         assert told in str(caught.value)
+
+
+def test_a_state_of_another_dtype_is_refused_also_where_nothing_else_is_compared(folder):
+    system = eventful()
+    assert checkpoint.load(folder, system, start(system)) is not None
+    message = r"positions\[0\]: float64 \(12, 6\) there and float32 \(12, 6\) here"
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.load(folder, system, start(system, np.float32))
+
+
+@pytest.mark.parametrize("other", [(1, 0), (0, 2)])
+def test_a_rule_about_other_clouds_is_another_run(tmp_path, other):
+    z, y = clouds()
+    system = System(forces.attraction(clouds=(0, 1)), 1.0)
+    begin = init(system, z, y, z - y)
+
+    def go(steps: int, places: tuple[int, int]) -> Run:
+        rule = stop.mean_cosine(1e-9, clouds=places)
+        return checkpoint.run(tmp_path, system, begin, steps, resume=True, stop=rule)
+
+    go(2, (0, 1))
+    with pytest.raises(CheckpointError, match="a run with other settings: mean_cosine"):
+        go(4, other)
+    assert go(4, (0, 1)).steps == 4
+
+
+def test_the_end_of_a_run_that_has_converged_is_saved(tmp_path):
+    system = System(forces.attraction(), 2.0)
+    options: dict[str, Any] = {"stop": stop.mean_cosine(0.1), "chunk_steps": 1}
+    done = checkpoint.run(tmp_path, system, start(system), 10_000, every=1000, **options)
+    assert done.converged
+    assert 0 < done.steps < 1000
+    assert [_sums.step_of(p) for p in _sums.listed(tmp_path)] == [done.steps]
+
+
+@pytest.mark.parametrize("version", [0, 2, 10])
+def test_a_checkpoint_of_another_format_is_refused(folder, version):
+    path = folder / "step-0000000040.npz"
+    found = dict(np.load(path))
+    about = json.loads(found["about"].tobytes())
+    assert about["format"] == 1
+    found["about"] = np.frombuffer(json.dumps({**about, "format": version}).encode(), np.uint8)
+    np.savez(path, **found)
+    _sums.write_sums(path, {path.name: _sums.digest(path)})
+    system = eventful()
+    with pytest.raises(CheckpointError, match=rf"npz has format {version}, expected 1"):
+        checkpoint.load(folder, system, start(system))
 
 
 def test_a_folder_of_an_earlier_run_is_not_written_over(folder):
