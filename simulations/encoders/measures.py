@@ -121,3 +121,33 @@ def interval(values: np.ndarray, axis: int = 0) -> np.ndarray:
         return np.full_like(np.mean(values, axis=axis), np.nan)
     error = np.std(values, axis=axis, ddof=1) / np.sqrt(n)
     return stats.t.ppf(0.975, n - 1) * error
+
+
+def steps_to_reach(curves: np.ndarray, step: np.ndarray, target: float) -> np.ndarray:
+    """Step at which curves first reach a target, looks joined by straight lines.
+
+    Args:
+        curves: shape (..., looks).
+        step: of the looks, ascending, shape (looks,).
+        target: a curve that begins there has the first step, one that never gets there infinity.
+
+    Returns:
+        Shape (...).
+    """
+    there = curves >= target
+    after = np.argmax(there, axis=-1)
+    before = np.maximum(after - 1, 0)
+    low, high = (np.take_along_axis(curves, i[..., None], -1)[..., 0] for i in (before, after))
+    rise = np.where(high > low, high - low, 1)
+    found = step[before] + (step[after] - step[before]) * (target - low) / rise
+    found = np.where(after == 0, step[0], found)
+    return np.where(there.any(axis=-1), found, np.inf)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Adjusted p values (n,) of n questions asked at once (Holm 1979)."""
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(np.asarray(p)[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(stepped, 1)
+    return adjusted

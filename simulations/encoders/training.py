@@ -50,6 +50,8 @@ class Recipe:
         adam: use Adam, with decoupled decay, rather than SGD with decay in the gradient.
         average: share that the target network keeps of itself in a step; 0 makes it the network.
         cosine_steps: anneal the rate to 0 over so many steps along a cosine; 0 keeps it.
+        warm_up: of these, the first ones, in which the rate rises linearly to its largest instead;
+            the cosine falls over the others.
     """
 
     objective: Callable[[Learner, Learner | None, Any], jax.Array]
@@ -57,6 +59,14 @@ class Recipe:
     adam: bool = False
     average: float = 0.0
     cosine_steps: int = 0
+    warm_up: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse a rise that leaves no step to fall in."""
+        if self.warm_up and not 0 < self.warm_up < self.cosine_steps:
+            raise ValueError(
+                f"warm_up: expected fewer than the {self.cosine_steps} steps, got {self.warm_up}"
+            )
 
     def optimizer(self, rate: Any, decay: Any) -> optax.GradientTransformation:
         """The optimizer, whose rate and decay may be traced."""
@@ -71,8 +81,10 @@ class Recipe:
 
     def _cosine(self, step: Any) -> jax.Array:
         # Optax's own mixes integers and floats, which strict promotion refuses.
-        done = jnp.minimum(jnp.asarray(step, FLOAT) / self.cosine_steps, 1)
-        return (1 + jnp.cos(jnp.pi * done)) / 2
+        step = jnp.asarray(step, FLOAT)
+        falling = (step - self.warm_up) / (self.cosine_steps - self.warm_up)
+        cosine = (1 + jnp.cos(jnp.pi * jnp.clip(falling, 0, 1))) / 2
+        return jnp.minimum((step + 1) / self.warm_up, cosine) if self.warm_up else cosine
 
 
 class Run(eqx.Module):

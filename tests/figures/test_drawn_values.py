@@ -16,6 +16,7 @@ from matplotlib.container import ErrorbarContainer
 import figures
 import simulations
 from figures import gradient_field, loss_atlas, norm_growth, scaling, step_change
+from simulations.interventions import choices, comparisons, target
 
 from ..simulations.smoke import smoke
 from .test_row_values import half, scrambled, values
@@ -203,3 +204,27 @@ def test_panels_of_decay_show_what_their_axes_say() -> None:
         shown = values(result, names[axes.get_ylabel()], "decay", "run", "step").mean(axis=1)
         for one, expected in zip(axes.lines, shown, strict=True):
             np.testing.assert_allclose(np.asarray(one.get_ydata(), float), expected)
+
+
+def test_curves_are_of_test_images_and_the_dotted_line_is_where_steps_are_counted() -> None:
+    result = scrambled("interventions")
+    curves, accuracy, speed, early = axes_of("interventions", result)
+    here = result.isel(encoder=0, objective=0, length=0)
+    found = choices(here, "speed")
+    assert len(found) == 4
+    for (c, p), choice in found.items():
+        step, mean = line(curves, f"c = {c:g}, p = {p:g}")
+        np.testing.assert_allclose(step, [0, 2, 4, 6, 8])
+        np.testing.assert_allclose(mean, choice.curve.mean(axis=0))
+    dotted = [one for one in curves.lines if one.get_linestyle() == ":"]
+    levels = [float(np.asarray(one.get_ydata(), float)[0]) for one in dotted]
+    assert levels == pytest.approx([target(here), target(here, "early")])
+    for axes, measure in ((accuracy, "accuracy"), (speed, "speed"), (early, "early")):
+        for marker, paper in (("o", False), ("s", True)):
+            gains = [one.gain for one in comparisons(result, paper=paper) if one.measure == measure]
+            shown = [
+                float(np.asarray(one.get_ydata(), float)[0])
+                for one in axes.lines
+                if one.get_marker() == marker
+            ]
+            np.testing.assert_allclose(shown, gains if measure == "accuracy" else np.exp(gains))

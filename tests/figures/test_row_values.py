@@ -172,3 +172,29 @@ def test_optimizers() -> None:
     assert sgd is not None
     # A momentum β multiplies the rate by 1/(1 - β).
     assert ball == pytest.approx((1 - result.attrs["momentum"]) * sgd)
+
+
+def test_interventions() -> None:
+    result = scrambled("interventions")
+    rows = by_name("interventions", result)
+    across = ("cut", "power", "place", "run", "look")
+    here = result.isel(encoder=0, objective=0, length=0)
+    validation, test = (values(here, n, *across) for n in ("validation", "test"))
+    paper = values(here, "paper_test", "cut", "power", "run", "look")
+    best = validation[..., -1].mean(axis=-1).argmax(axis=-1)
+    tuned = np.take_along_axis(test[..., -1], best[..., None, None], 2)[:, :, 0]
+    place = "MLP, SimCLR, 8 steps"
+    assert rows["raw pixels, accuracy"].simulated == pytest.approx(result.raw.values.mean())
+    untrained = rows[f"{place}: untrained, accuracy"].simulated
+    assert untrained == pytest.approx(test[0, 0, best[0, 0], :, 0].mean())
+    uncut = rows[f"{place}: c = 1, p = 0, accuracy"].simulated
+    assert uncut == pytest.approx(tuned[0, 0].mean())
+    for at, final in (("tuned rates", tuned), ("the paper's rate", paper[..., -1])):
+        for (c, p), where in (((3, 0), (1, 0)), ((1, 1), (0, 1))):
+            gain = final[where] - final[0, 0]
+            start = f"{place}, c = {c}, p = {p}: accuracy gained at {at} (± {half(gain):.3f}, "
+            (row,) = [r for name, r in rows.items() if name.startswith(start)]
+            assert row.simulated == pytest.approx(gain.mean())
+    at_end = float(np.isin(best, (0, 2)).sum())  # of three places
+    row = rows["best rates for accuracy at the end of their grid"]
+    assert row.simulated == at_end

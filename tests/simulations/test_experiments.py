@@ -23,7 +23,7 @@ EVERY = pytest.mark.parametrize("name", simulations.names())
 # A second run of these compiles for long.
 LONG = {"confidence", "cut_init", "loss_atlas", "norm_growth", "optimizers", "scaling"}
 LONG |= {"class_imbalance", "density", "encoder_drift"}
-LONG |= {"gradscale_training", "weight_decay_training"}
+LONG |= {"gradscale_training", "interventions", "weight_decay_training"}
 AGAIN = pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in simulations.names()]
 )

@@ -144,3 +144,27 @@ def test_interval_is_students() -> None:
     np.testing.assert_allclose(interval(values), (high - low) / 2)
     assert np.isnan(interval(np.ones((1, 3)))).tolist() == [True, True, True]
     assert np.isnan(interval(np.ones(1)))
+
+
+def test_steps_to_a_target_by_hand() -> None:
+    step = np.array([0, 10, 30, 60])
+    curves = np.array(
+        [
+            [0.0, 0.2, 0.6, 0.9],  # 0.5 is three quarters of the way from 10 to 30
+            [0.5, 0.1, 0.1, 0.1],  # there at the start
+            [0.0, 0.1, 0.2, 0.4],  # never
+            [0.0, 0.6, 0.1, 0.9],  # the first time counts
+            [0.0, 0.5, 0.5, 0.5],  # at a look
+        ]
+    )
+    found = measures.steps_to_reach(curves, step, 0.5)
+    np.testing.assert_allclose(found, [25, 0, np.inf, 10 * 0.5 / 0.6, 10])
+    assert measures.steps_to_reach(curves[None, :2], step, 0.5).shape == (1, 2)
+
+
+def test_holm_by_hand() -> None:
+    # Ascending 0.01 · 4, 0.02 · 3, 0.03 · 2, 0.6; the third may not be less than the second.
+    np.testing.assert_allclose(
+        measures.holm(np.array([0.6, 0.01, 0.03, 0.02])), [0.6, 0.04, 0.06, 0.06]
+    )
+    np.testing.assert_allclose(measures.holm(np.array([0.9, 0.8])), [1, 1])

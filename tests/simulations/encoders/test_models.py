@@ -119,3 +119,21 @@ def test_the_maximum_has_a_derivative_at_one_place() -> None:
     np.testing.assert_allclose(slope.sum(axis=(0, 1)), np.arange(1, 6))
     assert (x[slope > 0] == np.broadcast_to(x.max(axis=(0, 1)), x.shape)[slope > 0]).all()
     assert np.count_nonzero(slope) == 5
+
+
+def test_of_images_batch_normalisation_takes_mean_and_variance_over_their_places_too() -> None:
+    x = np.random.default_rng(0).normal(3.0, 2.0, (9, 4, 5, 2)).astype(np.float32)
+    norm = BatchNorm(jnp.full(2, 3.0), jnp.ones(2))
+    found = jax.vmap(norm, axis_name=BATCH)(jnp.asarray(x))
+    mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
+    wanted = 3 * (x - mean) / np.sqrt(variance + 1e-5) + 1
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_normalised_convolutions_forget_the_size_of_their_images() -> None:
+    encoder = Convolutional(1, 2, 5, "batch", norm_convolutions=True)(np.random.default_rng(0))
+    assert [norm.scale.shape for norm in encoder.norms] == [(2,), (4,), (8,)]
+    x = jnp.asarray(np.random.default_rng(1).standard_normal((6, 16, 16, 1)), jnp.float32)
+    one, same = (jax.vmap(encoder, axis_name=BATCH)(a) for a in (10 * x, 100 * x))
+    np.testing.assert_allclose(one, same, rtol=1e-2, atol=1e-2)
+    assert not Convolutional(1, 2, 5, "batch")(np.random.default_rng(0)).norms

@@ -12,6 +12,7 @@ import pytest
 from simulations.encoders.data import LatentClasses, SameClassPairs
 from simulations.encoders.models import Mlp
 from simulations.encoders.objectives import NewLearner, Objective
+from simulations.encoders.prepared import Prepared, prepare
 from simulations.encoders.training import Recipe, advance, embed, start, train
 
 WORLDS = LatentClasses((1.0, 2.0), 60, 4, 6, 0.3)
@@ -154,7 +155,50 @@ def test_a_run_without_a_finite_loss_leaves_the_others_to_go_on(spoilt: int) -> 
     np.testing.assert_array_equal(found[other], weight[other])
 
 
+def test_a_rate_rises_linearly_and_then_falls_along_a_cosine() -> None:
+    recipe = Recipe(Objective("nt_xent"), cosine_steps=10, warm_up=4)
+    rates = [float(recipe._cosine(k)) for k in range(12)]
+    np.testing.assert_allclose(rates[:5], [0.25, 0.5, 0.75, 1, 1], atol=1e-6)
+    falling = (1 + np.cos(np.pi * np.arange(7) / 6)) / 2
+    np.testing.assert_allclose(rates[4:11], falling, atol=1e-6)
+    assert rates[9] > 0  # the last step
+    assert rates[11] == 0
+
+
+def test_momentum_takes_up_the_decay_and_the_schedule_stays_outside() -> None:
+    """As PyTorch's SGD: v' = βv + g + λw, w' = w - γ(k)v'."""
+    recipe = Recipe(Objective("nt_xent"), momentum=0.9, cosine_steps=6, warm_up=2)
+    optimizer = recipe.optimizer(0.5, 0.1)
+    rng = np.random.default_rng(0)
+    w = jnp.asarray([1.0, -2.0])
+    state = optimizer.init(w)
+    plain, speed = np.array([1.0, -2.0]), np.zeros(2)
+    for k in range(6):
+        g = rng.standard_normal(2)
+        change, state = optimizer.update(jnp.asarray(g, jnp.float32), state, w)
+        w = w + jnp.asarray(change)
+        factor = (k + 1) / 2 if k < 2 else (1 + np.cos(np.pi * (k - 2) / 4)) / 2
+        speed = 0.9 * speed + g + 0.1 * plain
+        plain = plain - 0.5 * factor * speed
+        np.testing.assert_allclose(w, plain, rtol=1e-5)
+
+
+def test_prepared_batches_are_those_of_the_run() -> None:
+    points, _ = WORLDS(0, 1)
+    own = jax.tree.map(lambda a: a[0], points)
+    recipe = Recipe(Objective("nt_xent"), momentum=0.9)
+    runs = start(recipe, NEW, [(0, 1)], 0.1)
+    batches = prepare(SAMPLE, own, (0, 1), 5)
+    assert batches.view_1.shape == (5, 8, 6)
+    options: dict[str, Any] = {"steps": 3, "recipe": recipe, "shared": True}
+    _, wanted = advance(runs, own, 2, sample=SAMPLE, **options)
+    _, found = advance(runs, batches, 2, sample=Prepared(), **options)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
 def test_errors() -> None:
+    with pytest.raises(ValueError, match="warm_up: expected fewer than the 4 steps, got 4"):
+        Recipe(Objective("nt_xent"), cosine_steps=4, warm_up=4)
     recipe = Recipe(Objective("nt_xent"))
     points, _ = WORLDS(0, 2)
 

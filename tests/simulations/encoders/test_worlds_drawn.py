@@ -10,9 +10,10 @@ import pytest
 from PIL import Image
 
 from normtheory.losses import LOSSES
-from simulations.encoders.data import LatentClasses, load_images
+from simulations.encoders.data import LatentClasses
 from simulations.encoders.models import Mlp
 from simulations.encoders.objectives import Batch, NewLearner
+from simulations.encoders.reading import load_images
 from simulations.encoders.worlds import LatentSettings
 
 SEEN = 2000
