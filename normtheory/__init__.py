@@ -14,6 +14,7 @@ from normtheory._version import __version__ as __version__
 if TYPE_CHECKING:
     from normtheory import claims as claims
     from normtheory import drift as drift
+    from normtheory import equilibrium as equilibrium
     from normtheory import invariants as invariants
     from normtheory import losses as losses
     from normtheory import particles as particles
@@ -70,6 +71,7 @@ _HOME = {
 _MODULES = (
     "claims",
     "drift",
+    "equilibrium",
     "invariants",
     "losses",
     "particles",

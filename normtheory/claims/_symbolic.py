@@ -37,6 +37,7 @@ xp = SimpleNamespace(
     arctan=_elementwise(sp.atan, 1),
     arctan2=_elementwise(sp.atan2, 2),
     arccos=_elementwise(sp.acos, 1),
+    arcsin=_elementwise(sp.asin, 1),
     pi=sp.pi,
 )
 

@@ -48,7 +48,16 @@ def _states_all(module: str) -> bool:
 
 
 def test_the_walk_finds_the_packages_and_their_public_modules():
-    doors = {"claims", "cli", "diagnosis", "losses", "particles", "testing", "verify"}
+    doors = {
+        "claims",
+        "cli",
+        "diagnosis",
+        "equilibrium",
+        "losses",
+        "particles",
+        "testing",
+        "verify",
+    }
     if importlib.util.find_spec("torch") is not None:
         doors |= {"torch"}
     found = set(_modules())

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from normtheory.verify._library import (
     _cosine,
+    _decay,
     _drift,
     _equilibrium,
     _flow,
@@ -25,6 +26,7 @@ from normtheory.verify._library._check import LibraryCheck as LibraryCheck
 LIBRARY: dict[str, tuple[LibraryCheck, ...]] = {
     **_cosine.CHECKS,
     **_drift.CHECKS,
+    **_decay.CHECKS,
     **_equilibrium.CHECKS,
     **_flow.CHECKS,
     **_interventions.CHECKS,

@@ -57,6 +57,10 @@ EXPECTED = {
     "torque",
     "common_pull",
     "linear_encoder",
+    "momentum_equilibrium",
+    "adamw_equilibrium",
+    "lion_equilibrium",
+    "norm_and_frequency",
 }
 
 

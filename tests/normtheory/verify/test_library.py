@@ -83,7 +83,11 @@ OPTIONS = [
     (name, option)
     for name in FUNCTIONS
     for option, parameter in inspect.signature(getattr(*_place(name))).parameters.items()
-    if option in ("gradscale", "repel", "stop_gradient", "weight_decay")
+    if option
+    in (
+        *("gradscale", "repel", "stop_gradient", "weight_decay"),
+        *("coupled", "steps", "beta_1", "beta_2", "epsilon", "frequency", "decay"),
+    )
     and parameter.default is not inspect.Parameter.empty
 ]
 

@@ -228,11 +228,11 @@ def test_check_is_the_door_from_the_claims():
     assert [c.deviation for c in other.checks] != [c.deviation for c in result.checks]
 
 
-def test_tolerances_are_those_of_rounding_or_of_a_few_per_cent():
+def test_tolerances_are_those_of_rounding_or_of_averages():
     checks = [c for name in NAMES for c in claims.get(name).checks]
     checks += [c for functions in LIBRARY.values() for c in functions]
     for check in checks:
-        most = {"eps": 1024.0, "relative": 0.05}[check.unit]
+        most = {"eps": 1024.0, "relative": 0.2}[check.unit]
         assert 0 <= check.tolerance <= most, check.name
     assert Check("", "", "", np.abs, np.abs, "").tolerance == 64
 
