@@ -4,26 +4,50 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
-from collections.abc import Iterator
+import secrets
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 
 def sync(path: Path) -> None:
-    """Have the system put a file, or the names in a folder, on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    """Have the system put a file, or the names in a folder, on the disk, if it can do that.
+
+    Some file systems and some systems can't: that must not turn what was written into an error.
+    """
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def refuse_input(output: Path, inputs: Mapping[str, Path | None]) -> None:
+    """Raise ValueError if a file to be written is one that is read, under whatever name.
+
+    Args:
+        output: where to write.
+        inputs: files that are read, by what they are called; None for those that are not given.
+    """
+    for name, path in inputs.items():
+        if path is None or not path.exists() or not output.exists():
+            continue
+        if output.samefile(path):
+            raise ValueError(f"{output}: is the file that {name} is read from; it stays as it is")
 
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary name to write to, which becomes ``path`` whole or not at all.
 
+    A link is followed. A file of that name is replaced, at the end and at once, and keeps its mode;
+    a new one has the mode that the umask leaves. What can't be replaced without a loss, a file with
+    other names or what is no regular file, such as a device, is written into instead.
+
     Args:
-        path: in a folder that exists. A file of that name is replaced, at the end and at once.
+        path: in a folder that exists.
 
     Yields:
         A name in the same folder, with the same ending.
@@ -31,15 +55,25 @@ def whole_file(path: Path) -> Iterator[Path]:
     Raises:
         OSError: it can't be written; what was there before still is.
     """
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    target = Path(os.path.realpath(path))
+    before = target.stat() if target.exists() else None
+    if before is not None and not os.access(target, os.W_OK):
+        raise PermissionError(f"{path}: may not be written to")
+    temporary = target.parent / f".{secrets.token_hex(8)}{path.suffix}"
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield temporary
-        os.chmod(temporary, 0o644)  # mkstemp's file is its owner's alone
+        if before is not None and (not stat.S_ISREG(before.st_mode) or before.st_nlink > 1):
+            with temporary.open("rb") as whole, target.open("wb") as into:
+                shutil.copyfileobj(whole, into)
+            temporary.unlink()
+            return
+        if before is not None:
+            with contextlib.suppress(OSError):
+                os.chmod(temporary, stat.S_IMODE(before.st_mode))
         sync(temporary)
-        os.replace(temporary, path)
-        sync(path.parent)
+        os.replace(temporary, target)
+        sync(target.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
