@@ -154,7 +154,7 @@ def simulate(
 
     try:
         config = command.config(file, settings or [])
-        _output.prepare(output)
+        _output.prepare(output, file)
         with _warnings_in_one_line():
             found = command.execute(config, resume=resume)
         if output is not None:
@@ -265,7 +265,9 @@ def diagnose(
         "seed": seed,
         "drop_bad_rows": drop_bad_rows,
     }
+    inputs = {"FILE": file, "--labels": labels, "--second-view": second_view}
     try:
+        command.keep(html, inputs)
         report = command.run(
             (file, key),
             (labels, labels_key),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from normtheory._files import refuse_input
 from normtheory.diagnosis._diagnose import Diagnosis, examine
 from normtheory.diagnosis._files import UsageError, entries, read
 from normtheory.diagnosis._options import Options
@@ -21,6 +22,15 @@ Place = tuple[Path | None, str | None]
 
 class InputError(ValueError):
     """The command is right, but what is in the files can't be used."""
+
+
+def keep(html: Path | None, inputs: Mapping[str, Path | None]) -> None:
+    """UsageError if the page would be written over a file that is read."""
+    if html is not None:
+        try:
+            refuse_input(html, inputs)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
 
 
 def check(options: Mapping[str, Any], html: Path | None) -> Options:

@@ -44,6 +44,12 @@ class Correlation:
         return int(self.low > 0) - int(self.high < 0)
 
 
+def _rarer(column: np.ndarray) -> int:
+    """How many have the rarer of two answers; of a column with more values, how many there are."""
+    values, counts = np.unique(column, return_counts=True)
+    return int(counts.min()) if len(values) == 2 else len(column)
+
+
 def spearman(
     x: np.ndarray, y: np.ndarray, rng: np.random.Generator, names: tuple[str, str]
 ) -> Correlation:
@@ -56,8 +62,9 @@ def spearman(
         names: what the two are, for the word on why it isn't defined.
 
     Returns:
-        The correlation; none of fewer than 5 samples, and no interval of fewer than ``FEW``. The
-        interval takes the samples as independent draws.
+        The correlation; none of fewer than 5 samples, and no interval of fewer than ``FEW``, or of
+        a yes-or-no column with fewer than ``FEW`` of the rarer answer. The interval takes the
+        samples as independent draws.
     """
     n = len(x)
     if n < 5:
@@ -65,8 +72,10 @@ def spearman(
     for name, column in zip(names, (x, y), strict=True):
         if (column == column[0]).all():
             return Correlation(None, None, None, n, f"{name} is the same for all")
-    if n < FEW:
-        reason = f"{n} samples are too few for an interval"
+    rarer = min(n, *(_rarer(column) for column in (x, y)))
+    if rarer < FEW:
+        few = f"{n} samples" if n < FEW else f"{rarer} samples of the rarer answer"
+        reason = f"{few} are too few for an interval"
         return Correlation(rank_correlation(x, y), None, None, n, reason)
     return Correlation(*with_interval(x, y, rng, RESAMPLES), n)
 

@@ -76,6 +76,7 @@ def read(path: str | Path, key: str | None = None, default: str = "embeddings") 
 
 
 _DAMAGED = (ValueError, OSError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile)
+_CHECKED: dict[str, Any] = {"page_checksum_verification": True}  # where a file has checksums
 _FORMATS = ("pyarrow", "safetensors", "zlib", "torch")
 _REFUSED = (
     "holds pickled objects, which can run code when loaded: refused; save plain arrays instead"
@@ -213,6 +214,11 @@ def _read_pt(path: Path, key: str | None, default: str) -> Any:
                     "a TorchScript archive, which holds code: refused; save a tensor or a dict of "
                     "tensors instead"
                 )
+            damaged = archive.testzip()
+            if damaged is not None:
+                raise ValueError(
+                    f"damaged: {damaged} doesn't have the checksum it was written with"
+                )
     elif not head.startswith(_PICKLE):
         raise ValueError("damaged, or no file of torch.save")
     content = _load_pt(torch, path)
@@ -251,7 +257,7 @@ def _read_parquet(path: Path, key: str | None, default: str) -> np.ndarray:
     if key is None and default not in kinds:
         kinds = {name: kind for name, kind in kinds.items() if _is_vectors(arrow, kind)}
         if not kinds and floats:
-            return _wide(parquet.read_table(path, columns=floats))
+            return _wide(parquet.read_table(path, columns=floats, **_CHECKED))
     return _column(arrow, parquet, path, _choose(path, kinds, key, default, "column"))
 
 
@@ -268,8 +274,8 @@ def _wide(table: Any) -> np.ndarray:
 def _column(arrow: Any, parquet: Any, path: Path, name: str) -> np.ndarray:
     kind = parquet.read_schema(path).field(name).type
     if _is_vectors(arrow, kind):
-        return _vectors(arrow, parquet.ParquetFile(path), name, kind)
-    column = parquet.read_table(path, columns=[name]).column(0)
+        return _vectors(arrow, parquet.ParquetFile(path, **_CHECKED), name, kind)
+    column = parquet.read_table(path, columns=[name], **_CHECKED).column(0)
     if column.null_count:
         row = next(i for i, value in enumerate(column) if not value.is_valid)
         raise ValueError(f"column {name!r}: row {row} has no value")
