@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -308,16 +309,37 @@ def _warnings_in_one_line() -> Iterator[None]:
         yield
 
 
+def _ready_streams() -> None:
+    """Standard output and error that take every text: signs they can't show are replaced.
+
+    A service may have none at all; progress and messages must not cost the result then.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - to the end of the process
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line.
 
     Args:
         arguments: Arguments after the program's name; those of the process by default.
     """
+    _ready_streams()
     command = typer.main.get_command(app)
     try:
         # Out of standalone mode errors come back here, to be told in one line.
         status = command.main(arguments, prog_name="normtheory", standalone_mode=False)
+        sys.stdout.flush()
+    except OSError as error:
+        # A full disk, for one. Python would try to write the rest again when it ends, and complain.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        typer.echo(f"normtheory: {error.strerror or error}", err=True)
+        status = FAILED
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
     except Exception as error:

@@ -1,0 +1,49 @@
+"""Output that is full, gone, or of another encoding costs no result and shows no traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def command(*arguments: str, shell: str = "", **environment: str) -> subprocess.CompletedProcess:
+    """Run the command in a process of its own, with a redirection if one is given."""
+    line = " ".join([f'"{sys.executable}" -m normtheory', *arguments, shell])
+    return subprocess.run(
+        ["bash", "-c", line], capture_output=True, env=os.environ | environment, timeout=300
+    )
+
+
+PREDICT = ("predict", "--norm 2", "--learning-rate 0.1")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("arguments", [PREDICT, ("--help",)])
+def test_a_full_disk_is_one_line(arguments: tuple[str, ...]) -> None:
+    done = command(*arguments, shell="> /dev/full")
+    assert done.returncode == 1
+    assert done.stderr.decode().strip().splitlines() == ["normtheory: No space left on device"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437"])
+def test_signs_that_an_encoding_lacks_are_replaced(encoding: str) -> None:
+    plain = command(*PREDICT, PYTHONIOENCODING="utf-8")
+    done = command(*PREDICT, PYTHONIOENCODING=encoding)
+    assert (plain.returncode, done.returncode) == (0, 0)
+    assert not done.stderr
+    wanted = plain.stdout.decode().encode(encoding, errors="replace")
+    assert done.stdout == wanted
+    assert json.loads(command(*PREDICT, "--json", PYTHONIOENCODING=encoding).stdout)
+
+
+def test_without_a_standard_error_there_is_a_report(tmp_path: Path) -> None:
+    np.save(tmp_path / "z.npy", np.random.default_rng(0).standard_normal((60, 4)))
+    done = command("diagnose", str(tmp_path / "z.npy"), "--json", shell="2>&-")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)
