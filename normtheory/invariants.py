@@ -107,7 +107,7 @@ def torque(points: Array | Sequence[Array], velocities: Array | Sequence[Array])
 
 
 def cross_ratio(a: Array, b: Array, c: Array, d: Array) -> Array:
-    """Cross-ratio of four directions, |â-ĉ||b̂-d̂| / (|â-d̂||b̂-ĉ|).
+    """Cross-ratio ``|â-ĉ||b̂-d̂| / (|â-d̂||b̂-ĉ|)`` of four directions.
 
     Gradient flow towards one vector common to all points, whatever it is and however it changes,
     keeps it if the norms are equal, in any dimension; a step of SGD at effective rate x moves it by

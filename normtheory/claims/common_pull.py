@@ -166,9 +166,9 @@ def _planted_proof() -> dict[str, Any]:
 CLAIM = Claim(
     name="common_pull",
     title="A common pull",
-    statement=r"\frac{d\hat z_i}{dt}=\frac{P_im(t)}{\rho^2}:\quad"
+    statement=r"\frac{d\hat z_i}{dt}=\frac{P_im(t)}{\rho^2}:\quad "
     r"\frac{|\hat a-\hat c||\hat b-\hat d|}{|\hat a-\hat d||\hat b-\hat c|}\ \text{is constant};"
-    r"\qquad L=-\tfrac n2\lVert\overline{\hat z}\rVert^2,\ d=2,\ \text{Poisson-kernel start}:\quad"
+    r"\qquad L=-\tfrac n2\lVert\overline{\hat z}\rVert^2,\ d=2,\ \text{Poisson-kernel start}:\quad "
     r"r^2(t)=\frac{1}{1+(r_0^{-2}-1)e^{-t/\rho^2}},\quad t=\sum\gamma",
     assumptions=(
         "gradient flow, all norms equal, any dimension",

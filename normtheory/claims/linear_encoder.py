@@ -129,7 +129,7 @@ def _planted_proof() -> dict[str, Any]:
 CLAIM = Claim(
     name="linear_encoder",
     title="A linear encoder with white inputs",
-    statement=r"q=Wx,\ \mathbb E\,xx^\top=I:\quad \mathbb E\lVert q\rVert^2=\lVert W\rVert^2,\quad"
+    statement=r"q=Wx,\ \mathbb E\,xx^\top=I:\quad \mathbb E\lVert q\rVert^2=\lVert W\rVert^2,\quad "
     r"\mathbb E\lVert q'\rVert^2=(1-\gamma\lambda)^2\,\mathbb E\lVert q\rVert^2"
     r"+\gamma^2\lVert\nabla_WL\rVert^2\ \text{for any batch};\qquad"
     r"\gamma_ts_t\le\rho_0^2\ \text{for all}\ t\ \Rightarrow\ "

@@ -286,9 +286,9 @@ def _scheduled_norm(formula: Any) -> Any:
 CLAIM = Claim(
     name="radial_drift",
     title="Equilibrium with a pull along the embedding",
-    statement=r"z'=\alpha z+\gamma\frac{D\hat z+\xi}{\rho},\ \xi\perp z,\ \lVert\xi\rVert=s:\quad"
-    r"\rho_*^2=\gamma\frac{\alpha D+\sqrt{D^2+(1-\alpha^2)s^2}}{1-\alpha^2},\quad"
-    r"\cos\theta_*=\alpha+\frac{\gamma D}{\rho_*^2},\quad"
+    statement=r"z'=\alpha z+\gamma\frac{D\hat z+\xi}{\rho},\ \xi\perp z,\ \lVert\xi\rVert=s:\quad "
+    r"\rho_*^2=\gamma\frac{\alpha D+\sqrt{D^2+(1-\alpha^2)s^2}}{1-\alpha^2},\quad "
+    r"\cos\theta_*=\alpha+\frac{\gamma D}{\rho_*^2},\quad "
     r"\text{stable}\iff D>-\alpha s;\qquad"
     r"\lambda=0>D:\ \rho_*^2=\frac{\gamma(D^2+s^2)}{2|D|};\qquad"
     r"\gamma\lambda\to 0:\ \rho_*^2\to\frac{D+\sqrt{D^2+2\gamma\lambda s^2}}{2\lambda};\qquad"

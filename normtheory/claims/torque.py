@@ -98,7 +98,7 @@ def _residuals(apart: Any, coupled: Any, shares: bool) -> dict[str, Any]:
 CLAIM = Claim(
     name="torque",
     title="Torque decays by itself",
-    statement=r"L=f(ZZ^\top):\quad Z^\top G\ \text{symmetric};\qquad J=Z^\top V-V^\top Z:\quad"
+    statement=r"L=f(ZZ^\top):\quad Z^\top G\ \text{symmetric};\qquad J=Z^\top V-V^\top Z:\quad "
     r"V'=\beta V-\gamma G,\ Z'=\alpha Z+V'\ \Rightarrow\ J'=\alpha\beta J,\qquad"
     r"V'=\beta V-\gamma(G+\lambda Z),\ Z'=Z+V'\ \Rightarrow\ J'=\beta J",
     assumptions=(
