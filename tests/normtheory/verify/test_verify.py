@@ -231,7 +231,9 @@ def test_check_is_the_door_from_the_claims():
 def test_tolerances_are_those_of_rounding_or_of_averages():
     checks = [c for name in NAMES for c in claims.get(name).checks]
     checks += [c for functions in LIBRARY.values() for c in functions]
-    for check in checks:
+    # A limit is held to so many times what is neglected, in units of that.
+    limits = ("radial_drift_limit",)
+    for check in (c for c in checks if c.measurement not in limits):
         most = {"eps": 1024.0, "relative": 0.2}[check.unit]
         assert 0 <= check.tolerance <= most, check.name
     assert Check("", "", "", np.abs, np.abs, "").tolerance == 64
