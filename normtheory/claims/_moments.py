@@ -26,9 +26,8 @@ def stationary(step: Any, push: Any, size: Any) -> sp.Matrix:
     moments = sp.Matrix(m, m, lambda i, j: sp.Symbol(f"E{min(i, j)}{max(i, j)}"))
     unknown = sorted(moments.free_symbols, key=str)
     balance = step * moments * step.T + push * push.T * size - moments
-    solved: Any = sp.linsolve([balance[i, j] for i in range(m) for j in range(i, m)], unknown)
-    (solution,) = solved
-    return moments.subs(dict(zip(unknown, solution, strict=True))).applyfunc(sp.factor)
+    solution = sp.solve([balance[i, j] for i in range(m) for j in range(i, m)], unknown, dict=True)
+    return moments.subs(solution[0]).applyfunc(sp.factor)
 
 
 def later(step: Any, moments: sp.Matrix, steps: int) -> Any:

@@ -42,7 +42,7 @@ def _repeats(of: Any) -> Any:
     def repeats(keep: Any, beta_1: Any, beta_2: Any, xp: Any) -> Any:
         """T = Σ αᵏ(2/π) arcsin(r₁β₂ᵏ⁻¹), to 1e-15 of it."""
         first = first_correlation(beta_1, beta_2)
-        return sum(keep**k * of(first * beta_2 ** (k - 1), xp) for k in range(1, 1600))
+        return sum(keep**k * of(first * beta_2 ** (k - 1), xp) for k in range(1, 3600))
 
     return repeats
 
@@ -104,7 +104,7 @@ def later_cosine(
     share = (1 - keep**2) / (1 + 2 * _repeats(of_signs)(keep, beta_1, beta_2, xp))
     found = 1 + 0 * keep
     for k in range(1, int(steps.max()) + 1):
-        ahead = sum(keep**j * of_signs(first * beta_2 ** (k - 1 + j), xp) for j in range(1600))
+        ahead = sum(keep**j * of_signs(first * beta_2 ** (k - 1 + j), xp) for j in range(3600))
         found = xp.where(k <= steps, keep * found + share * ahead, found)
     return found
 
@@ -122,7 +122,8 @@ def _residuals(first: Any, signs: Any, square: Any, turned: Any) -> dict[str, An
     # c = β₁m + (1−β₁)g, m' = β₂m + (1−β₂)g: the moments of (c, m) for g of unit variance.
     step = sp.Matrix([[0, b1], [0, b2]])
     moments = stationary(step, [1 - b1, 1 - b2], 1)
-    now, next_one, next_two = (sp.factor((step**k * moments)[0, 0]) for k in (0, 1, 2))
+    later: list[Any] = [sp.factor((step**k * moments)[0, 0]) for k in (0, 1, 2)]
+    now, next_one, next_two = later
     found["correlation of two steps"] = sp.factor(next_one / now - first(b1, b2))
     found["falls by β₂ a step"] = sp.factor(next_two / next_one - b2)
     # Price: d/dr E sign x sign y = 4 times the density of (x, y) at 0; at r = 0 it is 0.

@@ -11,7 +11,7 @@ from normtheory.claims._claim import Check, Claim
 from normtheory.claims._symbolic import ArbitraryLoss, square, xp
 
 _AVERAGE = (
-    "means over at least 16 points and 4000 steps, of which the rarest is seen in 120, after as "
+    "means over at least 8 points and 4000 steps, of which the rarest is seen in 120, after as "
     "many to settle; leading order in γλ/p and ηλ/p, at most 0.017; d = 64"
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from normtheory._arrays import Array, check_count, check_values, scalars
+from normtheory._arrays import Array, check_count, check_values, is_tensor, scalars
 from normtheory.equilibrium._recursion import check_rate_and_decay, powers, share
 
 
@@ -36,10 +36,9 @@ def _modes(beta_1: float, beta_2: float) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def _as_last_axis(xp: Any, like: Array, values: np.ndarray) -> Any:
-    """A row of numbers in the library, dtype and place of an array."""
-    device = getattr(like, "device", None)
-    made = xp.asarray(values, dtype=like.dtype)
-    return made.to(device) if hasattr(made, "to") else made
+    """Numbers along one more axis, in the library, dtype and place of an array."""
+    made = xp.asarray(values.reshape((1,) * like.ndim + (-1,)), dtype=like.dtype)
+    return made.to(like.device) if is_tensor(like) else made
 
 
 def lion_norm(

@@ -207,11 +207,10 @@ def adamw_equilibrium(
 
     Args:
         d: Dimension.
-        points: Points of a row; twice as many for ``"frequencies"``.
+        points: Points of a row.
         rng: Source of randomness.
         kind: What differs from row to row: ``"slopes"``, ``"epsilons"``, or ``"frequencies"``.
     """
-    many = 2 * points if kind == "frequencies" else points
     changes: dict[str, list[dict[str, float]]] = {
         "slopes": [
             {"slope": s, "beta_1": b} for s, b in ((1.0, 0.9), (0.02, 0.5), (5.0, 0.0), (0.3, 0.9))
@@ -223,7 +222,7 @@ def adamw_equilibrium(
     rows = [base | change for change in changes[kind]]
     # Above the equilibrium, so that a mean over the start would show.
     start = [
-        1.3
+        1.15
         * (r["learning_rate"] * d / (2 * r["weight_decay"])) ** 0.5
         * min(1, r["frequency"] / (1 - r["beta_2"])) ** 0.5
         for r in rows
@@ -231,7 +230,7 @@ def adamw_equilibrium(
     lag = 4
     relaxation = round(1 / (2 * rows[0]["learning_rate"] * rows[0]["weight_decay"]) / lag)
     inputs, means = run(
-        adamw, rows, start, d, many, rng, lag=lag, burn_in=5 * relaxation, blocks=4 * relaxation
+        adamw, rows, start, d, points, rng, lag=lag, burn_in=4 * relaxation, blocks=3 * relaxation
     )
     inputs |= {
         "dimension": np.full((len(rows), 1), float(d)),

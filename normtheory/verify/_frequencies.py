@@ -25,7 +25,7 @@ def frequency_norms(
 
     Args:
         d: Dimension.
-        points: Points of a row.
+        points: Twice the number of points of a row.
         rng: Source of randomness.
         rule: ``"sgd"`` or ``"lazy_adam"``.
         decay: ``"every step"``, ``"on visits"``, or None for growth from norm 2.
@@ -46,7 +46,7 @@ def frequency_norms(
         fall = (0.5 if adam else 0.25) if decay == "every step" else 0.0
         start = [1.2 * size * p**fall for p in FREQUENCIES]
     inputs, means = run(
-        adamw if adam else momentum, rows, start, d, points, rng, lag=lag,
+        adamw if adam else momentum, rows, start, d, max(points // 2, 4), rng, lag=lag,
         burn_in=0 if decay is None else blocks, blocks=blocks,
     )  # fmt: skip
     inputs |= {
