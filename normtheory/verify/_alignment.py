@@ -13,7 +13,7 @@ from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify._equiangular import rotation, simplex
 from normtheory.verify._plain_losses import PLAIN
-from normtheory.verify._sample import Sample, column
+from normtheory.verify._sample import Sample, column, joined
 
 
 @jax.jit
@@ -70,7 +70,7 @@ def alignment(d: int, points: int, rng: np.random.Generator, *, attained: bool =
             }
         )
         labels += [f"{n} pairs, d={d}"] * points
-    joined = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
-    values = {key: joined.pop(key) for key in ("wrong_cosine", "loss", "nt_xent")}
-    joined["loss"] = values["loss"]  # the floor is stated about it
-    return Sample(joined, values, tuple(labels))
+    inputs = joined(rows)
+    values = {key: inputs.pop(key) for key in ("wrong_cosine", "loss", "nt_xent")}
+    inputs["loss"] = values["loss"]  # the floor is stated about it
+    return Sample(inputs, values, tuple(labels))

@@ -18,6 +18,11 @@ def norm(z: jax.Array) -> jax.Array:
     return jnp.sqrt(jnp.sum(z * z))
 
 
+def units(z: jax.Array) -> jax.Array:
+    """Rows (n, d) over their norms."""
+    return z / jnp.sqrt(jnp.sum(z * z, axis=1, keepdims=True))
+
+
 def cosine(z: jax.Array, y: jax.Array) -> jax.Array:
     """Cosine similarity of two vectors (d,)."""
     return jnp.sum(z * y) / norm(z) / norm(y)
@@ -64,8 +69,7 @@ def many_point_loss(points: jax.Array, targets: jax.Array) -> jax.Array:
 
     The points also repel each other, so that every gradient depends on every point.
     """
-    u = points / jnp.sqrt(jnp.sum(points * points, axis=1, keepdims=True))
-    v = targets / jnp.sqrt(jnp.sum(targets * targets, axis=1, keepdims=True))
+    u, v = units(points), units(targets)
     scores = u @ v.T / TEMPERATURE
     contrast = jnp.sum(jax.nn.logsumexp(scores, axis=1) - jnp.diagonal(scores))
     return contrast + jnp.sum((u @ u.T) ** 2) / 4

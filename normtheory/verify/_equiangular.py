@@ -11,7 +11,7 @@ import numpy as np
 
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
-from normtheory.verify._sample import Sample, column
+from normtheory.verify._sample import Sample, column, joined
 
 #: Sizes of the clouds; they fit into 5 dimensions.
 SIZES = (2, 3, 5)
@@ -40,7 +40,7 @@ def family(m: Any, n: int, turn: Any) -> Any:
 def loss_of_pairs(z: Any, weights: Any) -> Any:
     """A loss of all cosines that no permutation changes: a power, a uniformity, an InfoNCE."""
     n = z.shape[0]
-    u = z / jax.vmap(definitions.norm)(z)[:, None]
+    u = definitions.units(z)
     first, second = np.triu_indices(n, 1)
     cosines = jnp.sum(u[first] * u[second], axis=1)
     logits = 2 * u @ u.T
@@ -55,14 +55,14 @@ def loss_of_pairs(z: Any, weights: Any) -> Any:
 def opening_angle(z: Any) -> Any:
     """ψ = 2 atan2(√(n − m), √m), from the deviations of the directions and from their mean."""
     n = z.shape[0]
-    u = z / jax.vmap(definitions.norm)(z)[:, None]
+    u = definitions.units(z)
     mean = jnp.sum(u, axis=0) / n
     apart = jnp.sqrt(jnp.sum((u - mean) ** 2))
     return 2 * jnp.arctan2(apart, jnp.sqrt(n * jnp.sum(mean**2)))
 
 
 def _cosines(z: Any) -> Any:
-    u = z / jax.vmap(definitions.norm)(z)[:, None]
+    u = definitions.units(z)
     first, second = np.triu_indices(z.shape[0], 1)
     return jnp.sum(u[first] * u[second], axis=1)
 
@@ -111,10 +111,6 @@ def _clouds(
     return {key: column(value) for key, value in found.items()} | setting
 
 
-def _joined(parts: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-
-
 _INPUTS = ("slope", "learning_rate", "weight_decay", "angle", "cosine", "gradscale", "norm", "n")
 
 
@@ -140,7 +136,7 @@ def equiangular(d: int, points: int, rng: np.random.Generator, *, variants: bool
         weights[::2] = abs(weights[::2])  # a half repels
         parts.append(_clouds(rng, d, n, n * rng.uniform(0.02, 0.98, shape), setting, weights))
         labels += [f"{n} points, d={d}"] * points
-    found = _joined(parts)
+    found = joined(parts)
     names = ("next_cosine", "spread", "next_norm", "next_angle", "size")
     inputs, values = ({key: found[key] for key in keys} for keys in (_INPUTS, names))
     values["state"] = np.concatenate([found["next_cosine"], found["next_norm"]], axis=1)
@@ -169,5 +165,5 @@ def equiangular_ends(d: int, points: int, rng: np.random.Generator) -> Sample:
             kept = found["kept_part" if end == "collapse" else "kept_sum"]
             parts.append({"rate": rate, "ratio": after / before, "kept_side": np.sign(kept)})
             labels += [f"{end} of {n} points, d={d}"] * many
-    joined = _joined(parts)
-    return Sample({"rate": joined.pop("rate")}, joined, tuple(labels))
+    found = joined(parts)
+    return Sample({"rate": found.pop("rate")}, found, tuple(labels))

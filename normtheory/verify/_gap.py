@@ -12,7 +12,7 @@ import numpy as np
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
 from normtheory.verify._equiangular import rotation, simplex
-from normtheory.verify._sample import Sample, column
+from normtheory.verify._sample import Sample, column, joined
 
 #: Sizes of the clouds; with two directions in common they fit into 6 dimensions.
 SIZES = (3, 5)
@@ -25,17 +25,13 @@ def _state(first: Any, second: Any, n: int, turn: Any) -> tuple[Any, Any]:
     return shared + second * turn[:, n], shared - second * turn[:, n]
 
 
-def _units(z: Any) -> Any:
-    return z / jax.vmap(definitions.norm)(z)[:, None]
-
-
 def clip(u: Any, v: Any, b: Any, wrong: Any = 0.0) -> Any:
     """Mean over both directions of the cross-entropies of scaled cosines.
 
     Targets are the partner with probability 1 − ``wrong``, all others alike.
     """
     n = u.shape[0]
-    logits = b * _units(u) @ _units(v).T
+    logits = b * definitions.units(u) @ definitions.units(v).T
     target = jnp.where(jnp.eye(n) == 1, 1 - wrong, wrong / (n - 1))
     rows, columns = (jax.nn.log_softmax(logits, axis=k) for k in (1, 0))
     return -jnp.sum(target * (rows + columns)) / (2 * n)
@@ -108,12 +104,12 @@ def gap_step(d: int, points: int, rng: np.random.Generator) -> Sample:
         found = _one(first, second, norms, b, turns, setting, n)
         rows.append(inputs | {k: np.asarray(x).reshape(points, -1) for k, x in found.items()})
         labels += [f"{n} pairs, d={d}"] * points
-    joined = {key: np.concatenate([row[key] for row in rows]) for key in rows[0]}
-    values = {key: joined.pop(key) for key in ("log_scale_step", "common", "next_norm")}
-    norm, unit = joined["norm"], joined["scale_rate"] * joined["b"]
+    inputs = joined(rows)
+    values = {key: inputs.pop(key) for key in ("log_scale_step", "common", "next_norm")}
+    norm, unit = inputs["norm"], inputs["scale_rate"] * inputs["b"]
     parts = [values["common"] / norm, values["next_norm"] / norm, values["log_scale_step"] / unit]
     values["state"] = np.concatenate(parts, axis=1)
-    return Sample(joined, values, tuple(labels))
+    return Sample(inputs, values, tuple(labels))
 
 
 _TO_B = {"log": jnp.exp, "scale": lambda b: b, "temperature": lambda tau: 1 / tau}
@@ -125,7 +121,8 @@ def _run(u: Any, v: Any, parameter: Any, setting: Any, learned: str, steps: int)
         return _advance(state[0], state[1], state[2], _TO_B[learned], setting), None
 
     u, v, parameter = jax.lax.scan(step, (u, v, parameter), None, length=steps)[0]
-    return definitions.norm(jnp.mean(_units(u) - _units(v), axis=0)), _TO_B[learned](parameter)
+    apart = jnp.mean(definitions.units(u) - definitions.units(v), axis=0)
+    return definitions.norm(apart), _TO_B[learned](parameter)
 
 
 def gap_run(d: int, points: int, rng: np.random.Generator) -> Sample:
@@ -201,7 +198,7 @@ def gap_stop(d: int, points: int, rng: np.random.Generator) -> Sample:
 
         start = (u, v, jnp.log(1.0))
         end = jax.jit(lambda s, step=step: jax.lax.scan(step, s, None, length=6000)[0])(start)
-        cosines = np.asarray(_units(end[0]) @ _units(end[1]).T)
+        cosines = np.asarray(definitions.units(end[0]) @ definitions.units(end[1]).T)
         off = (cosines.sum() - np.trace(cosines)) / (n * (n - 1))
         margins.append(float(jnp.exp(end[2])) * (np.trace(cosines) / n - off))
         rows.append((n, wrong))

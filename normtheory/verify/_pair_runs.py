@@ -12,7 +12,7 @@ import numpy as np
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
-from normtheory.verify._sample import Sample, column
+from normtheory.verify._sample import Sample, column, joined
 from normtheory.verify._steps import sgd_pair
 
 STEPS = 40
@@ -87,29 +87,26 @@ def _batch(z: Any, y: Any, rate: Any, decay: Any, mean: bool) -> Any:
 def batch_step(d: int, points: int, rng: np.random.Generator) -> Sample:
     """Pairs after a step on the mean or the sum of their losses, with the optimizer's decay."""
     del points
-    inputs: dict[str, list[np.ndarray]] = {}
-    states, labels = [], []
+    rows: list[dict[str, np.ndarray]] = []
+    labels: list[str] = []
     for n, mean in ((3, True), (3, False), (8, True)):
         norm_i, norm_j = (clouds.log_uniform(rng, 0.5, 5.0, n) for _ in range(2))
         u = uniform(rng, n, d)
         z, y = norm_i * u, norm_j * clouds.at_angle(rng, u, rng.uniform(0.1, 3.0, (n, 1)))
         share = n if mean else 1
         rate, decay = 0.1 * share * rng.uniform(0.5, 1), 0.3 / share
-        states.append(np.asarray(_batch(z, y, rate, decay, mean)))
-        new = {
-            "angle": clouds.measure_angle(z, y).angle,
-            "norm_i": clouds.norms(z),
-            "norm_j": clouds.norms(y),
-            "learning_rate": np.full((n, 1), rate),
-            "weight_decay": np.full((n, 1), decay),
-            "n": np.full((n, 1), float(n)),
-            "is_mean": column([mean] * n),
-        }
-        for key, value in new.items():
-            inputs.setdefault(key, []).append(value)
+        rows.append(
+            {
+                "angle": clouds.measure_angle(z, y).angle,
+                "norm_i": clouds.norms(z),
+                "norm_j": clouds.norms(y),
+                "learning_rate": np.full((n, 1), rate),
+                "weight_decay": np.full((n, 1), decay),
+                "n": np.full((n, 1), float(n)),
+                "is_mean": column([mean] * n),
+                "state": np.asarray(_batch(z, y, rate, decay, mean)),
+            }
+        )
         labels += [f"{'mean' if mean else 'sum'} over {n} pairs, d={d}"] * n
-    return Sample(
-        {key: np.concatenate(value) for key, value in inputs.items()},
-        {"state": np.concatenate(states)},
-        tuple(labels),
-    )
+    inputs = joined(rows)
+    return Sample(inputs, {"state": inputs.pop("state")}, tuple(labels))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,11 @@ class Measurement:
 
     function: Callable[..., Sample]
     dimensions: tuple[int, ...]
+
+
+def joined(parts: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """Rows of several batches one after the other, by name."""
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
 def column(values: Any) -> np.ndarray:

@@ -14,7 +14,7 @@ from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
 from normtheory.verify._equiangular import family, rotation
 from normtheory.verify._plain_losses import PLAIN
-from normtheory.verify._sample import Sample, column
+from normtheory.verify._sample import Sample, column, joined
 
 
 def _gradient(kind: str, z: Any, b: Any) -> Any:
@@ -43,7 +43,7 @@ def _slope(kind: str, m: Any, turn: Any, norm: Any, b: Any, n: int) -> Any:
 
 def simplex_slope(d: int, points: int, rng: np.random.Generator) -> Sample:
     """∂L/∂c of one pair of an equiangular cloud under six losses, from the gradient of a point."""
-    rows: dict[str, list[np.ndarray]] = {}
+    rows: list[dict[str, np.ndarray]] = []
     labels: list[str] = []
     for k, kind in enumerate(KINDS):
         for n in (3, 5):
@@ -53,21 +53,21 @@ def simplex_slope(d: int, points: int, rng: np.random.Generator) -> Sample:
             turns = np.stack([rotation(rng, d) for _ in range(points)])
             found = _slope(kind, m, turns, norm[:, 0], b[:, 0], n)
             y = (1 - (m - 1) / (n - 1))[:, None]
-            new = {
-                "cosine": 1 - y,
-                "n": np.full((points, 1), float(n)),
-                "b": b,
-                "kind": np.full((points, 1), float(k)),
-                "slope": column(found),
-                # The pull that a wrong key has may be much smaller than what it is the rest of.
-                "ease": (1 + b) * (1 + np.exp(b * y) / (n - 1)),
-            }
-            for key, value in new.items():
-                rows.setdefault(key, []).append(value)
+            rows.append(
+                {
+                    "cosine": 1 - y,
+                    "n": np.full((points, 1), float(n)),
+                    "b": b,
+                    "kind": np.full((points, 1), float(k)),
+                    "slope": column(found),
+                    # The pull that a wrong key has may be much smaller than what it is the rest of.
+                    "ease": (1 + b) * (1 + np.exp(b * y) / (n - 1)),
+                }
+            )
             labels += [f"{kind}, n={n}, d={d}"] * points
-    joined = {key: np.concatenate(value) for key, value in rows.items()}
-    values = {key: joined.pop(key) for key in ("slope", "ease")}
-    return Sample(joined, values, tuple(labels))
+    inputs = joined(rows)
+    values = {key: inputs.pop(key) for key in ("slope", "ease")}
+    return Sample(inputs, values, tuple(labels))
 
 
 @functools.partial(jax.jit, static_argnames=("kind",))

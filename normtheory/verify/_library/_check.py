@@ -35,6 +35,22 @@ class LibraryCheck(Check):
         return replace(sample, values={**sample.values, CLOSED_FORM: expected})
 
 
+def by_row(function: Callable[..., Any], **columns: np.ndarray) -> np.ndarray:
+    """A function called once a row, as users of plain numbers call it.
+
+    Args:
+        function: takes the columns' names; gives one number or several.
+        columns: shape (n, 1) for what it takes as a number, (n, m) for what it takes as an array.
+
+    Returns:
+        Shape (n, numbers that it gives).
+    """
+    rows = zip(*columns.values(), strict=True)
+    plain = ([float(x[0]) if x.shape == (1,) else x for x in row] for row in rows)
+    found = [function(**dict(zip(columns, row, strict=True))) for row in plain]
+    return np.array([np.ravel(row) for row in found], dtype=np.float64)
+
+
 def _too_large(function: Callable[..., Any], share: float) -> Callable[..., Any]:
     @functools.wraps(function)  # the judge reads the names of the parameters
     def wrong(*arguments: Any, **named: Any) -> Any:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 import normtheory as nt
-from normtheory.verify._library._check import LibraryCheck, library
+from normtheory.verify._library._check import LibraryCheck, by_row, library
 
 _STEADY: dict[str, Any] = {
     "options": {"powers": (0.0, 0.5, 1.0)},
@@ -17,10 +15,11 @@ _STEADY: dict[str, Any] = {
 
 def _norm(learning_rate: Any, weight_decay: Any, s: Any, gradscale: Any) -> Any:
     """equilibrium_norm row by row: its power is a plain number."""
-    rows = zip(learning_rate, weight_decay, s, gradscale, strict=True)
-    return np.array(
-        [nt.equilibrium_norm(g, lam, s**2, gradscale=float(p[0])) for g, lam, s, p in rows]
-    )
+
+    def one(g: float, lam: float, s: float, p: float) -> Any:
+        return nt.equilibrium_norm(g, lam, s**2, gradscale=p)
+
+    return by_row(one, g=learning_rate, lam=weight_decay, s=s, p=gradscale)
 
 
 CHECKS: dict[str, tuple[LibraryCheck, ...]] = {

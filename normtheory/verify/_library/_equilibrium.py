@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,11 @@ from normtheory.claims import (
     momentum_equilibrium,
     norm_and_frequency,
 )
-from normtheory.verify._library._check import LibraryCheck, library
+from normtheory.verify._library._check import LibraryCheck, by_row, library
 
 _ROUNDING: dict[str, Any] = {
     "unit": "relative",
-    "tolerance": 1e-8,
+    "tolerance": 1e-9,
     "reason": "rounding; of a cosine near 1 relative to what it lacks",
     "off": 1e-6,
 }
@@ -35,17 +36,9 @@ _CLOSE: dict[str, Any] = {
 }
 
 
-def _by_row(function: Callable[..., Any], columns: dict[str, np.ndarray], **options: Any) -> Any:
-    """A function of plain numbers, row by row."""
-    rows = zip(*columns.values(), strict=True)
-    return np.array(
-        [[function(**dict(zip(columns, map(float, row), strict=True)), **options)] for row in rows]
-    )
-
-
-def _lack(cosine: Any) -> Any:
+def _lack(later: Any) -> Any:
     """The scale of a cosine, by what it lacks of 1."""
-    return 1 / (1 - cosine)
+    return 1 / (1 - later)
 
 
 def _against(formula: Callable[..., Any]) -> dict[str, Any]:
@@ -86,15 +79,15 @@ def _adamw_norm(
     beta_2: Any,
     frequency: Any,
 ) -> Any:
-    columns = {
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "dimension": dimension,
-        "beta_1": beta_1,
-        "beta_2": beta_2,
-        "frequency": frequency,
-    }
-    return _by_row(nt.equilibrium.adamw_norm, {k: v[:, 0] for k, v in columns.items()})
+    return by_row(
+        nt.equilibrium.adamw_norm,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        dimension=dimension,
+        beta_1=beta_1,
+        beta_2=beta_2,
+        frequency=frequency,
+    )
 
 
 def _adamw_norm_with_epsilon(
@@ -105,55 +98,49 @@ def _adamw_norm_with_epsilon(
     epsilon: Any,
     slope: Any,
 ) -> Any:
-    columns = {
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "dimension": dimension,
-        "beta_1": beta_1,
-        "epsilon": epsilon,
-        "slope": slope,
-    }
-    # The claim's form with ε is that of β₂ → 1.
-    return _by_row(
-        nt.equilibrium.adamw_norm, {k: v[:, 0] for k, v in columns.items()}, beta_2=1 - 1e-12
+    return by_row(
+        # The claim's form with ε is that of β₂ → 1.
+        partial(nt.equilibrium.adamw_norm, beta_2=1 - 1e-12),
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        dimension=dimension,
+        beta_1=beta_1,
+        epsilon=epsilon,
+        slope=slope,
     )
 
 
 def _adamw_cosine(learning_rate: Any, weight_decay: Any, beta_1: Any, steps: Any) -> Any:
-    columns = {"learning_rate": learning_rate, "weight_decay": weight_decay, "beta_1": beta_1}
-    return _by_row(
-        nt.equilibrium.adamw_cosine,
-        {k: v[:, 0] for k, v in columns.items()},
-        steps=int(steps[0, 0]),
+    return by_row(
+        partial(nt.equilibrium.adamw_cosine, steps=int(steps[0, 0])),
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        beta_1=beta_1,
     )
 
 
 def _lion_norm(
     learning_rate: Any, weight_decay: Any, dimension: Any, beta_1: Any, beta_2: Any
 ) -> Any:
-    columns = {
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "dimension": dimension,
-        "beta_1": beta_1,
-        "beta_2": beta_2,
-    }
-    return _by_row(nt.equilibrium.lion_norm, {k: v[:, 0] for k, v in columns.items()})
+    return by_row(
+        nt.equilibrium.lion_norm,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        dimension=dimension,
+        beta_1=beta_1,
+        beta_2=beta_2,
+    )
 
 
 def _lion_cosine(
     learning_rate: Any, weight_decay: Any, beta_1: Any, beta_2: Any, steps: Any
 ) -> Any:
-    columns = {
-        "learning_rate": learning_rate,
-        "weight_decay": weight_decay,
-        "beta_1": beta_1,
-        "beta_2": beta_2,
-    }
-    return _by_row(
-        nt.equilibrium.lion_cosine,
-        {k: v[:, 0] for k, v in columns.items()},
-        steps=int(steps[0, 0]),
+    return by_row(
+        partial(nt.equilibrium.lion_cosine, steps=int(steps[0, 0])),
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        beta_1=beta_1,
+        beta_2=beta_2,
     )
 
 
@@ -233,7 +220,7 @@ CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
                 _momentum_cosine(coupled),
                 options={"coupled": coupled},
                 quantity="later",
-                scale=lambda later: _lack(later),
+                scale=_lack,
                 tolerance=0.06,
                 **_CLOSE,
             ),
@@ -276,7 +263,7 @@ CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
             "adamw_equilibrium",
             _adamw_cosine,
             quantity="later",
-            scale=lambda later: _lack(later),
+            scale=_lack,
             tolerance=0.05,
             **_CLOSE,
         ),
@@ -299,7 +286,7 @@ CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
             "lion_equilibrium",
             _lion_cosine,
             quantity="later",
-            scale=lambda later: _lack(later),
+            scale=_lack,
             tolerance=0.04,
             **_CLOSE,
         ),

@@ -13,7 +13,7 @@ import numpy as np
 
 import normtheory as nt
 from normtheory.claims import norm_effect
-from normtheory.verify._library._check import LibraryCheck, library
+from normtheory.verify._library._check import LibraryCheck, by_row, library
 
 _COUNTS: dict[str, Any] = {
     "quantity": "steps",
@@ -42,15 +42,30 @@ def _flow(
 def _flow_angle(
     start: Any, norm_i: Any, norm_j: Any, time: Any, gradscale: Any, one_sided: Any, repel: Any
 ) -> Any:
-    rows = zip(start, norm_i, norm_j, time, gradscale, one_sided, repel, strict=True)
-    return np.array(
-        [
-            nt.flow_angle(
-                a, i, j, t, gradscale=float(p[0]), stop_gradient=bool(o[0]), repel=bool(r[0])
-            )
-            for a, i, j, t, p, o, r in rows
-        ]
-    )
+    def one(a: float, i: float, j: float, t: float, p: float, o: float, r: float) -> Any:
+        return nt.flow_angle(a, i, j, t, gradscale=p, stop_gradient=bool(o), repel=bool(r))
+
+    return by_row(one, a=start, i=norm_i, j=norm_j, t=time, p=gradscale, o=one_sided, r=repel)
+
+
+def _steps_to(
+    start: Any,
+    target: Any,
+    norm_i: Any,
+    norm_j: Any,
+    learning_rate: Any,
+    gradscale: Any,
+    one_sided: Any,
+) -> Any:
+    """steps_to_converge of single pairs, to an angle."""
+
+    def one(a: float, t: float, i: float, j: float, g: float, p: float, o: float) -> Any:
+        near = float(2 * np.sin(t / 2) ** 2)
+        options = {"tolerance": near, "gradscale": p, "stop_gradient": bool(o)}
+        return nt.steps_to_converge(a, i, j, g, **options)
+
+    columns = {"a": start, "t": target, "i": norm_i, "j": norm_j, "g": learning_rate}
+    return by_row(one, **columns, p=gradscale, o=one_sided)
 
 
 def _arrived(
@@ -63,21 +78,7 @@ def _arrived(
     one_sided: Any,
 ) -> Any:
     """Where the closed form of the flow is after the steps that steps_to_converge says."""
-    rows = zip(start, target, norm_i, norm_j, learning_rate, gradscale, one_sided, strict=True)
-    steps = np.array(
-        [
-            nt.steps_to_converge(
-                a,
-                i,
-                j,
-                g,
-                tolerance=float(2 * np.sin(t[0] / 2) ** 2),
-                gradscale=float(p[0]),
-                stop_gradient=bool(o[0]),
-            )
-            for a, t, i, j, g, p, o in rows
-        ]
-    )
+    steps = _steps_to(start, target, norm_i, norm_j, learning_rate, gradscale, one_sided)
     return _flow(start, norm_i, norm_j, learning_rate * steps, gradscale, one_sided)
 
 
@@ -91,39 +92,20 @@ def _ensemble_arrived(
     one_sided: Any,
 ) -> Any:
     """1 − mean cosine after the steps that steps_to_converge says for whole ensembles."""
-    rows = zip(
-        angles, norms_i, norms_j, learning_rate, tolerance, gradscale, one_sided, strict=True
-    )
-    steps = np.array(
-        [
-            nt.steps_to_converge(
-                a,
-                i,
-                j,
-                g,
-                tolerance=float(e[0]),
-                ensemble_axis=-1,
-                gradscale=float(p[0]),
-                stop_gradient=bool(o[0]),
-            )
-            for a, i, j, g, e, p, o in rows
-        ]
-    )[:, None]
+
+    def one(a: Any, i: Any, j: Any, g: float, e: float, p: float, o: float) -> Any:
+        options = {"tolerance": e, "gradscale": p, "stop_gradient": bool(o)}
+        return nt.steps_to_converge(a, i, j, g, ensemble_axis=-1, **options)
+
+    columns = {"a": angles, "i": norms_i, "j": norms_j, "g": learning_rate, "e": tolerance}
+    steps = by_row(one, **columns, p=gradscale, o=one_sided)
     end = _flow(angles, norms_i, norms_j, learning_rate * steps, gradscale, one_sided)
     return (2 * np.sin(end / 2) ** 2).mean(-1, keepdims=True)
 
 
 def _steps(start: Any, target: Any, norm: Any, learning_rate: Any, gradscale: Any) -> Any:
-    """steps_to_converge row by row: its tolerance and power are plain numbers."""
-    rows = zip(start, target, norm, learning_rate, gradscale, strict=True)
-    return np.array(
-        [
-            nt.steps_to_converge(
-                a, r, r, g, tolerance=float(2 * np.sin(t[0] / 2) ** 2), gradscale=float(p[0])
-            )
-            for a, t, r, g, p in rows
-        ]
-    )
+    """steps_to_converge of pairs of equal norm that both move."""
+    return _steps_to(start, target, norm, norm, learning_rate, gradscale, 0 * norm)
 
 
 def _ensemble(angles: Any, norm: Any, learning_rate: Any, tolerance: Any) -> Any:
@@ -134,13 +116,10 @@ def _ensemble(angles: Any, norm: Any, learning_rate: Any, tolerance: Any) -> Any
 
 
 def _random(dimension: Any, norm: Any, learning_rate: Any, tolerance: Any, gradscale: Any) -> Any:
-    rows = zip(dimension, norm, learning_rate, tolerance, gradscale, strict=True)
-    return np.array(
-        [
-            nt.random_pair_steps(int(d[0]), r, g, tolerance=float(e[0]), gradscale=float(p[0]))
-            for d, r, g, e, p in rows
-        ]
-    )
+    def one(d: float, r: float, g: float, e: float, p: float) -> Any:
+        return nt.random_pair_steps(int(d), r, g, tolerance=e, gradscale=p)
+
+    return by_row(one, d=dimension, r=norm, g=learning_rate, e=tolerance, p=gradscale)
 
 
 CHECKS: dict[str, tuple[LibraryCheck, ...]] = {

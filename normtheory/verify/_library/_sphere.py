@@ -43,16 +43,16 @@ def _isotropic(dimension: Any) -> Any:
     return np.concatenate([np.zeros((d, 1)), np.eye(d)], axis=1)
 
 
-def _by_seed(draw: Callable[[np.random.Generator, int], np.ndarray]) -> Callable[..., Any]:
-    """Moments of draws; NaN unless a seed gives the same points again and another others."""
+def _of_seed(draw: Callable[[np.random.Generator], np.ndarray], seed: Any) -> np.ndarray:
+    """Draws; NaN unless the seed gives the same again, and another seed others."""
+    first, again, other = (draw(np.random.default_rng(int(seed[0, 0]) + k)) for k in (0, 0, 1))
+    obeyed = np.array_equal(first, again) and not np.array_equal(first, other)
+    return first if obeyed else np.full_like(first, np.nan)
 
+
+def _moments_of(draw: Callable[[np.random.Generator, int], np.ndarray]) -> Callable[..., Any]:
     def call(seed: Any, dimension: Any) -> Any:
-        first, again, other = (
-            draw(np.random.default_rng(int(seed[0, 0]) + k), int(dimension[0, 0]))
-            for k in (0, 0, 1)
-        )
-        repeats = np.array_equal(first, again) and not np.isclose(first, other).any(axis=0).all()
-        return _moments(first) if repeats else np.full((first.shape[1], 1 + first.shape[1]), np.nan)
+        return _moments(_of_seed(lambda rng: draw(rng, len(dimension)), seed))
 
     return call
 
@@ -80,13 +80,7 @@ def _mean_direction(dimension: Any) -> np.ndarray:
 def _concentrated(seed: Any, dimension: Any) -> Any:
     """E x and E x xᵀ of von Mises-Fisher draws of concentration 2d, (d, 1 + d)."""
     d, mean = len(dimension), _mean_direction(dimension)
-
-    def draw(seed: int) -> np.ndarray:
-        return sphere.von_mises_fisher(np.random.default_rng(seed), _MANY, mean, 2.0 * d)
-
-    x, again, other = (draw(int(seed[0, 0]) + k) for k in (0, 0, 1))
-    if not np.array_equal(x, again) or np.isclose(x, other).all():
-        return np.full((d, 1 + d), np.nan)
+    x = _of_seed(lambda rng: sphere.von_mises_fisher(rng, _MANY, mean, 2.0 * d), seed)
     return np.concatenate([x.mean(0)[:, None], x.T @ x / _MANY], axis=1)
 
 
@@ -102,8 +96,7 @@ def _von_mises_fisher(dimension: Any) -> Any:
 
 def _log_moments(seed: Any) -> Any:
     """Mean and variance of the place of log ρ between its bounds, and whether any lies outside."""
-    rng = np.random.default_rng(int(seed[0, 0]))
-    found = sphere.log_uniform_norms(rng, _MANY, 0.1, 30.0)
+    found = _of_seed(lambda rng: sphere.log_uniform_norms(rng, _MANY, 0.1, 30.0), seed)
     share = np.log(found / 0.1) / np.log(300.0)
     moments = [2 * share.mean(), 12 * share.var(), float(((share < 0) | (share > 1)).any())]
     return np.broadcast_to(moments, (len(seed), 3))
@@ -111,13 +104,13 @@ def _log_moments(seed: Any) -> Any:
 
 CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
     "normtheory.sphere.uniform": (
-        library("uniform", "axes", _by_seed(_uniform), against=_isotropic, **_DRAWN),
+        library("uniform", "axes", _moments_of(_uniform), against=_isotropic, **_DRAWN),
     ),
     "normtheory.sphere.pairs_at_angle": (
         library(
             "pairs_at_angle, its tangents,",
             "axes",
-            _by_seed(_tangents),
+            _moments_of(_tangents),
             against=_isotropic,
             **_DRAWN,
         ),

@@ -11,16 +11,9 @@ from normtheory.claims import modality_gap, simplex_steps
 from normtheory.claims import temperature as temperature_claim
 from normtheory.claims.modality_gap import kappa
 from normtheory.claims.simplex_steps import KINDS
-from normtheory.verify._library._check import LibraryCheck, library
+from normtheory.verify._library._check import LibraryCheck, by_row, library
 
 _LEARNED = ("log", "scale", "temperature")
-
-
-def _by_row(function: Any, **columns: Any) -> np.ndarray:
-    """A function called once a row with plain numbers, its results side by side."""
-    rows = zip(*(column[:, 0] for column in columns.values()), strict=True)
-    found = [function(**dict(zip(columns, row, strict=True))) for row in rows]
-    return np.array([np.ravel(row) for row in found], dtype=np.float64)
 
 
 def _equiangular(
@@ -38,21 +31,21 @@ def _equiangular(
         )
 
     columns = {"c": cosine, "r": norm, "w": slope, "g": learning_rate, "p": gradscale}
-    return _by_row(one, **columns, lam=weight_decay, n=n)
+    return by_row(one, **columns, lam=weight_decay, n=n)
 
 
 def _slope(cosine: Any, n: Any, b: Any, kind: Any) -> Any:
     def one(c: float, n: float, b: float, k: float) -> Any:
         return symmetric.slope(KINDS[int(k)], c, int(n), steepness=b)
 
-    return _by_row(one, c=cosine, n=n, b=b, k=kind)
+    return by_row(one, c=cosine, n=n, b=b, k=kind)
 
 
 def _steps(cosine: Any, last: Any, n: Any, b: Any, kind: Any, norm: Any, learning_rate: Any) -> Any:
     def one(c: float, e: float, n: float, b: float, k: float, r: float, g: float) -> Any:
         return symmetric.simplex_steps(KINDS[int(k)], c, e, int(n), r, g, steepness=b)
 
-    return _by_row(one, c=cosine, e=last, n=n, b=b, k=kind, r=norm, g=learning_rate)
+    return by_row(one, c=cosine, e=last, n=n, b=b, k=kind, r=norm, g=learning_rate)
 
 
 def _gap(
@@ -78,39 +71,39 @@ def _gap(
         return [size * float(new.common), size * float(new.gap), size, moved]
 
     columns = {"f": first, "s": second, "r": norm, "b": b, "n": n, "g": learning_rate}
-    return _by_row(one, **columns, t=scale_rate, p=gradscale, lam=weight_decay)
+    return by_row(one, **columns, t=scale_rate, p=gradscale, lam=weight_decay)
 
 
 def _exponent(norm: Any, n: Any, learning_rate: Any, scale_rate: Any, gradscale: Any) -> Any:
     def one(r: float, n: float, g: float, t: float, p: float) -> Any:
         return symmetric.gap_exponent(r, int(n), g, t, gradscale=p)
 
-    return _by_row(one, r=norm, n=n, g=learning_rate, t=scale_rate, p=gradscale)
+    return by_row(one, r=norm, n=n, g=learning_rate, t=scale_rate, p=gradscale)
 
 
 def _ratio(b: Any, b_0: Any, kappa: Any, learned: Any) -> Any:
     def one(b: float, a: float, k: float, i: float) -> Any:
         return symmetric.gap_ratio(b, a, k, learned=_LEARNED[int(i)])
 
-    return _by_row(one, b=b, a=b_0, k=kappa, i=learned)
+    return by_row(one, b=b, a=b_0, k=kappa, i=learned)
 
 
 def _floor(alignment: Any, n: Any) -> Any:
-    return _by_row(lambda s, n: symmetric.alignment_floor(s, int(n)), s=alignment, n=n)
+    return by_row(lambda s, n: symmetric.alignment_floor(s, int(n)), s=alignment, n=n)
 
 
 def _loss_floor(alignment: Any, b: Any, n: Any) -> Any:
     def one(s: float, b: float, n: float) -> Any:
         return symmetric.loss_floor(s, int(n), steepness=b)
 
-    return _by_row(one, s=alignment, b=b, n=n)
+    return by_row(one, s=alignment, b=b, n=n)
 
 
 def _views_floor(b: Any, n: Any) -> Any:
     def one(b: float, n: float) -> Any:
         return symmetric.loss_floor(1.0, int(n), steepness=b, loss="nt_xent")
 
-    return _by_row(one, b=b, n=n)
+    return by_row(one, b=b, n=n)
 
 
 _ROUNDING = "rounding of a few operations"
@@ -125,7 +118,7 @@ CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
         library(
             "cloud_angle",
             "equiangular",
-            lambda cosine, n: _by_row(lambda c, n: symmetric.cloud_angle(c, int(n)), c=cosine, n=n),
+            lambda cosine, n: by_row(lambda c, n: symmetric.cloud_angle(c, int(n)), c=cosine, n=n),
             against=lambda angle: angle,
             scale=lambda n: 1 / n**1.5,
             reason="absolute, in radians: rounding of a cosine, magnified at cosines near the ends",
@@ -237,7 +230,7 @@ CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
         library(
             "best_scale",
             "noisy_scale",
-            lambda margin, wrong, n: _by_row(
+            lambda margin, wrong, n: by_row(
                 lambda m, w, n: temperature.best_scale(m, w, int(n)), m=margin, w=wrong, n=n
             ),
             quantity="best_scale",
@@ -250,7 +243,7 @@ CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
         library(
             "noisy_loss_floor",
             "noisy_scale",
-            lambda wrong, n: _by_row(
+            lambda wrong, n: by_row(
                 lambda w, n: temperature.noisy_loss_floor(w, int(n)), w=wrong, n=n
             ),
             quantity="least_loss",
@@ -263,7 +256,7 @@ CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
         library(
             "siglip_bias",
             "siglip_bias",
-            lambda b, cosine, n: _by_row(
+            lambda b, cosine, n: by_row(
                 lambda b, c, n: temperature.siglip_bias(b, c, int(n)), b=b, c=cosine, n=n
             ),
             quantity="best_bias",
@@ -277,7 +270,7 @@ CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
         library(
             "wrong_partner_margin",
             "gap_stop",
-            lambda wrong, n: _by_row(
+            lambda wrong, n: by_row(
                 lambda w, n: temperature.wrong_partner_margin(w, int(n)), w=wrong, n=n
             ),
             quantity="margin",
@@ -288,7 +281,7 @@ CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
         library(
             "wrong_partner_margin over the margin",
             "noisy_scale",
-            lambda wrong, n, margin: _by_row(
+            lambda wrong, n, margin: by_row(
                 lambda w, n, m: temperature.wrong_partner_margin(w, int(n)) / m,
                 w=wrong,
                 n=n,
