@@ -191,7 +191,7 @@ CLAIM = Claim(
         "n points of equal norm ρ, all cosines c in [−1/(n−1), 1]",
         "a loss of the cosines alone that no permutation of the points changes",
         "w = ∂L/∂c of one pair counted once, so w = 2ℓ'(c)/(n(n−1)) along the family; w > 0 repels",
-        "SGD with decay λ and GradScale power p, or heavy ball; not Adam",
+        "plain SGD with decay λ and GradScale power p",
         "collapse is ψ = 0 and m = n, the simplex ψ = π and m = 0",
     ),
     source="normtheory (derived here)",
