@@ -24,6 +24,14 @@ def sync(path: Path) -> None:
             os.close(handle)
 
 
+def identity(path: Path) -> object:
+    """The same for all names of a file, links included; of one that isn't there, its full path."""
+    if not path.exists():
+        return path.resolve()
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
 def refuse_input(output: Path, inputs: Mapping[str, Path | None]) -> None:
     """Raise ValueError if a file to be written is one that is read, under whatever name.
 
@@ -32,9 +40,7 @@ def refuse_input(output: Path, inputs: Mapping[str, Path | None]) -> None:
         inputs: files that are read, by what they are called; None for those that are not given.
     """
     for name, path in inputs.items():
-        if path is None or not path.exists() or not output.exists():
-            continue
-        if output.samefile(path):
+        if path is not None and path.exists() and identity(path) == identity(output):
             raise ValueError(f"{output}: is the file that {name} is read from; it stays as it is")
 
 
@@ -53,7 +59,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         A name in the same folder, with the same ending.
 
     Raises:
-        OSError: it can't be written; what was there before still is.
+        OSError: it can't be written; what was there before still is, unless it is written into.
     """
     target = Path(os.path.realpath(path))
     before = target.stat() if target.exists() else None

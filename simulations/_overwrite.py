@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from normtheory._files import identity
+
 
 def keep_inputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     """Refuse to write over what is read, under whatever name, or two results to one file.
@@ -16,20 +18,12 @@ def keep_inputs(outputs: Sequence[Path], inputs: Sequence[Path]) -> None:
     Raises:
         ValueError: naming the two.
     """
-    read = {_identity(path): path for path in inputs if path.exists()}
+    read = {identity(path): path for path in inputs if path.exists()}
     written: dict[object, Path] = {}
     for path in outputs:
-        key = _identity(path)
+        key = identity(path)
         if key in read:
             raise ValueError(f"{path}: expected another file than the input {read[key]}")
         if key in written:
             raise ValueError(f"{path}: expected another file than the other output {written[key]}")
         written[key] = path
-
-
-def _identity(path: Path) -> object:
-    """The same for all names of a file, links included; of one that isn't there, its full path."""
-    if not path.exists():
-        return path.resolve()
-    found = path.stat()
-    return found.st_dev, found.st_ino

@@ -268,12 +268,11 @@ def diagnose(
     }
     inputs = {"FILE": file, "--labels": labels, "--second-view": second_view}
     try:
-        command.keep(html, inputs)
         report = command.run(
             (file, key),
             (labels, labels_key),
             (second_view, second_view_key),
-            command.check(options, html),
+            command.check(options, html, inputs),
         )
         if html is not None:
             command.write(report, html)

@@ -24,20 +24,21 @@ class InputError(ValueError):
     """The command is right, but what is in the files can't be used."""
 
 
-def keep(html: Path | None, inputs: Mapping[str, Path | None]) -> None:
-    """UsageError if the page would be written over a file that is read."""
-    if html is not None:
-        try:
-            refuse_input(html, inputs)
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+def check(
+    options: Mapping[str, Any], html: Path | None, inputs: Mapping[str, Path | None]
+) -> Options:
+    """The options, or UsageError where one is wrong, before any file is read.
 
-
-def check(options: Mapping[str, Any], html: Path | None) -> Options:
-    """The options, or UsageError where one is wrong, before any file is read."""
+    Args:
+        options: those of the diagnosis.
+        html: where a page is to be written; over no file that is read.
+        inputs: these files, by what they are called.
+    """
     if html is not None and not html.parent.is_dir():
         raise UsageError(f"{html}: there is no folder {html.parent}")
     try:
+        if html is not None:
+            refuse_input(html, inputs)
         return Options(**options)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from None
