@@ -30,6 +30,18 @@ def _pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         return (a * b).sum(axis=-1) / size
 
 
+FEW = 10
+"""Samples from which on there is an interval. Below, that of unrelated columns leaves out 0 too
+often: in 13 % of draws of 5 values without ties, and of 6 where one column is a yes or no in 18 %;
+of 10 in 5 % and 9 %. Of a column of two answers it is the rarer ones that count."""
+
+
+def rarer(column: np.ndarray) -> int:
+    """How many have the rarer of two answers; of a column (n,) with more values, or one, n."""
+    values, counts = np.unique(column, return_counts=True)
+    return int(counts.min()) if len(values) == 2 else len(column)
+
+
 def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
     """Spearman's ρ of two columns (n,); NaN where one of them is constant."""
     return float(_pearson(rankdata(x), rankdata(y)))

@@ -15,10 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from normtheory._ranks import LEVEL, rank_correlation
-
-FEW = 10
-"""Images, and of a yes-or-no column the rarer answers, below which there is no correlation."""
+from normtheory._ranks import FEW, LEVEL, rank_correlation, rarer
 
 
 class Estimate(NamedTuple):
@@ -49,9 +46,7 @@ def enough(x: np.ndarray) -> bool:
     Unrelated columns of 200 with three answers of one kind would be called related in 23 % of
     draws.
     """
-    values, counts = np.unique(x, return_counts=True)
-    rare = counts.min() < FEW if len(values) == 2 else False
-    return len(x) >= FEW and len(values) > 1 and not rare
+    return rarer(x) >= FEW and len(np.unique(x)) > 1
 
 
 def ranks(x: np.ndarray, y: np.ndarray) -> float:
