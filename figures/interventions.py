@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, PURPLE, SKY, VERMILION, Row
+from simulations._tuned import MARGINS, choices, comparisons, target
 from simulations.encoders.measures import interval
-from simulations.interventions import MARGINS, choices, comparisons, target
 
 TITLES = {
     "accuracy": "accuracy at the end less that of c = 1, p = 0 (● tuned rates, □ the paper's rate)",

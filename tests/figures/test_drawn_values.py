@@ -16,7 +16,7 @@ from matplotlib.container import ErrorbarContainer
 import figures
 import simulations
 from figures import gradient_field, loss_atlas, norm_growth, scaling, step_change
-from simulations.interventions import choices, comparisons, target
+from simulations._tuned import choices, comparisons, target
 
 from ..simulations.smoke import smoke
 from .test_row_values import half, scrambled, values

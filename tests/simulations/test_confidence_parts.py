@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+import pytest
 
+from simulations import confidence
 from simulations.confidence import SMOKE
 from simulations.encoders.data import Images
 from simulations.encoders.judged import strangers
@@ -53,3 +56,35 @@ def test_strangers_are_others_noise_and_inverted_images_of_the_trained_classes()
     out = np.array([[0, 2, 5, 6], [1, 3, 4, 7]])
     area = strangers(images, z, noise, inverted, out)
     assert area.tolist() == [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
+
+
+class _Networks(NamedTuple):
+    """Four networks that make norms about 2 of the images, and of others 9, 9, 1, 1."""
+
+    images: np.ndarray
+
+    def embeddings(self, some: np.ndarray) -> np.ndarray:
+        if np.array_equal(some, self.images):
+            norm = np.random.default_rng(1).uniform(1.5, 2.5, (4, len(some)))
+        else:
+            norm = np.repeat([9.0, 9.0, 1.0, 1.0], len(some)).reshape(4, -1)
+        return norm[..., None] * np.eye(2)[0]
+
+    def saved(self, *_: Any) -> None:
+        return None
+
+
+def test_strangers_are_judged_by_the_networks_that_saw_half_of_the_classes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 100, (20, 16, 16, 1), dtype=np.uint8)
+    images = Images(pixels, np.arange(20) % 2, ("a", "b"))
+    settings = dataclasses.replace(SMOKE, runs=2, neighbours=1, buckets=3)
+    networks = _Networks(pixels)
+    monkeypatch.setattr(confidence, "_train", lambda *_: (networks, networks))
+    order = np.tile(np.arange(20), (2, 1))
+    data = confidence.Data(images, np.arange(20), None, order[:, :10], order[:, 10:])
+    found, _ = confidence._one_method(settings, "SimSiam", data)
+    # By the last two networks noise and inverted images have smaller norms; by the first larger.
+    np.testing.assert_array_equal(found["auroc"][:, 1:], 1.0)

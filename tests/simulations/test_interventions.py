@@ -14,24 +14,26 @@ import xarray as xr
 from scipy import stats
 
 from simulations import interventions
-from simulations.encoders.models import BatchNorm
-from simulations.interventions import (
-    GRID,
+from simulations._tuned import (
     HARMS,
     HELPS,
     NONE,
     PAPER_RATE,
-    SMOKE,
     UNRESOLVED,
+    choices,
+    comparisons,
+    judge,
+    target,
+)
+from simulations.encoders.models import BatchNorm
+from simulations.interventions import (
+    GRID,
+    SMOKE,
     _Case,
     _half_size,
     _one_case,
     _World,
     _world,
-    choices,
-    comparisons,
-    judge,
-    target,
 )
 
 from .smoke import smoke
