@@ -362,7 +362,7 @@ def gap_step(
     part = 1 - common**2 - gap**2
     b = xp.exp(log_scale)
     left = xp.exp(-b * n / (n - 1) * part)
-    pull = b * n / (n - 1) * part * (n - 1) * left / (1 + (n - 1) * left)
+    pull = b * n * part * left / (1 + (n - 1) * left)  # bDq
     keep, moved = 1 - rate * decay, rate * norm ** (power - 2) / n * pull
     stretch = xp.hypot(keep + 0 * moved, moved * xp.sqrt((1 - part) / part))
     factor = (keep - moved) / stretch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from normtheory._arrays import Array, check_option, check_values, scalars
+from normtheory.equilibrium._recursion import check_rate_and_decay
 from normtheory.pair import check_decay
 
 __all__ = ["equilibrium_angular_step", "equilibrium_norm"]
@@ -38,9 +39,7 @@ def equilibrium_norm(
     _, (rate, decay, square) = scalars(
         learning_rate=learning_rate, weight_decay=weight_decay, mean_square_sine=mean_square_sine
     )
-    check_values("learning_rate", rate, above=0.0)
-    check_values("weight_decay", decay, above=0.0)
-    check_decay(rate, decay)
+    check_rate_and_decay(rate, decay)
     check_values("mean_square_sine", square, above=0.0, most=1.0)
     power = check_option("gradscale", gradscale)
     if power >= 2:
