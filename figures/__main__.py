@@ -19,11 +19,11 @@ import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.animation import PillowWriter
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 import figures
 from figures import Row, _fidelity
 from normtheory._files import whole_file
+from normtheory._progress import bar
 from simulations import _store
 from simulations._cores import use_all_cores
 
@@ -164,18 +164,16 @@ def main(arguments: list[str] | None = None) -> int:
             _write_fidelity(options.fidelity, force=options.force)
             return 0
         options.output.mkdir(parents=True, exist_ok=True)
-        bar = tqdm(
-            list(zip(names, modules, strict=True)), disable=not sys.stderr.isatty(), unit="figure"
-        )
-        for name, module in bar:
-            bar.set_description(name)
+        shown = bar(len(names), "figure", iterable=zip(names, modules, strict=True))
+        for name, module in shown:
+            shown.set_description(name)
             start = time.perf_counter()
             try:
                 data = figures.result(name, smoke=options.smoke, force=options.force)
             except ModuleNotFoundError as error:  # an extra that was not installed
                 if options.names:
                     raise
-                bar.write(f"figures: {name} skipped: {error}", file=sys.stderr)
+                shown.write(f"figures: {name} skipped: {error}", file=sys.stderr)
                 continue
             picture = figures.draw(module, data)
             for suffix in (".png", ".pdf"):
@@ -186,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
                 rows += module.rows(data)
             if not options.json:
                 took = time.perf_counter() - start
-                bar.write(f"{options.output / name}.png, .pdf  ({took:.1f} s)")
+                shown.write(f"{options.output / name}.png, .pdf  ({took:.1f} s)")
     except (OSError, ModuleNotFoundError, FloatingPointError, RuntimeError) as error:
         print(f"figures: {error}", file=sys.stderr)
         return 1

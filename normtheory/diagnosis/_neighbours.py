@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from normtheory import _nearest
+from normtheory._progress import bar
 from normtheory.diagnosis._correlation import Correlation, spearman, wilson
 from normtheory.diagnosis._norms import by_norm
 from normtheory.diagnosis._quantity import PLAIN, quantity
@@ -28,16 +28,15 @@ def nearest(directions: np.ndarray, k: int, *, progress: bool = False) -> Neighb
     """The k < n nearest of unit vectors (n, d) to each of them, itself left out."""
     n = len(directions)
     places, cosines = np.empty((n, k), dtype=np.int64), np.empty((n, k))
-    bar = tqdm(total=n, desc="neighbours", unit="row", disable=None if progress else True)
-    for part, similar in _nearest.similarities(directions, directions, _BLOCK):
-        similar = _nearest.without_itself(part, similar)
-        found = _nearest.nearest(similar, k)
-        value = np.take_along_axis(similar, found, axis=1)
-        order = np.argsort(-value, axis=1, kind="stable")
-        places[part] = np.take_along_axis(found, order, axis=1)
-        cosines[part] = np.take_along_axis(value, order, axis=1)
-        bar.update(len(similar))
-    bar.close()
+    with bar(n, "row", desc="neighbours", show=None if progress else False) as shown:
+        for part, similar in _nearest.similarities(directions, directions, _BLOCK):
+            similar = _nearest.without_itself(part, similar)
+            found = _nearest.nearest(similar, k)
+            value = np.take_along_axis(similar, found, axis=1)
+            order = np.argsort(-value, axis=1, kind="stable")
+            places[part] = np.take_along_axis(found, order, axis=1)
+            cosines[part] = np.take_along_axis(value, order, axis=1)
+            shown.update(len(similar))
     return Neighbours(places, cosines)
 
 

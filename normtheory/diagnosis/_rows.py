@@ -12,9 +12,9 @@ from typing import Any
 
 import array_api_compat as compat
 import numpy as np
-from tqdm import tqdm
 
 from normtheory._arrays import concrete
+from normtheory._progress import bar
 from normtheory.sphere import scaled
 
 BLOCK_BYTES = 16 * 2**20
@@ -82,11 +82,10 @@ class Rows:
         _check_enough(name, total)
         self.kept = np.arange(total)
         norms = np.empty(total)
-        bar = tqdm(total=total, desc=name, unit="row", disable=None if progress else True)
-        for start, block in self.blocks():
-            norms[start : start + len(block)] = _norms(block)
-            bar.update(len(block))
-        bar.close()
+        with bar(total, "row", desc=name, show=None if progress else False) as shown:
+            for start, block in self.blocks():
+                norms[start : start + len(block)] = _norms(block)
+                shown.update(len(block))
         self.norms = norms
         unusable = {
             "not finite": np.flatnonzero(~np.isfinite(norms)),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
@@ -15,6 +14,7 @@ import xarray as xr
 
 from normtheory import _spread
 from normtheory._arrays import check_count
+from normtheory._progress import bar
 from normtheory.particles import _chunk
 from normtheory.particles._fit import check_fit
 from normtheory.particles._pairs import by_blocks
@@ -151,7 +151,7 @@ def run(
         def snapshot() -> Run:
             return Run(handed_out(state), at, converged, joined(pieces), items, attrs)
 
-        with bar_of(progress, begin, max_steps, "step") as bar:
+        with bar_of(progress, begin, max_steps, "step") as shown:
             while not over:
                 end = min(at + size.steps, max_steps)
                 clock = time.perf_counter()
@@ -168,7 +168,7 @@ def run(
                 if count:
                     kept = {k: np.asarray(x)[:count] for k, x in out.rows.items()}
                     pieces.append({"step": np.asarray(out.steps)[:count].astype(np.int64), **kept})
-                bar.update(reached - at)
+                shown.update(reached - at)
                 at = reached
                 if on_chunk is not None:
                     on_chunk(snapshot())
@@ -214,8 +214,5 @@ def bar_of(progress: bool | None, begin: int, total: int, unit: str) -> Any:
 
     Of several processes the first shows it.
     """
-    from tqdm import tqdm
-
-    show = sys.stderr.isatty() if progress is None else progress
-    show = show and jax.process_index() == 0
-    return tqdm(total=total, initial=begin, unit=unit, disable=not show)
+    first = jax.process_index() == 0
+    return bar(total, unit, show=progress if first else False, initial=begin)

@@ -12,8 +12,8 @@ from typing import Any
 
 import jax
 import numpy as np
-from tqdm import tqdm
 
+from normtheory._progress import bar
 from normtheory.claims import _registry as claim_list
 from normtheory.claims._claim import Claim
 from normtheory.claims._symbolic import entries
@@ -65,10 +65,10 @@ def verify(
     started = time.perf_counter()
     measure = _measurer(seed, points, tuple(dimensions))
     results = []
-    # disable=None leaves the bar out where standard error isn't a terminal.
-    with tqdm(chosen, disable=None if progress else True, unit="claim", leave=False) as bar:
-        for claim in bar:
-            bar.set_description(claim.name)
+    show = None if progress else False
+    with bar(len(chosen), "claim", show=show, iterable=chosen, leave=False) as shown:
+        for claim in shown:
+            shown.set_description(claim.name)
             results.append(verify_claim(claim, measure))
     return Report(
         claims=tuple(results),

@@ -7,7 +7,6 @@ by value, so that a second call with the same settings compiles nothing.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -17,8 +16,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from tqdm import tqdm
 
+from normtheory._progress import bar
 from simulations.encoders.devices import over_runs, place
 from simulations.encoders.models import BATCH, FLOAT, referring
 from simulations.encoders.objectives import Learner, NewLearner
@@ -267,7 +266,7 @@ def train(
     dynamic, data = place(dynamic, data, shared)
     runs = eqx.combine(dynamic, static)
     seen, losses = [look(runs)], []
-    for i in tqdm(range(records), desc=name, disable=not sys.stderr.isatty(), leave=False):
+    for i in bar(records, "chunk", iterable=range(records), desc=name, leave=False):
         runs, values = advance(
             runs,
             data,
