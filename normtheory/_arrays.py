@@ -193,10 +193,17 @@ def scalars(**named: Array) -> tuple[Any, list[Array]]:
         raise TypeError(f"expected arrays of one library, got {kinds}")
     xp = compat.array_namespace(*arrays.values()) if arrays else compat.array_namespace(np.empty(0))
     dtype = xp.result_type(*arrays.values()) if arrays else xp.float64
+    like = next(iter(arrays.values()), None)
     return xp, [
-        arrays[name] if name in arrays else xp.asarray(float(x), dtype=dtype)
+        arrays[name] if name in arrays else beside(xp, like, float(x), dtype)
         for name, x in named.items()
     ]
+
+
+def beside(xp: Any, like: Array, values: Any, dtype: Any) -> Array:
+    """Numbers as an array on the device of another, which need not be PyTorch's default one."""
+    place = {"device": like.device} if is_tensor(like) else {}
+    return xp.asarray(values, dtype=dtype, **place)
 
 
 def check_values(

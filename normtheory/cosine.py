@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from normtheory._arrays import power_of_two, vectors
+from normtheory._range import quiet
 from normtheory._types import Array
 from normtheory.sphere import dot, reject, scaled
 
@@ -33,6 +34,7 @@ def _decompose(z: Array, y: Array) -> tuple[Any, Array, Array, Array, Array]:
     return xp, along, reject(xp, y, z) / y_norm, z_norm, z_scale
 
 
+@quiet
 def cosine_similarity(z: Array, y: Array) -> Array:
     """Cosine of the angle between z and y.
 
@@ -66,6 +68,7 @@ def cosine_similarity(z: Array, y: Array) -> Array:
     return xp.where(2 * xp.abs(along) > length, ends, middle)[..., 0]
 
 
+@quiet
 def angle(z: Array, y: Array) -> Array:
     """Angle between z and y in radians, from 0 to pi.
 
@@ -95,6 +98,7 @@ def angle(z: Array, y: Array) -> Array:
     return xp.atan2(xp.sqrt(dot(xp, across, across)) * scale, along)[..., 0]
 
 
+@quiet
 def cosine_gradient(z: Array, y: Array) -> Array:
     """Gradient of the cosine similarity with respect to z.
 

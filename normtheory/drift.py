@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from normtheory._arrays import Array, check_values, concrete, constant, scalars
+from normtheory._range import in_range, quiet
 from normtheory.pair import check_decay
 
 __all__ = [
@@ -49,6 +50,7 @@ def _root_and_size(xp: Any, lost: Array, along: Array, across: Array) -> tuple[A
     return root, size, span + xp.zeros_like(root)
 
 
+@in_range
 def radial_drift_norm(
     learning_rate: Array, weight_decay: Array, radial: Array, tangential: Array
 ) -> Array:
@@ -88,6 +90,7 @@ def radial_drift_norm(
     return xp.sqrt(rate) * xp.where(outwards, xp.sqrt(whole / safe), size / xp.sqrt(whole))
 
 
+@in_range
 def radial_drift_cosine(
     learning_rate: Array, weight_decay: Array, radial: Array, tangential: Array
 ) -> Array:
@@ -121,6 +124,7 @@ def radial_drift_cosine(
     return (1 - lost) * (across / size) ** 2 + along / size * (root / size)
 
 
+@quiet
 def radial_drift_is_stable(
     learning_rate: Array, weight_decay: Array, radial: Array, tangential: Array
 ) -> Array:
@@ -154,6 +158,7 @@ def radial_drift_is_stable(
     return (along > -(1 - lost) * across) & ((lost > 0) | (along < 0))
 
 
+@in_range
 def linear_encoder_step(
     mean_square: Array, gradient_norm: Array, learning_rate: Array, *, weight_decay: Array = 0.0
 ) -> Array:

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from normtheory._arrays import Array, check_flag, check_option, check_values, numbers, scalars
+from normtheory._range import check_in_range, in_range, quiet
 from normtheory.pair import check_pair, check_tolerance, effective_learning_rate, over_square
 
 __all__ = [
@@ -29,6 +30,7 @@ FLOW_LIMIT = 0.1
 """Effective learning rate γρ^(p-2) up to which the flow predicts random pairs' steps to 4 %."""
 
 
+@in_range
 def flow_angle(
     angle: Array,
     norm_i: Array,
@@ -107,8 +109,7 @@ def _ensemble_time(tangent: np.ndarray, rates: np.ndarray, tolerance: float) -> 
         return 0.0
     # From here on all pairs are within the tolerance.
     goal = np.sqrt(tolerance / (2 - tolerance))
-    with np.errstate(divide="ignore", over="ignore"):
-        late = float((np.log(np.maximum(tangent, goal) / goal) / rates).max())
+    late = float((np.log(np.maximum(tangent, goal) / goal) / rates).max())
     # The upper end solves exactly where all pairs are alike: step past it so that the signs differ.
     late = min(max(late, 1e-300), 1e300) * (1 + 1e-9)
     if excess(late) > 0:  # later than floats can say
@@ -118,6 +119,7 @@ def _ensemble_time(tangent: np.ndarray, rates: np.ndarray, tolerance: float) -> 
     return float(root)
 
 
+@quiet
 def steps_to_converge(
     angle: Array,
     norm_i: Array,
@@ -153,7 +155,8 @@ def steps_to_converge(
 
     Returns:
         Steps, float64 numpy, not rounded; the broadcast shape, without the ensemble axis where one
-        is given. 0 where already converged, inf where the pair starts exactly at π.
+        is given. 0 where already converged, inf where the pair starts exactly at π or takes more
+        steps than floats can say.
 
     Raises:
         TypeError, ValueError: as :func:`normtheory.pair_step`; traced arrays and tensors that
@@ -190,19 +193,19 @@ def steps_to_converge(
         other = over_square(rate, second, power)
         largest = np.maximum(kappa, other)
         kappa = kappa + other
+    check_in_range("steps_to_converge: the effective learning rate", kappa)
     if (largest > FLOW_LIMIT).any():
         warnings.warn(
             f"the effective learning rate reaches {largest.max():.3g}: above {FLOW_LIMIT} "
             "the flow is a rough prediction; simulate_pairs is exact",
             FlowApproximationWarning,
-            stacklevel=2,
+            stacklevel=3,  # beyond the frame of this function
         )
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        tangent = np.where(start >= np.pi, np.inf, np.tan(np.minimum(start, np.pi) / 2))
-        if ensemble_axis is None:
-            goal = np.sqrt(tolerance / (2 - tolerance))
-            log_ratio = np.log(np.maximum(tangent, goal)) - np.log(goal)
-            return np.where(log_ratio > 0, log_ratio / kappa, 0.0)[()]
+    tangent = np.where(start >= np.pi, np.inf, np.tan(np.minimum(start, np.pi) / 2))
+    if ensemble_axis is None:
+        goal = np.sqrt(tolerance / (2 - tolerance))
+        log_ratio = np.log(np.maximum(tangent, goal)) - np.log(goal)
+        return np.where(log_ratio > 0, log_ratio / kappa, 0.0)[()]
     shape = np.broadcast_shapes(start.shape, kappa.shape)
     axis = _axis(ensemble_axis, len(shape))
     if shape[axis] == 0:
@@ -234,6 +237,7 @@ def _axis(axis: int, ndim: int) -> int:
     return axis % ndim
 
 
+@in_range
 def random_pair_steps(
     dimension: int,
     norm: Array,

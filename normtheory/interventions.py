@@ -13,8 +13,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from normtheory._arrays import check_option, check_rows, is_tensor, is_torch_module, power_of_two
+from normtheory._arrays import check_option, check_rows, is_tensor, is_torch_module
 from normtheory._last_layer import last_layer
+from normtheory._range import quiet
+from normtheory.sphere import scaled
 
 __all__ = ["cut_init", "grad_scale"]
 
@@ -34,8 +36,8 @@ def _backward(power: float, z: jax.Array, cotangent: jax.Array) -> tuple[jax.Arr
     # Half precision has no room for squares.
     dtype = z.dtype if jnp.finfo(z.dtype).bits >= 32 else jnp.float32
     wide, cotangent = z.astype(dtype), cotangent.astype(dtype)
-    unit = power_of_two(jnp, jnp.max(jnp.abs(wide), axis=-1, keepdims=True))
-    rest = jnp.linalg.norm(wide / unit, axis=-1, keepdims=True)
+    near, unit = scaled(jnp, wide)
+    rest = jnp.linalg.norm(near, axis=-1, keepdims=True)
     # Half of the power before and half after: what stands between is then the geometric mean of
     # what comes in and what goes out, and overflows only where one of them does.
     half = unit ** (power / 2)
@@ -91,6 +93,7 @@ def grad_scale(z: Any, power: float) -> Any:
     return _grad_scale(z, power)
 
 
+@quiet
 def cut_init(model: Model, factor: float, *, part: Literal["all", "last"] = "all") -> Model:
     """Cut-initialisation: divide the parameters of a new model by a factor c.
 

@@ -21,6 +21,7 @@ from normtheory._arrays import (
     scalars,
     vectors,
 )
+from normtheory._range import in_range
 from normtheory.cosine import angle
 
 __all__ = ["common_pull_order", "cross_ratio", "torque"]
@@ -46,6 +47,7 @@ def _clouds(name: str, given: Array | Sequence[Array]) -> list[Array]:
     return found
 
 
+@in_range
 def torque(points: Array | Sequence[Array], velocities: Array | Sequence[Array]) -> Array:
     """Torque ZᵀV - VᵀZ of points and their velocities, of all clouds together.
 
@@ -106,6 +108,7 @@ def torque(points: Array | Sequence[Array], velocities: Array | Sequence[Array])
     return total
 
 
+@in_range
 def cross_ratio(a: Array, b: Array, c: Array, d: Array) -> Array:
     """Cross-ratio ``|â-ĉ||b̂-d̂| / (|â-d̂||b̂-ĉ|)`` of four directions.
 
@@ -150,6 +153,7 @@ def cross_ratio(a: Array, b: Array, c: Array, d: Array) -> Array:
     return chord["a and c"] / chord["a and d"] * (chord["b and d"] / chord["b and c"])
 
 
+@in_range
 def common_pull_order(start: Array, norm: Array, time: Array) -> Array:
     """Length of the mean direction of points that all pull each other, in closed form.
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import array_api_compat as compat
 import numpy as np
 
 from normtheory._arrays import (
@@ -27,6 +28,7 @@ from normtheory._arrays import (
     concrete,
     scalars,
 )
+from normtheory._range import in_range, quiet
 
 __all__ = ["PairState", "effective_learning_rate", "pair_decay", "pair_rate", "pair_step"]
 
@@ -70,6 +72,7 @@ def check_tolerance(tolerance: float) -> None:
         raise ValueError(f"tolerance: expected a number in (0, 2), got {tolerance!r}")
 
 
+@quiet
 def pair_rate(learning_rate: float, n: int, reduction: str) -> float:
     """The rate one pair sees when an optimizer works on a loss over n pairs.
 
@@ -94,6 +97,7 @@ def pair_rate(learning_rate: float, n: int, reduction: str) -> float:
     return learning_rate / _share(n, reduction)
 
 
+@quiet
 def pair_decay(weight_decay: float, n: int, reduction: str) -> float:
     """The weight decay that goes with :func:`pair_rate`, from an optimizer's.
 
@@ -135,9 +139,18 @@ def _share(n: int, reduction: str) -> int:
 
 def over_square(x: Array, norm: Array, gradscale: float) -> Array:
     """Return x ρ^(p-2), without squaring the norm where p = 0."""
-    return x / norm / norm if gradscale == 0 else x * norm ** (gradscale - 2)
+    return x / norm / norm if gradscale == 0 else times_power(x, norm, gradscale - 2)
 
 
+def times_power(x: Array, norm: Array, power: float) -> Array:
+    """Return x ρ^power, in two halves: out of range only where the product is; 0 for x = 0."""
+    xp = compat.array_namespace(x, norm)
+    half = norm ** (power / 2)
+    none = (x == 0) & xp.isinf(half)
+    return xp.where(none, 0 * x, x * half * xp.where(none, xp.ones_like(half), half))
+
+
+@in_range
 def effective_learning_rate(learning_rate: Array, norm: Array, *, gradscale: float = 0.0) -> Array:
     """Effective learning rate γρ^(p-2): the small angular step of a pair per unit of sin φ.
 
@@ -165,6 +178,7 @@ def effective_learning_rate(learning_rate: Array, norm: Array, *, gradscale: flo
     return over_square(learning_rate, norm, check_option("gradscale", gradscale))
 
 
+@in_range
 def pair_step(
     state: PairState,
     learning_rate: Array,
@@ -226,7 +240,7 @@ def pair_step(
     pull = rate * xp.where(angle >= np.pi, xp.zeros_like(angle), xp.sin(angle))
 
     def turn(norm: Array) -> tuple[Array, Array]:
-        across = pull / norm if power == 0 else pull * norm ** (power - 1)
+        across = pull / norm if power == 0 else times_power(pull, norm, power - 1)
         along = (1 - rate * decay) * norm
         return xp.atan2(across, along), xp.hypot(along, across)
 

@@ -18,6 +18,7 @@ import numpy as np
 from jax import lax
 
 from normtheory._arrays import Array, check_count, check_flag, check_option, check_values, numbers
+from normtheory._range import quiet
 from normtheory.pair import PairState, check_decay, check_pair, check_tolerance
 
 __all__ = ["PairSimulation", "simulate_pairs"]
@@ -143,6 +144,7 @@ def _advance(
     return lax.map(row, (pair, done, rate, keep), batch_size=batch)
 
 
+@quiet
 def simulate_pairs(
     angle: Array,
     norm_i: Array,
@@ -221,11 +223,10 @@ def simulate_pairs(
     unit = _unit(first, second)
     rate_here, keep = rate * unit ** (power - 2), 1 - rate * decay
     first, second = first / unit, second / unit
-    with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
-        moving = [first] if stop_gradient else [first, second]
-        x = np.maximum.reduce(
-            [rate_here * r ** (power - 2) if power else rate_here / r**2 for r in moving]
-        )
+    moving = [first] if stop_gradient else [first, second]
+    x = np.maximum.reduce(
+        [rate_here * r ** (power - 2) if power else rate_here / r**2 for r in moving]
+    )
     if not (x < 1e150).all():
         raise ValueError(
             f"the effective learning rate reaches {np.nanmax(x):g}: expected below 1e150, "
@@ -259,7 +260,9 @@ def simulate_pairs(
             pair, now_done, reached = jax.tree.map(np.asarray, out)
             counts = np.where(done, counts, reached)
             done, begin = now_done, end
-            if not all(np.isfinite(x).all() for x in pair if x is not None):
+            squares = [x for x in (pair.square_i, pair.square_j) if x is not None]
+            moved = all(np.isfinite(x).all() for x in (pair.cosine, pair.sine, *squares))
+            if not moved or not all((x > 0).all() for x in squares):
                 raise ValueError(
                     f"the recursion left the range of floats within {end} steps: expected norms "
                     "that neither grow without limit (gradscale > 2) nor decay to nothing"

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 
 from normtheory._arrays import check_count, power_of_two, vectors
+from normtheory._range import quiet
+from normtheory._subnormals import lifted
 from normtheory._types import Array
 
 __all__ = [
@@ -27,8 +29,9 @@ def scaled(xp: Any, x: Array) -> tuple[Array, Array]:
     Squares of the entries neither overflow nor, where it matters, underflow: norms of 1e±300 work
     in float64.
     """
+    x, factor = lifted(xp, x)
     scale = power_of_two(xp, xp.max(xp.abs(x), axis=-1, keepdims=True))
-    return x / scale, scale
+    return x / scale, scale * factor
 
 
 def dot(xp: Any, x: Array, y: Array) -> Array:
@@ -64,6 +67,7 @@ def reject(xp: Any, v: Array, z: Array) -> Array:
     return rest - dot(xp, z, rest) / square * z
 
 
+@quiet
 def tangent_projection(z: Array, v: Array) -> Array:
     """Project v onto the tangent space of the sphere at the direction of z.
 
@@ -101,6 +105,7 @@ def _check_draw(rng: np.random.Generator, n: int, dimension: int, least: int) ->
         check_count(name, value, low)
 
 
+@quiet
 def uniform(rng: np.random.Generator, n: int, dimension: int) -> np.ndarray:
     """Draw n points uniformly on the unit sphere of R^dimension.
 
@@ -120,6 +125,7 @@ def uniform(rng: np.random.Generator, n: int, dimension: int) -> np.ndarray:
     return z / np.linalg.norm(z, axis=-1, keepdims=True)
 
 
+@quiet
 def von_mises_fisher(
     rng: np.random.Generator, n: int, mean: np.ndarray, concentration: float
 ) -> np.ndarray:
@@ -152,6 +158,7 @@ def von_mises_fisher(
     return np.atleast_2d(law.rvs(n, random_state=rng))
 
 
+@quiet
 def pairs_at_angle(
     rng: np.random.Generator, angle: float | np.ndarray, dimension: int, n: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -186,6 +193,7 @@ def pairs_at_angle(
     return z, np.cos(angle) * z + np.sin(angle) * tangent
 
 
+@quiet
 def log_uniform_norms(
     rng: np.random.Generator, n: int, low: float = 1e-3, high: float = 1e3
 ) -> np.ndarray:

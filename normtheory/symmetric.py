@@ -22,7 +22,8 @@ from normtheory._arrays import (
     numbers,
     scalars,
 )
-from normtheory.pair import check_decay
+from normtheory._range import check_in_range, in_range, quiet
+from normtheory.pair import check_decay, over_square
 
 __all__ = [
     "LOSSES",
@@ -61,6 +62,7 @@ def _check_cosine(name: str, cosine: Array, n: int) -> None:
     check_values(name, cosine, least=-1 / (n - 1) - 1e-6, most=1.0 + 1e-6)
 
 
+@in_range
 def cloud_angle(cosine: Array, n: int) -> Array:
     """The angle ψ by which an equiangular cloud of n points counts as one pair.
 
@@ -91,6 +93,7 @@ def cloud_angle(cosine: Array, n: int) -> Array:
     return 2 * xp.atan2(xp.sqrt(apart), xp.sqrt(share))
 
 
+@in_range
 def equiangular_step(
     state: EquiangularState,
     slope: Array,
@@ -144,7 +147,7 @@ def equiangular_step(
     check_decay(rate, decay)
     power = check_option("gradscale", gradscale)
     keep = 1 - rate * decay
-    a = rate * slope * norm ** (power - 2) / keep
+    a = over_square(rate, norm, power) * slope / keep
     m = 1 + (n - 1) * cosine
     # √(1 + a²m(n−m)) is the stretch; as a hypotenuse it can't overflow before it must.
     across = a * xp.sqrt(xp.clip(m * (n - m), 0.0, n**2 / 4))
@@ -159,6 +162,7 @@ def _known(loss: str) -> None:
         raise ValueError(f"loss: expected one of {', '.join(LOSSES)}, got {loss!r}")
 
 
+@in_range
 def slope(loss: str, cosine: Array, n: int, *, steepness: Array) -> Array:
     """The slope w of a loss on an equiangular cloud: ∂L/∂c of one pair counted once.
 
@@ -216,6 +220,7 @@ def _potential(y: np.ndarray, n: int, b: np.ndarray, wrong: int) -> np.ndarray:
     return np.where(far, scaled, near) + e1 + log
 
 
+@quiet
 def simplex_steps(
     loss: str,
     start: Array,
@@ -271,17 +276,17 @@ def simplex_steps(
     top = n / (n - 1)
     y_0, y_1 = (np.clip(1 - c, 0.0, top) for c in (first, last))
     pace = (rho / np.sqrt(rate)) ** 2
-    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
-        if loss in ("uniformity", "decoupled"):
-            w = slope(loss, 0.0, n, steepness=b)
-            gain = (np.log(y_1) - np.log(top - y_1)) - (np.log(y_0) - np.log(top - y_0))
-            steps = pace * gain / (2 * n * w)
-        else:
-            wrong = 2 if loss == "nt_xent" else 1
-            gain = _potential(y_1, n, b, wrong) - _potential(y_0, n, b, wrong)
-            steps = pace * np.exp(b * top) * gain / (4 * b) * (2 if loss.endswith("_two") else 1)
-    at_rest = (y_0 == 0) | (y_1 == top)
-    return np.where(y_0 == y_1, 0.0, np.where(at_rest, np.inf, steps))[()]
+    if loss in ("uniformity", "decoupled"):
+        w = slope(loss, 0.0, n, steepness=b)
+        gain = (np.log(y_1) - np.log(top - y_1)) - (np.log(y_0) - np.log(top - y_0))
+        steps = pace * gain / (2 * n * w)
+    else:
+        wrong = 2 if loss == "nt_xent" else 1
+        gain = _potential(y_1, n, b, wrong) - _potential(y_0, n, b, wrong)
+        steps = pace * np.exp(b * top) * gain / (4 * b) * (2 if loss.endswith("_two") else 1)
+    moves, at_rest = y_0 != y_1, (y_0 == 0) | (y_1 == top)
+    check_in_range("simplex_steps", np.where(moves & ~at_rest, steps, 0.0))
+    return np.where(moves, np.where(at_rest, np.inf, steps), 0.0)[()]
 
 
 class GapState(NamedTuple):
@@ -302,6 +307,7 @@ class GapState(NamedTuple):
     log_scale: Array
 
 
+@in_range
 def gap_step(
     state: GapState,
     learning_rate: Array,
@@ -352,7 +358,6 @@ def gap_step(
         weight_decay=weight_decay,
     )
     check_count("n", n, 2)
-    check_values("common, gap: their squares together", common**2 + gap**2, most=1.0)
     check_values("norm", norm, above=0.0)
     check_values("log_scale", log_scale)
     check_values("learning_rate", rate, above=0.0)
@@ -360,10 +365,11 @@ def gap_step(
     check_decay(rate, decay)
     power = check_option("gradscale", gradscale)
     part = 1 - common**2 - gap**2
+    check_values("1 - common² - gap²", part, above=0.0)
     b = xp.exp(log_scale)
     left = xp.exp(-b * n / (n - 1) * part)
     pull = b * n * part * left / (1 + (n - 1) * left)  # bDq
-    keep, moved = 1 - rate * decay, rate * norm ** (power - 2) / n * pull
+    keep, moved = 1 - rate * decay, over_square(rate, norm, power) / n * pull
     stretch = xp.hypot(keep + 0 * moved, moved * xp.sqrt((1 - part) / part))
     factor = (keep - moved) / stretch
     return GapState(
@@ -373,6 +379,7 @@ def gap_step(
     )
 
 
+@in_range
 def gap_exponent(
     norm: Array, n: int, learning_rate: Array, scale_rate: Array, *, gradscale: float = 0.0
 ) -> Array:
@@ -410,9 +417,10 @@ def gap_exponent(
     check_values("learning_rate", rate, above=0.0)
     check_values("scale_rate", scale_rate, above=0.0)
     power = check_option("gradscale", gradscale)
-    return rate / n / scale_rate * norm ** (power - 2)
+    return over_square(rate / n / scale_rate, norm, power)
 
 
+@in_range
 def gap_ratio(scale: Array, start: Array, exponent: Array, *, learned: str = "log") -> Array:
     """What is left of the modality gap once the scale has gone from one value to another.
 
@@ -452,6 +460,7 @@ def gap_ratio(scale: Array, start: Array, exponent: Array, *, learned: str = "lo
     raise ValueError(f"learned: expected 'log', 'scale' or 'temperature', got {learned!r}")
 
 
+@in_range
 def alignment_floor(alignment: Array, n: int) -> Array:
     """The least mean cosine of wrong pairs at a given mean cosine of right ones.
 
@@ -481,6 +490,7 @@ def alignment_floor(alignment: Array, n: int) -> Array:
     return ((n - 2) * alignment - n) / (2 * (n - 1))
 
 
+@in_range
 def loss_floor(alignment: Array, n: int, *, steepness: Array, loss: str = "clip") -> Array:
     """The least value of a contrastive loss at a given alignment.
 
@@ -511,7 +521,7 @@ def loss_floor(alignment: Array, n: int, *, steepness: Array, loss: str = "clip"
     check_values("alignment", alignment, least=-1.0, most=1.0)
     check_values("steepness", b, above=0.0)
     if loss in ("info_nce", "clip"):
-        return xp.log1p((n - 1) * xp.exp(-b * n / (n - 1) * (1 + alignment) / 2))
+        return xp.log1p((n - 1) * xp.exp(-b * (n / (n - 1)) * ((1 + alignment) / 2)))
     if loss != "nt_xent":
         raise ValueError(f"loss: expected 'info_nce', 'clip' or 'nt_xent', got {loss!r}")
     check_values("alignment: NT-Xent's floor stands at 1 only, it", alignment, least=1.0)

@@ -7,6 +7,7 @@ the cosine with the right partner less that with any other.
 from __future__ import annotations
 
 from normtheory._arrays import Array, check_count, check_values, concrete, scalars
+from normtheory._range import in_range
 
 __all__ = ["best_scale", "noisy_loss_floor", "siglip_bias", "wrong_partner_margin"]
 
@@ -22,6 +23,7 @@ def _check_wrong(wrong: Array, n: int) -> None:
         )
 
 
+@in_range
 def wrong_partner_margin(wrong: Array, n: int) -> Array:
     """Scale times margin at which a contrastive loss with wrong partners comes to rest.
 
@@ -50,6 +52,7 @@ def wrong_partner_margin(wrong: Array, n: int) -> Array:
     return xp.log((n - 1) * (1 - wrong)) - xp.log(wrong)
 
 
+@in_range
 def best_scale(margin: Array, wrong: Array, n: int) -> Array:
     """The scale b = 1/τ at which the expected loss is least, where partners are wrong at a rate.
 
@@ -78,6 +81,7 @@ def best_scale(margin: Array, wrong: Array, n: int) -> Array:
     return wrong_partner_margin(wrong, n) / margin
 
 
+@in_range
 def noisy_loss_floor(wrong: Array, n: int) -> Array:
     """The expected loss at the best scale, whatever the margin.
 
@@ -106,6 +110,7 @@ def noisy_loss_floor(wrong: Array, n: int) -> Array:
     return -(1 - wrong) * xp.log1p(-wrong) - wrong * (xp.log(wrong) - xp.log(n - 1 + 0 * wrong))
 
 
+@in_range
 def siglip_bias(steepness: Array, cosine: Array, n: int) -> Array:
     """SigLIP's best bias where all cosines of n right and n² − n wrong pairs are alike.
 

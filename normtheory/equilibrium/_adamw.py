@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from normtheory._arrays import Array, check_count, check_option, check_values, scalars
+from normtheory._range import in_range
 from normtheory.equilibrium._recursion import autocorrelation, check_rate_and_decay, share
 
 #: Terms of the series of :func:`_seen`, of which the last is below 1e-17 of the sum.
 _TERMS = 64
 
 
+@in_range
 def adamw_norm(
     learning_rate: Array,
     weight_decay: Array,
@@ -71,7 +73,8 @@ def adamw_norm(
     first, second = share("beta_1", beta_1), share("beta_2", beta_2)
     lost = rate * decay
     push = (1 - first) * (1 + (1 - lost) * first) / ((1 + first) * (1 - first + lost * first))
-    norm = xp.sqrt(rate * d * push * _seen(seen / (1 - second)) / (decay * (2 - lost)))
+    size = xp.sqrt(d * push * _seen(seen / (1 - second)) / (2 - lost))
+    norm = xp.sqrt(rate) / xp.sqrt(decay) * size
     small = check_option("epsilon", epsilon)
     if small < 0:
         raise ValueError(f"epsilon: expected a number >= 0, got {small:g}")
@@ -82,7 +85,8 @@ def adamw_norm(
     if not (isinstance(frequency, float | int) and frequency == 1):
         raise ValueError("frequency: expected 1 where epsilon > 0: no closed form is known")
     # ρ(1 + ε√d ρ/s) = the norm without ε.
-    return 2 * norm / (1 + xp.sqrt(1 + 4 * small * xp.sqrt(d) * norm / given[0]))
+    share_of_epsilon = small**0.5 * d**0.25 * xp.sqrt(norm) / xp.sqrt(given[0])
+    return 2 * norm / (1 + xp.hypot(xp.ones_like(share_of_epsilon), 2 * share_of_epsilon))
 
 
 def _seen(visits: Any) -> Any:
@@ -97,6 +101,7 @@ def _seen(visits: Any) -> Any:
     return visits / 2 * total
 
 
+@in_range
 def adamw_cosine(
     learning_rate: Array, weight_decay: Array, *, beta_1: float = 0.9, steps: int = 1
 ) -> Array:

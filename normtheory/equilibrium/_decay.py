@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from normtheory._arrays import Array, check_option, check_values, scalars
+from normtheory._range import in_range
 from normtheory.equilibrium._recursion import check_rate_and_decay
 from normtheory.pair import check_decay
 
 __all__ = ["equilibrium_angular_step", "equilibrium_norm"]
 
 
+@in_range
 def equilibrium_norm(
     learning_rate: Array, weight_decay: Array, mean_square_sine: Array, *, gradscale: float = 0.0
 ) -> Array:
@@ -46,9 +48,12 @@ def equilibrium_norm(
         raise ValueError(
             f"gradscale: expected a power < 2, got {power:g}: no norm is in equilibrium there"
         )
-    return (rate * square / (decay * (2 - rate * decay))) ** (1 / (4 - 2 * power))
+    # The quotient itself may leave the range of floats where its root doesn't.
+    root = rate**0.25 / decay**0.25 * (square / (2 - rate * decay)) ** 0.25
+    return root ** (2 / (2 - power))
 
 
+@in_range
 def equilibrium_angular_step(learning_rate: Array, weight_decay: Array) -> Array:
     """Angle an embedding turns by in a step once its norm is in equilibrium.
 
@@ -76,4 +81,4 @@ def equilibrium_angular_step(learning_rate: Array, weight_decay: Array) -> Array
     xp, (rate, decay) = scalars(learning_rate=learning_rate, weight_decay=weight_decay)
     check_values("learning_rate", rate, above=0.0)
     check_decay(rate, decay)
-    return 2 * xp.asin(xp.sqrt(rate * decay / 2))
+    return 2 * xp.asin(xp.sqrt(rate / 2) * xp.sqrt(decay))

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from normtheory._arrays import Array, check_count, check_values, is_tensor, scalars
+from normtheory._arrays import Array, beside, check_count, check_values, scalars
+from normtheory._range import in_range
 from normtheory.equilibrium._recursion import check_rate_and_decay, powers, share
 
 
@@ -37,10 +38,10 @@ def _modes(beta_1: float, beta_2: float) -> tuple[np.ndarray, np.ndarray, np.nda
 
 def _as_last_axis(xp: Any, like: Array, values: np.ndarray) -> Any:
     """Numbers along one more axis, in the library, dtype and place of an array."""
-    made = xp.asarray(values.reshape((1,) * like.ndim + (-1,)), dtype=like.dtype)
-    return made.to(like.device) if is_tensor(like) else made
+    return beside(xp, like, values.reshape((1,) * like.ndim + (-1,)), like.dtype)
 
 
+@in_range
 def lion_norm(
     learning_rate: Array,
     weight_decay: Array,
@@ -84,7 +85,7 @@ def lion_norm(
     check_values("dimension", d, least=2.0)
     lost = rate * decay
     repeat = _repeats(xp, lost, share("beta_1", beta_1), share("beta_2", beta_2))
-    return xp.sqrt(rate * d * (1 + 2 * (1 - lost) * repeat) / (decay * (2 - lost)))
+    return xp.sqrt(rate) / xp.sqrt(decay) * xp.sqrt(d * (1 + 2 * (1 - lost) * repeat) / (2 - lost))
 
 
 def _repeats(xp: Any, lost: Array, beta_1: float, beta_2: float) -> Array:
@@ -93,6 +94,7 @@ def _repeats(xp: Any, lost: Array, beta_1: float, beta_2: float) -> Array:
     return (weight / (fall + lost[..., None] * factor)).sum(-1)
 
 
+@in_range
 def lion_cosine(
     learning_rate: Array,
     weight_decay: Array,

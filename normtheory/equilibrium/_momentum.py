@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from normtheory._arrays import Array, check_count, check_flag, check_values, scalars
+from normtheory._range import in_range
 from normtheory.equilibrium._recursion import autocorrelation, check_rate_and_decay, check_share
 
 
+@in_range
 def momentum_norm(
     learning_rate: Array,
     weight_decay: Array,
@@ -57,9 +59,10 @@ def momentum_norm(
         push = (1 + beta) / ((1 - beta) * (2 * (1 + beta) - lost))
     else:
         push = (1 + (1 - lost) * beta) / ((1 - beta**2) * (2 - lost) * (1 - beta + lost * beta))
-    return (rate / decay * square * push) ** 0.25
+    return rate**0.25 / decay**0.25 * (square * push) ** 0.25
 
 
+@in_range
 def momentum_cosine(
     learning_rate: Array,
     weight_decay: Array,

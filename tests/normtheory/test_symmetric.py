@@ -244,7 +244,7 @@ def test_kinds_of_arrays_stay_and_formulas_are_differentiable() -> None:
         ),
         (
             lambda: symmetric.gap_step(GapState(0.9, 0.9, 1.0, 0.0), 0.1, 0.1, 3),
-            "their squares together",
+            "1 - common² - gap²: expected a finite number and > 0",
         ),
         (lambda: symmetric.gap_exponent(1.0, 3, 0.1, 0.0), "scale_rate: expected"),
         (lambda: symmetric.alignment_floor(1.5, 3), "alignment: expected"),
