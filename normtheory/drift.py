@@ -44,9 +44,15 @@ def _refuse_growth(decay: Array, along: Array) -> None:
 
 def _root_and_size(xp: Any, lost: Array, along: Array, across: Array) -> tuple[Array, ...]:
     """√(D² + (1-α²)s²), √(D² + s²) and 1-α², smooth in all of them for D ≠ 0 or γλ > 0."""
-    larger = constant(xp.where(xp.abs(along) > across, xp.abs(along), across))
-    radial_share, share, span = (along / larger) ** 2, (across / larger) ** 2, lost * (2 - lost)
-    root, size = (larger * xp.sqrt(radial_share + part * share) for part in (span, 1))
+    span = lost * (2 - lost)
+
+    def hypotenuse(part: Array) -> Array:
+        larger = constant(xp.maximum(xp.abs(along), across * xp.sqrt(part)))
+        larger = xp.where(larger == 0, xp.ones_like(larger), larger)
+        share = across / larger
+        return larger * xp.sqrt((along / larger) ** 2 + share * part * share)
+
+    root, size = hypotenuse(span), hypotenuse(xp.ones_like(span))
     return root, size, span + xp.zeros_like(root)
 
 

@@ -193,7 +193,6 @@ def steps_to_converge(
         other = over_square(rate, second, power)
         largest = np.maximum(kappa, other)
         kappa = kappa + other
-    check_in_range("steps_to_converge: the effective learning rate", kappa)
     if (largest > FLOW_LIMIT).any():
         warnings.warn(
             f"the effective learning rate reaches {largest.max():.3g}: above {FLOW_LIMIT} "
@@ -205,7 +204,9 @@ def steps_to_converge(
     if ensemble_axis is None:
         goal = np.sqrt(tolerance / (2 - tolerance))
         log_ratio = np.log(np.maximum(tangent, goal)) - np.log(goal)
-        return np.where(log_ratio > 0, log_ratio / kappa, 0.0)[()]
+        steps = np.where(np.isinf(log_ratio), np.inf, log_ratio / kappa)
+        return np.where(log_ratio > 0, steps, 0.0)[()]
+    check_in_range("steps_to_converge: the effective learning rate", kappa)
     shape = np.broadcast_shapes(start.shape, kappa.shape)
     axis = _axis(ensemble_axis, len(shape))
     if shape[axis] == 0:

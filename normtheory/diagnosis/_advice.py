@@ -70,23 +70,32 @@ class Advice:
 
 def give_advice(norms: np.ndarray, decile_ratio: float, options: Options) -> Advice:
     """From norms (n,) and the ratio of the largest tenth of them to the smallest."""
-    log_median = math.log(float(np.median(norms)))
+    log_median = math.log(float(np.percentile(norms, 50)))
     rate, eta, decay = options.pair_rate, options.learning_rate, options.weight_decay
     left = 2 - options.gradscale  # the power of the norm that the speed still feels
-    cut = faster = None
+    log_faster = None
     if rate is not None and left > 0:
         # In logarithms: embeddings of norm 1e±200 get their factor too.
         log_rate = math.log(rate) - left * log_median
-        cut = math.exp(max(0.0, (math.log(options.target_rate) - log_rate) / left))
-        faster = cut**left
+        log_faster = max(0.0, math.log(options.target_rate) - log_rate)
     log_ratio, log_target = math.log(decile_ratio), math.log(options.target_slowdown)
     power = 2 - log_target / log_ratio if 2 * log_ratio > log_target else 0.0
     return Advice(
         target_rate=options.target_rate,
-        cut_factor=cut,
-        same_as_learning_rate=None if faster is None or eta is None else eta * faster,
-        same_as_weight_decay=decay / faster if faster is not None and decay else None,
+        cut_factor=None if log_faster is None else _times(1.0, log_faster / left),
+        same_as_learning_rate=(
+            None if log_faster is None or eta is None else _times(eta, log_faster)
+        ),
+        same_as_weight_decay=(
+            _times(decay, -log_faster) if log_faster is not None and decay else None
+        ),
         target_slowdown=options.target_slowdown,
         gradscale=power,
-        gradscale_rate_factor=math.exp((options.gradscale - power) * log_median),
+        gradscale_rate_factor=_times(1.0, (options.gradscale - power) * log_median),
     )
+
+
+def _times(x: float, log: float) -> float:
+    """Return x e^log for x > 0, in two halves; infinite where it is beyond floats."""
+    half = float(np.exp(log / 2))
+    return x * half * half

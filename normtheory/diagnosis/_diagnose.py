@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from normtheory._files import whole_file
+from normtheory._range import quiet
 from normtheory.diagnosis._advice import give_advice
 from normtheory.diagnosis._alarms import alarms
 from normtheory.diagnosis._classes import summarise_classes
@@ -117,6 +118,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
+@quiet
 def diagnose(
     embeddings: Any,
     labels: Any = None,

@@ -18,7 +18,7 @@ from normtheory.diagnosis._options import Options
 from normtheory.diagnosis._quantity import PLAIN, quantity
 from normtheory.equilibrium import equilibrium_angular_step, equilibrium_norm
 from normtheory.flow import FlowApproximationWarning, steps_to_converge
-from normtheory.pair import effective_learning_rate
+from normtheory.pair import over_square
 
 PERCENTILES = (5, 50, 95)
 _TURN = "claim norm_effect; GradScale: claim gradscale"
@@ -121,20 +121,20 @@ def measure_turning(
     :func:`normtheory.pair_decay`.
     """
     power, rate = options.gradscale, options.pair_rate
-    median = float(np.median(norms))
+    median = float(np.percentile(norms, 50))  # np.median may overflow
     # At least one in each tenth: with fewer than ten embeddings some are in two.
     ordered, n = np.sort(norms), len(norms)
     tenths = [
         ordered[min(n - 1, n * i // 10) : max(n * i // 10 + 1, n * (i + 1) // 10)]
         for i in range(10)
     ]
-    middles = np.array([np.median(tenth) for tenth in tenths])
+    middles = np.array([np.percentile(tenth, 50) for tenth in tenths])
     speeds = (median / middles) ** (2 - power)  # the ratio first, so that nothing overflows
     levels = np.percentile(norms, PERCENTILES)
     eta = options.learning_rate
     effective = steps = of_views = None
     if eta is not None:
-        found = effective_learning_rate(eta if rate is None else rate, levels, gradscale=power)
+        found = over_square(np.asarray(eta if rate is None else rate), levels, power)
         effective = {str(p): float(x) for p, x in zip(PERCENTILES, found, strict=True)}
     if rate is not None:
         found = _steps(np.asarray(math.pi / 2), levels, levels, rate, options)
