@@ -1,11 +1,14 @@
-"""The frame round every public function of numbers: numpy's flags, and results out of range.
+"""The frame round every public function of numbers: ambient settings, and results out of range.
 
 What underflows on the way is harmless or meant, and what overflows shows in the result: that is
 looked at instead, so that a user's ``numpy.seterr`` neither costs a result nor is needed for one.
+Nor does JAX's guard against transfers: numbers and numpy arrays that are handed over here are meant
+to go to where the others are.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import sys
 from collections.abc import Callable
@@ -19,15 +22,21 @@ P = ParamSpec("P")
 Result = TypeVar("Result")
 
 
+def transfers() -> contextlib.AbstractContextManager[None]:
+    """Where arrays may go between numpy and JAX, which need not have been imported."""
+    jax = sys.modules.get("jax")
+    return contextlib.nullcontext() if jax is None else jax.transfer_guard("allow")
+
+
 def quiet(function: Callable[P, Result]) -> Callable[P, Result]:
-    """A function that computes the same whatever ``numpy.seterr`` says, and warns of nothing."""
+    """A function that computes the same whatever numpy and JAX are told, and warns of nothing."""
 
     @functools.wraps(function)
     def framed(*args: P.args, **kwargs: P.kwargs) -> Result:
         torch = sys.modules.get("torch")
         if torch is not None and torch.compiler.is_compiling():
             return function(*args, **kwargs)  # torch.compile can't follow numpy's flags
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), transfers():
             return function(*args, **kwargs)
 
     return framed

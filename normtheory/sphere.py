@@ -150,6 +150,8 @@ def von_mises_fisher(
     _check_draw(rng, n, mean.shape[0], 2)
     if not (np.isfinite(concentration) and concentration > 0):
         raise ValueError(f"concentration: expected a finite number > 0, got {concentration!r}")
+    if concentration < 2.0**-52:  # uniform to a rounding, which scipy's draws don't survive
+        return uniform(rng, n, mean.shape[0])
     from scipy.stats import vonmises_fisher  # here: scipy.stats takes half a second to import
 
     unit = mean / np.abs(mean).max()  # so that squares neither over- nor underflow

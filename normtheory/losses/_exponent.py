@@ -8,9 +8,12 @@ from typing import Any
 import jax
 import numpy as np
 
+from normtheory._range import quiet
+
 Array = Any
 
 
+@quiet
 def gradient_norms(
     value: Callable[..., Any],
     clouds: Sequence[np.ndarray],
@@ -56,6 +59,7 @@ def gradient_norms(
     return np.array(found)
 
 
+@quiet
 def norm_exponent(
     value: Callable[..., Any],
     clouds: Sequence[np.ndarray],

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
 from normtheory import _spread
+from normtheory._range import quiet
 from normtheory.losses._definition import Definition
 from normtheory.losses._evaluate import Evaluated, evaluate
 from normtheory.losses._namespace import Namespace, Softmax, Step
@@ -199,6 +200,7 @@ def _prepared(
     return tuple(z.astype(dtype) for z in clouds), {name: one(x) for name, x in options.items()}
 
 
+@quiet
 def value(
     loss: Definition,
     clouds: tuple[Array, ...],
@@ -212,6 +214,7 @@ def value(
         return _value((loss, tuple(flags.items()), block, loss.derivatives), *given)
 
 
+@quiet
 def differentiate(
     loss: Definition,
     clouds: tuple[Array, ...],

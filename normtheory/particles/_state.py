@@ -13,6 +13,7 @@ from jax.core import Tracer
 
 from normtheory import _spread
 from normtheory._arrays import check_rows
+from normtheory._range import transfers
 from normtheory._types import Array, Clouds, Count, Embeddings, Key
 from normtheory.particles._system import System
 from normtheory.particles._tree import tree
@@ -47,7 +48,8 @@ class State:
 @contextlib.contextmanager
 def precision(dtype: Any) -> Iterator[None]:
     """JAX with 64-bit arrays where ``dtype`` asks for it; the user's own setting else."""
-    with jax.enable_x64(True) if np.dtype(dtype) == np.float64 else contextlib.nullcontext():
+    wide = jax.enable_x64(True) if np.dtype(dtype) == np.float64 else contextlib.nullcontext()
+    with wide, transfers():
         yield
 
 
@@ -121,16 +123,20 @@ def _check_rows(name: str, z: Any) -> None:
     return None
 
 
+THREEFRY = "threefry2x32"
+"""The kind of all keys, whatever JAX's default is."""
+
+
 def key_data(seed: Any) -> np.ndarray:
     """A seed or a JAX key as the two words of a threefry key."""
     if isinstance(seed, int | np.integer) and not isinstance(seed, bool):
-        seed = jax.random.key(int(seed))
+        seed = jax.random.key(int(seed), impl=THREEFRY)
     if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
         seed = jax.random.key_data(seed)
     if not isinstance(seed, jax.Array | np.ndarray):
         raise TypeError(f"seed: expected an integer or a JAX key, got {type(seed).__name__}")
     if seed.dtype != np.uint32 or seed.shape != (2,):
         raise TypeError(
-            f"seed: expected a key of the kind threefry2x32, got {seed.dtype} of shape {seed.shape}"
+            f"seed: expected a key of the kind {THREEFRY}, got {seed.dtype} of shape {seed.shape}"
         )
     return np.asarray(seed)

@@ -12,6 +12,7 @@ import optax
 from normtheory import _spread
 from normtheory._types import Array, Clouds, Embeddings, Key, Scalar
 from normtheory.particles._state import (
+    THREEFRY,
     State,
     check_positions,
     handed_out,
@@ -66,9 +67,11 @@ def _fresh(system: System, key: Key, clouds: Clouds) -> Clouds:
 
 def evaluate(system: System, state: State) -> Evaluation:
     """Value and gradients at a state, with the draws that belong to its step."""
-    key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
+    key = jax.random.wrap_key_data(state.key, impl=THREEFRY)
+    key = jax.random.fold_in(key, state.step)
     for_fresh, for_rows = jax.random.split(key)
-    clouds, sampling = state.positions, system.sampling
+    # Arrays of JAX, so that traced numbers can index them where nothing is compiled.
+    clouds, sampling = tuple(jnp.asarray(z) for z in state.positions), system.sampling
     chosen = drawn_clouds(system, clouds)
     nothing: tuple[Any, ...] = (None,) * len(clouds)
     if not isinstance(sampling, Minibatch):

@@ -104,6 +104,7 @@ def minibatch(
         check_values("frequencies", weights, least=0.0)
         if not weights.any():
             raise ValueError("frequencies: expected at least one above 0")
+        weights = weights / weights.max()  # so that their sum stays in range
         if replace:
             share = np.cumsum(weights) / np.sum(weights)
             share[np.flatnonzero(weights)[-1] :] = 1.0  # the sum of the rounded shares need not be
@@ -115,7 +116,7 @@ def minibatch(
                     f"frequency above 0, got {size}"
                 )
             with np.errstate(divide="ignore"):
-                log_frequency = np.log(weights / weights.max())
+                log_frequency = np.log(weights)
     places = None if clouds is None else tuple(int(k) for k in clouds)
     return Minibatch(cumulative, log_frequency, size, bool(lazy), places, bool(replace))
 

@@ -131,7 +131,8 @@ def point_clouds(
     Args:
         n: number of points, >= 1, or a strategy of it.
         dimension: d >= 2, or a strategy of it.
-        norm_spread: s >= 1: norms lie within [s^-1/2, s^1/2], each row having its own.
+        norm_spread: s >= 1: norms lie within [s^-1/2, s^1/2], each row having its own. Hypothesis
+            picks how much of that is used, and a seed, so that large clouds are as quick as small.
         classes: number of classes, from 1 (directions uniform on the sphere) to n.
         concentration: kappa > 0 of the directions of one class about their mean (von Mises-Fisher).
         positives: angle in radians, [0, pi], from each embedding to its positive; None for none.
@@ -190,12 +191,16 @@ def _point_clouds(
             mine = labels == label
             count = int(mine.sum())
             directions[mine] = sphere.von_mises_fisher(rng, count, mean, concentration)
-    size = _norms(norm_spread**-0.5, norm_spread**0.5)
-    sizes = st.lists(size, min_size=rows, max_size=rows).map(lambda x: np.array(x)[:, None])
-    embeddings = draw(sizes) * directions
+    # One drawn number for the spread of all rows: it shrinks towards norms of 1.
+    spread = norm_spread ** draw(st.floats(0, 1))
+
+    def sizes() -> np.ndarray:
+        return sphere.log_uniform_norms(rng, rows, spread**-0.5, spread**0.5)[:, None]
+
+    embeddings = sizes() * directions
     if positives is None:
         return PointCloud(embeddings, labels, None)
-    return PointCloud(embeddings, labels, draw(sizes) * _turned(rng, directions, positives))
+    return PointCloud(embeddings, labels, sizes() * _turned(rng, directions, positives))
 
 
 def _turned(rng: np.random.Generator, directions: np.ndarray, angle: float) -> np.ndarray:

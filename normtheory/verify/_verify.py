@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 from normtheory._progress import bar
+from normtheory._range import transfers
 from normtheory.claims import _registry as claim_list
 from normtheory.claims._claim import Claim
 from normtheory.claims._symbolic import entries
@@ -138,6 +139,7 @@ def _plain_float64() -> Iterator[None]:
         jax.enable_x64(True),
         jax.numpy_dtype_promotion("standard"),
         jax.numpy_rank_promotion("allow"),
+        transfers(),
     ):
         yield
 
