@@ -139,7 +139,7 @@ def test_notebook_runs(path: Path) -> None:
     notebook = jupytext.read(path)
     assert any(cell.cell_type == "code" for cell in notebook.cells)
     client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": ROOT}}
+        notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": ROOT}}
     )
     client.execute()
 

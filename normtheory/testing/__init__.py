@@ -16,7 +16,8 @@ the likely cause, which is measured, too. They need no test runner. A fault of t
 isn't callable, returns NaN or a vector, ...) is a TypeError or ValueError instead.
 
 The strategies :func:`norms`, :func:`pairs` and :func:`point_clouds` are for hypothesis tests of
-one's own.
+one's own. Give those ``@settings(deadline=None)``: a loss is compiled for every new shape, and the
+first example of a shape takes longer than hypothesis' deadline of 200 ms.
 """
 
 from __future__ import annotations

@@ -57,3 +57,19 @@ def test_the_flow_is_the_leading_order_in_the_effective_rate(rate, ratio):
         warnings.simplefilter("ignore", nt.FlowApproximationWarning)
         flow = nt.steps_to_converge(angle, 1.0, 1.0, rate, ensemble_axis=0)
     assert abs(nt.simulate_pairs(angle, 1.0, 1.0, rate).steps - ratio * flow) <= 0.5
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_the_flow_is_as_good_as_it_says_at_every_tolerance(seed):
+    # The sentence in the docstring of steps_to_converge, in per cent by tolerance.
+    said = {0.001: (0.05,) * 4, 0.1: (4, 2, 4, 3), 0.3: (11, 8, 5, 3)}
+    angle, _ = _start(seed)
+    for rate, bounds in said.items():
+        for epsilon, bound in zip((1e-2, 1e-3, 1e-4, 1e-5), bounds, strict=True):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", nt.FlowApproximationWarning)
+                flow = nt.steps_to_converge(
+                    angle, 1.0, 1.0, rate, ensemble_axis=0, tolerance=epsilon
+                )
+            exact = nt.simulate_pairs(angle, 1.0, 1.0, rate, tolerance=epsilon).steps
+            assert abs(flow / exact - 1) <= bound / 100, (rate, epsilon)

@@ -16,7 +16,7 @@ def command(*arguments: str, shell: str = "", **environment: str) -> subprocess.
     """Run the command in a process of its own, with a redirection if one is given."""
     line = " ".join([f'"{sys.executable}" -m normtheory', *arguments, shell])
     return subprocess.run(
-        ["bash", "-c", line], capture_output=True, env=os.environ | environment, timeout=300
+        ["bash", "-c", line], capture_output=True, env=os.environ | environment, timeout=1800
     )
 
 

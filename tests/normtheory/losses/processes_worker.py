@@ -171,7 +171,7 @@ def main(rank: int, world: int, port: str, file: str) -> None:
         init_method=f"tcp://127.0.0.1:{port}",
         rank=rank,
         world_size=world,
-        timeout=timedelta(seconds=60),
+        timeout=timedelta(seconds=1800),
     )
     torch.set_num_threads(1)
     group = distributed.group.WORLD

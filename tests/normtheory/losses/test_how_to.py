@@ -53,7 +53,7 @@ def run(copy: Path, name: str, *tests: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "PYTHONPATH": str(copy), "NORMTHEORY_LOSS": name, "PYTEST_ADDOPTS": ""},
         capture_output=True,
         text=True,
-        timeout=540,
+        timeout=1800,
     )
 
 

@@ -47,7 +47,7 @@ def outcomes(folder: Path, world: int) -> list[dict[str, Any]]:
         for rank, file in enumerate(files)
     ]
     try:
-        said = [process.communicate(timeout=240)[0] for process in started]
+        said = [process.communicate(timeout=1800)[0] for process in started]
     finally:
         for process in started:
             process.kill()

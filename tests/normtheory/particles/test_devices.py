@@ -54,7 +54,7 @@ def outcomes(folder: Path, count: int, *calls: list[str]) -> list[dict[str, Any]
         for file, (kind, *rest) in zip(files, calls, strict=True)
     ]
     try:
-        said = [process.communicate(timeout=120)[0] for process in started]
+        said = [process.communicate(timeout=1800)[0] for process in started]
     finally:
         for process in started:
             process.kill()

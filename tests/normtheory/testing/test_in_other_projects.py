@@ -42,7 +42,7 @@ def _python(root: Path, folder: Path, *arguments: str) -> subprocess.CompletedPr
         env={"PYTHONPATH": str(root), "PATH": "", "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=1800,
         check=False,
     )
 

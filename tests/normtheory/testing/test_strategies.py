@@ -147,3 +147,18 @@ def test_classes_lie_together() -> None:
 def test_bad_options_are_named_at_once(make: Any, text: str) -> None:
     with pytest.raises(ValueError, match=text):
         make()
+
+
+def test_a_cloud_of_any_size_is_one_seed() -> None:
+    # Hypothesis' health checks refuse examples that are too large, so this fails if rows are drawn.
+    seen = []
+
+    @settings(max_examples=5, deadline=None, derandomize=True, database=None)
+    @given(testing.point_clouds(n=512, dimension=3, norm_spread=1e4))
+    def draw(cloud: testing.PointCloud) -> None:
+        lengths = np.linalg.norm(cloud.embeddings, axis=1)
+        assert ((lengths >= 0.999e-2) & (lengths <= 1.001e2)).all()
+        seen.append(lengths.max() / lengths.min())
+
+    draw()
+    assert max(seen) > 10  # rows have norms of their own
