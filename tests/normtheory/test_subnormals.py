@@ -1,0 +1,45 @@
+"""Rows of JAX whose entries lie about the smallest normal number."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import normtheory as nt
+
+CLOUDS = np.random.default_rng(0).standard_normal((2, 12, 8))
+EPS = float(np.finfo(np.float32).eps)
+
+
+def _rows(norm: float) -> np.ndarray:
+    """float32 rows, of which the smallest normal number is 1.2e-38."""
+    z = CLOUDS[0] / np.linalg.norm(CLOUDS[0], axis=1, keepdims=True)
+    return (norm * z).astype(np.float32)
+
+
+@pytest.mark.parametrize("norm", [1e-30, 3e-38, 1e-39])
+def test_directions_are_those_of_the_bits(norm):
+    z, y = _rows(norm), CLOUDS[1].astype(np.float32)
+    wide, other = z.astype(np.float64), y.astype(np.float64)
+    np.testing.assert_allclose(
+        nt.cosine_similarity(jnp.asarray(z), y := jnp.asarray(y)),
+        nt.cosine_similarity(wide, other), rtol=0, atol=8 * EPS,
+    )  # fmt: skip
+    np.testing.assert_allclose(
+        nt.angle(jnp.asarray(z), y), nt.angle(wide, other), rtol=0, atol=8 * EPS
+    )
+    found = nt.losses.attraction(jnp.asarray(z), y)
+    assert float(found) == pytest.approx(float(nt.losses.attraction(wide, other)), abs=8 * EPS)
+
+
+def test_gradients_of_small_rows():
+    z, y = _rows(3e-38), CLOUDS[1].astype(np.float32)
+    exact = nt.cosine_gradient(z.astype(np.float64), y.astype(np.float64))
+    found = nt.cosine_gradient(jnp.asarray(z), jnp.asarray(y))
+    np.testing.assert_allclose(found * 3e-38, exact * 3e-38, rtol=0, atol=32 * EPS)
+    by_jax = jax.grad(lambda x: nt.losses.attraction(x, jnp.asarray(y)))(jnp.asarray(z))
+    exact = nt.losses.attraction.gradient(z.astype(np.float64), y.astype(np.float64))[0]
+    np.testing.assert_allclose(by_jax * 3e-38, exact * 3e-38, rtol=0, atol=32 * EPS)
+    scaled = jax.grad(lambda x: nt.grad_scale(x, 1.0).sum())(jnp.asarray(4 * z))
+    lengths = np.linalg.norm(4 * z.astype(np.float64), axis=1)
+    np.testing.assert_allclose(np.asarray(scaled)[:, 0], lengths, rtol=1e-5)
