@@ -18,7 +18,8 @@ def _drawn() -> np.ndarray:
     """Positions after two steps with weighted minibatches and fresh partners."""
     batch = sampling.minibatch(4, frequencies=np.arange(1.0, 13.0))
     system = System(forces.attraction(), 0.1, sampling=batch, fresh=(1,))
-    return np.asarray(run(system, init(system, *CLOUDS), 2, progress=False).state.positions[0])
+    start = init(system, *CLOUDS.astype(np.float64))
+    return np.asarray(run(system, start, 2, progress=False).state.positions[0])
 
 
 @contextlib.contextmanager
@@ -39,7 +40,7 @@ def test_a_run_is_the_same_under_settings_of_jax(ambient):
     with ambient():
         found = _drawn()
     # Without compilation operations are not fused, and so round otherwise.
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
 
 
 def test_transfers_to_jax_are_meant():

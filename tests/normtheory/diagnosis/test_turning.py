@@ -236,3 +236,19 @@ def test_extreme_norms_change_units_only(scale):
     assert scaled.neighbours.norm_and_closeness == plain.neighbours.norm_and_closeness
     assert scaled.norms.quantiles["50"] == plain.norms.quantiles["50"] * scale
     assert scaled.norms.spread == pytest.approx(plain.norms.spread)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e155, 1e300])
+def test_advice_follows_the_unit_of_the_embeddings(unit):
+    z = np.random.default_rng(0).standard_normal((30, 8))
+    options = {"learning_rate": 0.5, "batch_size": 10, "reduction": "mean", "weight_decay": 0.1}
+    with np.errstate(all="raise"):
+        plain, found = nt.diagnose(z, **options), nt.diagnose(unit * z, **options)
+        assert str(found)
+        assert found.to_json()
+    assert found.advice.gradscale == pytest.approx(plain.advice.gradscale, rel=1e-12)
+    small = unit < 1  # turns fast enough, and more than that
+    cut = 1.0 if small else plain.advice.cut_factor * unit  # c ∝ ρ
+    assert found.advice.cut_factor == pytest.approx(cut, rel=1e-9)
+    assert found.advice.same_as_learning_rate == (0.5 if small else np.inf)
+    assert found.norms.median == pytest.approx(plain.norms.median * unit, rel=1e-12)
