@@ -279,6 +279,15 @@ def check_option(name: str, value: Any) -> float:
     return number
 
 
+def check_fits(name: str, value: float, info: Any) -> None:
+    """Raise ValueError unless a number > 0 is a normal one in a dtype, by its ``finfo``."""
+    if not float(info.tiny) <= value <= float(info.max):
+        raise ValueError(
+            f"{name}: expected a number from {float(info.tiny):.2g} to {float(info.max):.2g}, "
+            f"the range of {str(info.dtype).removeprefix('torch.')}, got {value:g}"
+        )
+
+
 def check_count(name: str, value: Any, least: int, why: str = "") -> None:
     """Raise ValueError, with a reason if one is given, unless an integer is at least ``least``."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:

@@ -14,7 +14,7 @@ import torch  # pyright: ignore[reportMissingImports]
 from jax.tree_util import DictKey, GetAttrKey
 from torch import nn  # pyright: ignore[reportMissingImports]
 
-from normtheory._arrays import is_wrapped
+from normtheory._arrays import check_fits, is_wrapped
 from normtheory._last_layer import last_layer
 
 _STATISTICS = ("running_mean", "running_var")  # of BatchNorm and its kin, in a state dict
@@ -88,6 +88,7 @@ def cut_module(model: Any, factor: float, part: str) -> None:
             f"model: expected floating-point parameters, got none in {type(model).__name__}"
         )
     chosen = _chosen(parameters, part, ordered=True)
+    _check_factor(factor, [parameters[name] for name in chosen])
     with torch.no_grad():
         for x in {_place(parameters[name]): parameters[name] for name in chosen}.values():
             x.div_(factor)
@@ -108,6 +109,7 @@ def cut_state_dict(state: Any, factor: float, part: str) -> Any:
     # What state_dict() gives carries this, and then its order is that of the module.
     chosen = _chosen(parameters, part, ordered=hasattr(state, "_metadata"))
     places = {_place(parameters[name]) for name in chosen}
+    _check_factor(factor, [parameters[name] for name in chosen])
     cut: dict[Any, Any] = {}
     out = copy.copy(state)
     for name, x in state.items():
@@ -117,6 +119,11 @@ def cut_state_dict(state: Any, factor: float, part: str) -> Any:
                 cut[place] = x.detach() / factor
             out[name] = cut[place]
     return out
+
+
+def _check_factor(factor: float, chosen: list[torch.Tensor]) -> None:
+    for x in chosen:
+        check_fits("factor", factor, torch.finfo(x.dtype))
 
 
 def _has_values(name: str, x: torch.Tensor) -> bool:

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from normtheory._arrays import check_option, check_rows, is_tensor, is_torch_module
+from normtheory._arrays import check_fits, check_option, check_rows, is_tensor, is_torch_module
 from normtheory._last_layer import last_layer
 from normtheory._range import quiet
 from normtheory.sphere import scaled
@@ -120,8 +120,9 @@ def cut_init(model: Model, factor: float, *, part: Literal["all", "last"] = "all
 
     Raises:
         TypeError: a factor that isn't a number, or a model without floating-point arrays.
-        ValueError: a factor <= 0, another part, or a tree from which the last layer can't be told;
-            PyTorch parameters without values (on the meta device, or lazy).
+        ValueError: a factor <= 0 or out of the range of the parameters' dtype, another part, or a
+            tree from which the last layer can't be told; PyTorch parameters without values (on the
+            meta device, or lazy).
 
     Reference:
         Draganov et al. 2025 (cut-initialisation).
@@ -156,6 +157,8 @@ def cut_init(model: Model, factor: float, *, part: Literal["all", "last"] = "all
             f"dict, got {type(model).__name__}"
         )
     chosen = set(parameters) if part == "all" else last_layer(parameters)
+    for i in chosen:
+        check_fits("factor", c, jnp.finfo(found[i][1].dtype))
     leaves = [leaf / c if i in chosen else leaf for i, (_, leaf) in enumerate(found)]
     return jax.tree_util.tree_unflatten(tree, leaves)
 

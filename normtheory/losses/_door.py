@@ -21,6 +21,7 @@ from normtheory._arrays import (
     check_rows,
     check_values,
     concrete,
+    constant,
     dtype_name,
     library_of,
 )
@@ -97,7 +98,9 @@ def _read(loss: Definition, arguments: tuple[Any, ...], options: dict[str, Any])
         if option.kind == "flag":
             flags[option.name] = check_flag(option.name, given[option.name])
         else:
-            numbers[option.name] = checked(option, given[option.name], sizes)
+            numbers[option.name] = x = checked(option, given[option.name], sizes)
+            if option.kind == "number":
+                _check_fits(option, x, dtype_name(next(iter(clouds.values()))))
     if alone:
         _check_further(loss, clouds, numbers)
     if library == "JAX":
@@ -207,6 +210,23 @@ def _check_sizes(loss: Definition, clouds: Mapping[str, Any], whole: bool = True
             where = "" if word == "n" else f"{paired[0].name}: "
             raise ValueError(f"{where}expected at least {least} {what}, got {sizes[word]}")
     return sizes
+
+
+def _check_fits(option: Option, x: Any, dtype: str) -> None:
+    """Raise ValueError where a number, or its steepness, is beyond what is computed with."""
+    values = concrete(constant(x)) if hasattr(x, "dtype") else np.asarray(x)
+    if values is None:
+        return
+    dtype = "float64" if dtype == "float64" else "float32"
+    most = float(np.finfo(dtype).max) / 1024  # room for the sums that it enters
+    with np.errstate(all="ignore"):
+        steep = values if option.steepness is None else option.steepness(np.asarray(values, float))
+        bad = ~((np.abs(values) <= most) & (np.abs(steep) <= most))
+    if bad.any():
+        raise ValueError(
+            f"{option.name}: {values[bad].flat[0]:g} leaves the range of {dtype}, in which the "
+            "loss is computed: expected a number nearer to 1"
+        )
 
 
 def checked(option: Option, x: Any, sizes: Mapping[str, int] | None = None) -> Any:

@@ -11,6 +11,7 @@ import pytest
 
 import normtheory as nt
 from normtheory import PairState, drift, equilibrium, invariants, sphere, symmetric, temperature
+from normtheory.particles.sampling import minibatch
 from normtheory.symmetric import EquiangularState, GapState
 
 Z = np.array([[3.0, 4.0, 1e-300], [1e-200, 1.0, 2.0]])
@@ -156,3 +157,53 @@ def test_a_norm_that_decays_to_nothing_is_refused():
     options = {"weight_decay": 900.0, "gradscale": 2.0, "repel": True, "max_steps": 2000}
     with pytest.raises(ValueError, match="nor decay to nothing"):
         nt.simulate_pairs(1.0, 1.0, 1.0, 1e-3, **options)
+
+
+@pytest.mark.parametrize("factor", [1e50, 1e-50])
+def test_a_cut_beyond_the_dtype_is_refused(factor):
+    message = "factor: expected a number from 1.2e-38 to 3.4e.38, the range of float32"
+    with pytest.raises(ValueError, match=message):
+        nt.cut_init({"w": np.ones(2, np.float32)}, factor)
+    assert nt.cut_init({"w": np.ones(2)}, factor)["w"][0] == 1 / factor
+
+
+@pytest.mark.torch
+def test_a_cut_of_a_module_beyond_the_dtype_leaves_it_alone():
+    torch = pytest.importorskip("torch")
+    module = torch.nn.Linear(2, 1, bias=False)
+    before = module.weight.detach().clone()
+    with pytest.raises(ValueError, match="the range of float32, got 1e-50"):
+        nt.cut_init(module, 1e-50)
+    with pytest.raises(ValueError, match="the range of float32, got 1e\\+50"):
+        nt.cut_init(module.state_dict(), 1e50)
+    assert torch.equal(module.weight, before)
+
+
+def test_options_beyond_what_a_loss_computes_with_are_refused():
+    z, y = np.random.default_rng(0).standard_normal((2, 6, 3))
+    narrow = z.astype(np.float32), y.astype(np.float32)
+    with pytest.raises(ValueError, match="temperature: 1e-40 leaves the range of float32"):
+        nt.losses.info_nce(*narrow, temperature=1e-40)
+    with pytest.raises(ValueError, match="sharpness: 1e\\+39 leaves the range of float32"):
+        nt.losses.uniformity(jnp.asarray(narrow[0]), sharpness=1e39)
+    with pytest.raises(ValueError, match="temperature: 1e-310 leaves the range of float64"):
+        nt.losses.info_nce(z, y, temperature=1e-310)
+    # By the smallest temperatures only the worst key counts: the loss times τ.
+    found = nt.losses.info_nce(z, y, temperature=1e-40) * 1e-40
+    cosines = np.array([[nt.cosine_similarity(a, b) for b in y] for a in z])
+    assert found == pytest.approx(np.mean(cosines.max(axis=1) - np.diag(cosines)), rel=1e-12)
+
+
+def test_weights_near_the_largest_float_are_shares():
+    few, many = minibatch(2, [1.0, 3.0, 4.0]), minibatch(2, [4e307, 1.2e308, 1.6e308])
+    np.testing.assert_array_equal(few.cumulative, many.cumulative)
+    np.testing.assert_array_equal(few.cumulative, np.array([1, 4, 8]) * 2**28)
+
+
+@pytest.mark.parametrize("concentration", [1e-16, 1e-300])
+def test_no_concentration_is_uniform(concentration):
+    drawn = sphere.von_mises_fisher(_rng(), 4000, np.eye(3)[0], concentration)
+    np.testing.assert_allclose(np.linalg.norm(drawn, axis=1), 1.0, rtol=1e-12)
+    # Each component has mean 0 and variance 1/d; five standard errors.
+    assert np.abs(drawn.mean(axis=0)).max() < 5 / math.sqrt(3 * 4000)
+    np.testing.assert_allclose((drawn**2).mean(axis=0), 1 / 3, atol=0.03)
