@@ -13,7 +13,7 @@ from typing import Any
 from normtheory._arrays import power_of_two, vectors
 from normtheory._range import quiet
 from normtheory._types import Array
-from normtheory.sphere import dot, reject, scaled
+from normtheory.sphere import dot, lifted_and_scaled, reject
 
 __all__ = ["angle", "cosine_gradient", "cosine_similarity"]
 
@@ -26,8 +26,8 @@ def _decompose(z: Array, y: Array) -> tuple[Any, Array, Array, Array, Array]:
         of two, both (..., 1).
     """
     xp, (z, y) = vectors(z=z, y=y)
-    z, z_scale = scaled(xp, z)
-    y, _ = scaled(xp, y)
+    z, z_scale = lifted_and_scaled(xp, z)
+    y, _ = lifted_and_scaled(xp, y)
     z_norm = xp.sqrt(dot(xp, z, z))
     y_norm = xp.sqrt(dot(xp, y, y))
     along = dot(xp, z, y) / z_norm / y_norm

@@ -16,7 +16,7 @@ import numpy as np
 from normtheory._arrays import check_fits, check_option, check_rows, is_tensor, is_torch_module
 from normtheory._last_layer import last_layer
 from normtheory._range import quiet
-from normtheory.sphere import scaled
+from normtheory.sphere import lifted_and_scaled
 
 __all__ = ["cut_init", "grad_scale"]
 
@@ -36,7 +36,7 @@ def _backward(power: float, z: jax.Array, cotangent: jax.Array) -> tuple[jax.Arr
     # Half precision has no room for squares.
     dtype = z.dtype if jnp.finfo(z.dtype).bits >= 32 else jnp.float32
     wide, cotangent = z.astype(dtype), cotangent.astype(dtype)
-    near, unit = scaled(jnp, wide)
+    near, unit = lifted_and_scaled(jnp, wide)
     rest = jnp.linalg.norm(near, axis=-1, keepdims=True)
     # Half of the power before and half after: what stands between is then the geometric mean of
     # what comes in and what goes out, and overflows only where one of them does.

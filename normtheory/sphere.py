@@ -27,11 +27,17 @@ def scaled(xp: Any, x: Array) -> tuple[Array, Array]:
     """Split vectors (..., d) into entries within (-4, 4) and a power of two (..., 1), exactly.
 
     Squares of the entries neither overflow nor, where it matters, underflow: norms of 1e±300 work
-    in float64.
+    in float64. In JAX subnormal entries count as zeros: :func:`lifted_and_scaled` reads them.
     """
-    x, factor = lifted(xp, x)
     scale = power_of_two(xp, xp.max(xp.abs(x), axis=-1, keepdims=True))
-    return x / scale, scale * factor
+    return x / scale, scale
+
+
+def lifted_and_scaled(xp: Any, x: Array) -> tuple[Array, Array]:
+    """As :func:`scaled`, with JAX's subnormal entries as what they are; not for inner loops."""
+    x, factor = lifted(x)
+    x, scale = scaled(xp, x)
+    return x, scale * factor
 
 
 def dot(xp: Any, x: Array, y: Array) -> Array:
@@ -93,8 +99,8 @@ def tangent_projection(z: Array, v: Array) -> Array:
         array([0., 4.])
     """
     xp, (z, v) = vectors(z=z, v=v, allow_zero=("v",))
-    z, _ = scaled(xp, z)
-    v, v_scale = scaled(xp, v)
+    z, _ = lifted_and_scaled(xp, z)
+    v, v_scale = lifted_and_scaled(xp, v)
     return reject(xp, v, z) * v_scale
 
 

@@ -219,12 +219,13 @@ def _check_fits(option: Option, x: Any, dtype: str) -> None:
         return
     dtype = "float64" if dtype == "float64" else "float32"
     most = float(np.finfo(dtype).max) / 1024  # room for the sums that it enters
+    number: Any = np.asarray(values, dtype=np.float64)
     with np.errstate(all="ignore"):
-        steep = values if option.steepness is None else option.steepness(np.asarray(values, float))
-        bad = ~((np.abs(values) <= most) & (np.abs(steep) <= most))
+        steep = number if option.steepness is None else option.steepness(number)
+        bad = ~((np.abs(number) <= most) & (np.abs(steep) <= most))
     if bad.any():
         raise ValueError(
-            f"{option.name}: {values[bad].flat[0]:g} leaves the range of {dtype}, in which the "
+            f"{option.name}: {number[bad].flat[0]:g} leaves the range of {dtype}, in which the "
             "loss is computed: expected a number nearer to 1"
         )
 

@@ -13,10 +13,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.sharding import PartitionSpec
 
 from normtheory import _spread
+from normtheory._arrays import concrete
 from normtheory._range import quiet
+from normtheory._subnormals import lifted
 from normtheory.losses._definition import Definition
 from normtheory.losses._evaluate import Evaluated, evaluate
 from normtheory.losses._namespace import Namespace, Softmax, Step
@@ -200,6 +203,22 @@ def _prepared(
     return tuple(z.astype(dtype) for z in clouds), {name: one(x) for name, x in options.items()}
 
 
+def _lifted(clouds: tuple[Array, ...]) -> tuple[tuple[Array, ...], list[Any]]:
+    """Clouds whose directions JAX can compute, and what to multiply them by to have them back.
+
+    Inside ``jit``, as in the simulator, nobody looks: subnormal entries are zeros there.
+    """
+    found = [lifted(z) if _has_subnormals(z) else (z, 1.0) for z in clouds]
+    return tuple(z for z, _ in found), [factor for _, factor in found]
+
+
+def _has_subnormals(z: Array) -> bool:
+    values = concrete(jax.lax.stop_gradient(z))
+    if values is None:
+        return False
+    return bool(((values != 0) & (np.abs(values) < np.finfo(values.dtype).tiny)).any())
+
+
 @quiet
 def value(
     loss: Definition,
@@ -209,9 +228,10 @@ def value(
     block: int | None,
 ) -> Array:
     """The loss, as a function that JAX differentiates by the closed form."""
-    given = _prepared(clouds, options)
+    wide, numbers = _prepared(clouds, options)
+    wide, _ = _lifted(wide)  # the value is one of directions
     with _spread.on_devices_of(clouds):
-        return _value((loss, tuple(flags.items()), block, loss.derivatives), *given)
+        return _value((loss, tuple(flags.items()), block, loss.derivatives), wide, numbers)
 
 
 @quiet
@@ -224,7 +244,14 @@ def differentiate(
     wanted: frozenset[str],
 ) -> Evaluated:
     """Value and derivatives; gradients come back in the dtype of the clouds."""
-    given = _prepared(clouds, options)
+    wide, numbers = _prepared(clouds, options)
+    wide, factors = _lifted(wide)
     with _spread.on_devices_of(clouds):
-        found = _evaluate((loss, tuple(flags.items()), block, wanted), *given)
-    return found._replace(clouds=tuple(g.astype(clouds[0].dtype) for g in found.clouds))
+        found = _evaluate((loss, tuple(flags.items()), block, wanted), wide, numbers)
+    back = [f for cloud, f in zip(loss.clouds, factors, strict=True) if cloud.name in wanted]
+    return found._replace(
+        clouds=tuple(
+            (g if isinstance(f, float) else g / f).astype(clouds[0].dtype)
+            for g, f in zip(found.clouds, back, strict=True)
+        )
+    )

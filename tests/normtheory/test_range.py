@@ -149,7 +149,7 @@ def test_steps_of_a_pair_are_rounded_to_what_floats_can_say():
     angles = np.array([0.0, 1.0, math.pi])
     found = [nt.steps_to_converge(angles, rho, 1.0, 0.1) for rho in (1e-200, 1e200)]
     np.testing.assert_array_equal(found[0], [0, 0, np.inf])
-    alone = nt.steps_to_converge(1.0, 1.0, 1.0, 0.1, stop_gradient=True)
+    alone = float(nt.steps_to_converge(1.0, 1.0, 1.0, 0.1, stop_gradient=True))
     np.testing.assert_allclose(found[1], [0, alone, np.inf], rtol=1e-15)
 
 

@@ -28,6 +28,8 @@ def test_directions_are_those_of_the_bits(norm):
     np.testing.assert_allclose(
         nt.angle(jnp.asarray(z), y), nt.angle(wide, other), rtol=0, atol=8 * EPS
     )
+    compiled = jax.jit(nt.cosine_similarity)(jnp.asarray(z), y)
+    np.testing.assert_allclose(compiled, nt.cosine_similarity(wide, other), rtol=0, atol=8 * EPS)
     found = nt.losses.attraction(jnp.asarray(z), y)
     assert float(found) == pytest.approx(float(nt.losses.attraction(wide, other)), abs=8 * EPS)
 
@@ -37,9 +39,11 @@ def test_gradients_of_small_rows():
     exact = nt.cosine_gradient(z.astype(np.float64), y.astype(np.float64))
     found = nt.cosine_gradient(jnp.asarray(z), jnp.asarray(y))
     np.testing.assert_allclose(found * 3e-38, exact * 3e-38, rtol=0, atol=32 * EPS)
+    by_loss = nt.losses.attraction.gradient(jnp.asarray(z), jnp.asarray(y))[0]
     by_jax = jax.grad(lambda x: nt.losses.attraction(x, jnp.asarray(y)))(jnp.asarray(z))
     exact = nt.losses.attraction.gradient(z.astype(np.float64), y.astype(np.float64))[0]
-    np.testing.assert_allclose(by_jax * 3e-38, exact * 3e-38, rtol=0, atol=32 * EPS)
+    for found in (by_loss, by_jax):
+        np.testing.assert_allclose(found * 3e-38, exact * 3e-38, rtol=0, atol=32 * EPS)
     scaled = jax.grad(lambda x: nt.grad_scale(x, 1.0).sum())(jnp.asarray(4 * z))
     lengths = np.linalg.norm(4 * z.astype(np.float64), axis=1)
     np.testing.assert_allclose(np.asarray(scaled)[:, 0], lengths, rtol=1e-5)
