@@ -227,6 +227,14 @@ def check_values(
     raise ValueError(f"{name}: expected {wanted}, got {values[index]!s}{where}")
 
 
+def check_share(name: str, x: Array) -> None:
+    """Raise ValueError unless every value lies in [0, 1)."""
+    check_values(name, x, least=0.0)
+    values = concrete(constant(x))
+    if values is not None and (values >= 1).any():
+        raise ValueError(f"{name}: expected < 1, got {values.max():g}")
+
+
 def numbers(function: str, **named: Array) -> list[np.ndarray]:
     """Read arguments as :func:`scalars` does, for a function that computes in float64 numpy.
 

@@ -1,11 +1,11 @@
-"""Points on a hypersphere: how to draw them, and the projection onto the tangent space.
+"""Points on a hypersphere: how to draw them, their mean direction, and the tangent space.
 
 Random draws take a ``numpy.random.Generator``, so the same seed gives the same points.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,7 +13,9 @@ from normtheory._arrays import check_count, power_of_two, vectors
 from normtheory._types import Array
 
 __all__ = [
+    "MeanDirection",
     "log_uniform_norms",
+    "mean_direction",
     "pairs_at_angle",
     "tangent_projection",
     "uniform",
@@ -92,6 +94,57 @@ def tangent_projection(z: Array, v: Array) -> Array:
     z, _ = scaled(xp, z)
     v, v_scale = scaled(xp, v)
     return reject(xp, v, z) * v_scale
+
+
+class MeanDirection(NamedTuple):
+    """Mean of directions, in two parts.
+
+    Attributes:
+        direction: m̂, shape (..., d), a unit vector; the first axis where the mean is 0.
+        length: M in [0, 1], shape (...), the mean resultant length: 1 where all directions agree.
+    """
+
+    direction: Array
+    length: Array
+
+
+def mean_direction(points: Array) -> MeanDirection:
+    """Mean direction of points and its length: all that counts of keys which don't move.
+
+    The mean cosine of z with keys is M cos(z, m̂): attraction to them is that of one fixed partner
+    m̂ at M times the rate. Claim :mod:`normtheory.claims.fixed_keys`.
+
+    Args:
+        points: shape (..., n, d), nonzero rows; numpy, JAX or PyTorch, float32 or float64.
+
+    Returns:
+        The two, same kind and dtype.
+
+    Raises:
+        TypeError: not a float array.
+        ValueError: fewer than two axes, no points, a zero or non-finite row.
+
+    Reference:
+        Derived here; the names are those of directional statistics.
+
+    Example:
+        >>> import numpy as np
+        >>> found = mean_direction(np.array([[2.0, 0.0], [0.0, 3.0]]))
+        >>> found.direction.round(4), round(float(found.length), 4)
+        (array([0.7071, 0.7071]), 0.7071)
+    """
+    xp, (points,) = vectors(points=points)
+    if points.ndim < 2 or points.shape[-2] == 0:
+        raise ValueError(
+            f"points: expected shape (..., n, d) with n >= 1, got {tuple(points.shape)}"
+        )
+    points, _ = scaled(xp, points)
+    mean = xp.mean(points / xp.sqrt(dot(xp, points, points)), axis=-2)
+    unit, scale = scaled(xp, mean)
+    size = xp.sqrt(dot(xp, unit, unit))
+    safe = xp.where(size > 0, size, xp.ones_like(size))
+    direction = xp.where(size > 0, unit / safe, xp.eye(mean.shape[-1], dtype=mean.dtype)[0])
+    return MeanDirection(direction, (size * scale)[..., 0])
 
 
 def _check_draw(rng: np.random.Generator, n: int, dimension: int, least: int) -> None:

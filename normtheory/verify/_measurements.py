@@ -34,6 +34,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "direction_loss": Measurement(_gradients.direction_loss, DIMENSIONS),
     "two_directions": Measurement(_gradients.two_directions, DIMENSIONS),
     "cosine_pair": Measurement(_gradients.cosine_pair, DIMENSIONS),
+    "cosine_hessian": Measurement(_gradients.cosine_hessian, (2, 3, 16)),
     "flow_velocity": Measurement(_gradients.flow_velocity, DIMENSIONS),
     "fixed_keys": Measurement(_gradients.fixed_keys, DIMENSIONS),
     "contrastive": Measurement(_contrast.contrastive, (2, 3, 128)),
