@@ -157,7 +157,7 @@ def cosine_hessian(z: Array, y: Array) -> Array:
     row, column = xp.matrix_transpose(unit), across[..., None, :]
     mixed = row * column
     mixed = mixed + xp.matrix_transpose(mixed)
-    plane = xp.eye(z.shape[-1], dtype=z.dtype) - row * unit
+    plane = xp.tril(xp.triu(xp.ones_like(mixed))) - row * unit
     for size in (z_norm, z_scale):
         mixed, plane = (part / size[..., None] / size[..., None] for part in (mixed, plane))
     return -(along[..., None] * plane) - mixed

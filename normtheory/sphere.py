@@ -143,7 +143,8 @@ def mean_direction(points: Array) -> MeanDirection:
     unit, scale = scaled(xp, mean)
     size = xp.sqrt(dot(xp, unit, unit))
     safe = xp.where(size > 0, size, xp.ones_like(size))
-    direction = xp.where(size > 0, unit / safe, xp.eye(mean.shape[-1], dtype=mean.dtype)[0])
+    first = xp.concat([xp.ones_like(unit[..., :1]), xp.zeros_like(unit[..., 1:])], axis=-1)
+    direction = xp.where(size > 0, unit / safe, first)
     return MeanDirection(direction, (size * scale)[..., 0])
 
 
