@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from normtheory._arrays import check_flag
 from normtheory._files import whole_file
 from normtheory.diagnosis._advice import give_advice
 from normtheory.diagnosis._alarms import alarms
@@ -172,7 +173,8 @@ def diagnose(
         The diagnosis.
 
     Raises:
-        TypeError: not an array of floats; labels that are neither integers nor strings.
+        TypeError: not an array of floats, or a masked one; labels of several kinds, missing ones
+            among them, or neither integers nor strings.
         ValueError: shapes that don't fit, fewer than two rows, rows that are zero or not finite
             (how many, and which), an option out of range.
 
@@ -205,6 +207,7 @@ def diagnose(
         seed=seed,
         drop_bad_rows=drop_bad_rows,
     )
+    progress = check_flag("progress", progress)
     prepared = prepare(
         embeddings, labels, second_view, drop=options.drop_bad_rows, progress=progress
     )
