@@ -200,3 +200,13 @@ def test_torch_arrays_with_more_to_them():
             nt.angle(bad, x)
         with pytest.raises(TypeError, match=r"^embeddings: .* with more to it than its values"):
             nt.diagnose(bad)
+
+
+@pytest.mark.torch
+def test_a_gradient_is_not_lost_in_numpy():
+    torch = pytest.importorskip("torch")
+    norms = torch.tensor([1.0, 2.0], requires_grad=True)
+    for name in ("losses.gradient_norms", "losses.norm_exponent"):
+        _refused(
+            CALLS[name], "norms", norms, TypeError, r"^norms requires grad, .* norms.detach\(\)$"
+        )
