@@ -148,7 +148,8 @@ def diagnose(
     Args:
         embeddings: (n, d), n and d >= 2; a numpy, JAX or PyTorch array of floats of 16, 32 or 64
             bits. Everything is computed in float64.
-        labels: n integers or strings.
+        labels: n integers, booleans or strings, all of one kind: an array, a list or a column of a
+            table.
         second_view: (n, d) embeddings of another view of the same samples.
         learning_rate: η > 0 of the optimizer. For a loss with a temperature τ give η/τ.
         weight_decay: λ >= 0, with ηλ < 1; a positive one needs the learning rate.

@@ -79,7 +79,7 @@ def key_data(seed: Any) -> np.ndarray:
         return np.array([int(seed) >> 32, int(seed) & 0xFFFFFFFF], np.uint32)
     if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
         seed = jax.random.key_data(seed)
-    if library_of(seed) not in ("numpy", "JAX") or isinstance(seed, np.generic):
+    if not isinstance(seed, jax.Array | np.ndarray) or library_of(seed) is None:
         raise TypeError(f"seed: expected an integer or a JAX key, got {type(seed).__name__}")
     if seed.dtype != np.uint32 or seed.shape != (2,):
         raise TypeError(

@@ -98,7 +98,7 @@ def test_a_mask_is_never_ignored(call, arguments):
 
 
 def test_a_mask_is_never_ignored_in_a_users_function():
-    hidden = np.ma.array(np.ones(6), mask=[1, 0, 0, 0, 0, 0])
+    hidden = np.ma.array(np.ones(6), mask=[True, *[False] * 5])
     for key, name in WITHOUT_A_DOOR:
         _refused(CALLS[key], name, hidden, TypeError, "weights: .* got MaskedArray")
 

@@ -132,7 +132,7 @@ def test_bad_rows_of_either_view_can_be_left_out():
         (["a"] * 199 + ["a\0"], ValueError, r"null character, which numpy drops, .* at index 199"),
         (np.array([b"a"] * 199 + [b"\xe9"]), ValueError, r"UTF-8, got b'\\xe9' at index 199"),
         ([1] * 199 + [2**64], ValueError, "integers of 64 bits"),
-        (np.ma.array([1] * 200, mask=[0] * 199 + [1]), TypeError, "MaskedArray"),
+        (np.ma.array([1] * 200, mask=[False] * 199 + [True]), TypeError, "MaskedArray"),
     ],
 )
 def test_wrong_labels(labels, error, message):

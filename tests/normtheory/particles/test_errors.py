@@ -29,6 +29,9 @@ from normtheory.particles._given import key_data
 
 Z, Y = np.random.default_rng(0).standard_normal((2, 6, 4))
 LABELS = np.array([0, 1, 2, 0, 1, 2])
+FIVE: Any = 5  # what a checker of types would refuse
+THREE: Any = (0, 1, 2)
+WORD: Any = "v"
 
 
 def system(**more: Any) -> System:
@@ -208,10 +211,10 @@ CASES = {
     ),
     "seed of a sweep": (lambda: sweep(system(), (Z, Y), {"norm": [1.0]}, 0, seed=-1), "seed: "),
     "place that is none": (
-        lambda: sampling.minibatch(2, clouds=(0.5,)),
+        lambda: sampling.minibatch(2, clouds=(FIVE / 10,)),
         "clouds: expected an integer >= 0, got 0.5",
     ),
-    "places of a stop": (lambda: stop.mean_cosine(clouds=(0, 1, 2)), "places of two clouds"),
+    "places of a stop": (lambda: stop.mean_cosine(clouds=THREE), "places of two clouds"),
     "swept decay": (
         lambda: sweep(system(optimizer=optimizers.momentum()), (Z, Y), {"decay": [1.5]}, 0),
         "decay: expected < 1, got 1.5",
@@ -221,7 +224,7 @@ CASES = {
         "probability: .* <= 1, got 2.0",
     ),
     "row that is no option": (
-        lambda: forces.function(lambda z, w: z.sum(), rows="v", w=np.ones(6)),
+        lambda: forces.function(lambda z, w: z.sum(), rows=WORD, w=np.ones(6)),
         "rows: expected names of options, w; got 'v'",
     ),
     "dims": (
@@ -278,12 +281,12 @@ TYPES = {
     "sampling": (lambda: system(sampling="x"), "sampling: expected one of .* or None, got str"),
     "no places": (lambda: system(frozen=None), "frozen: expected places of clouds, .* got None"),
     "places in a word": (lambda: system(frozen="01"), "frozen: .* got '01'"),
-    "no mapping": (lambda: sweep(system(), (Z, Y), [1], 0), "over: expected a mapping .* got list"),
-    "no clouds": (lambda: sweep(system(), 5, {"norm": [1.0]}, 0), "clouds: .* got int"),
-    "gathered": (lambda: devices.gathered(None), "state: expected a State from init, got NoneType"),
-    "mesh": (lambda: devices.mesh(5), r"devices: expected devices of jax.devices\(\), got int"),
-    "view": (lambda: view(5, Z), "system: expected a System, got int"),
-    "run to save": (lambda: checkpoint.save("nowhere", 5), "run: expected a Run, got int"),
+    "no mapping": (lambda: sweep(system(), (Z, Y), FIVE, 0), "over: expected a mapping .* got int"),
+    "no clouds": (lambda: sweep(system(), FIVE, {"norm": [1.0]}, 0), "clouds: .* got int"),
+    "gathered": (lambda: devices.gathered(FIVE), "state: expected a State from init, got int"),
+    "mesh": (lambda: devices.mesh(FIVE), r"devices: expected devices of jax.devices\(\), got int"),
+    "view": (lambda: view(FIVE, FIVE), "system: expected a System, got int"),
+    "run to save": (lambda: checkpoint.save("nowhere", FIVE), "run: expected a Run, got int"),
     "labels": (lambda: observables.class_norm(np.ones(3)), "labels: expected integers"),
     "labels of a loss": (
         lambda: forces.loss("supcon", labels=np.ones(3)),
