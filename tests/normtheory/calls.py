@@ -18,6 +18,13 @@ RNG = np.random.default_rng(0)
 Z, Y = RNG.standard_normal((2, 6, 4))
 LABELS = np.array([0, 1, 2, 0, 1, 2])
 PAIR = {"angle": 1.0, "norm_i": 1.0, "norm_j": 1.0}
+CLOSE = {
+    "norm_i": 1.0,
+    "norm_j": 1.0,
+    "momentum": 0.5,
+    "gradscale": 0.0,
+    "stop_gradient": False,
+}
 RATE = {"learning_rate": 0.1, "weight_decay": 0.1}
 FORCE = forces.attraction()
 
@@ -73,6 +80,7 @@ CALLS = {
     "angle": Call(nt.angle, {"z": Z, "y": Y}),
     "cosine_gradient": Call(nt.cosine_gradient, {"z": Z, "y": Y}),
     "cosine_similarity": Call(nt.cosine_similarity, {"z": Z, "y": Y}),
+    "cosine_hessian": Call(nt.cosine_hessian, {"z": Z, "y": Y}),
     "cut_init": Call(nt.cut_init, {"model": [np.ones(2)], "factor": 2.0}),
     "diagnose": Call(
         nt.diagnose,
@@ -138,6 +146,7 @@ CALLS = {
         },
     ),
     "tangent_projection": Call(nt.tangent_projection, {"z": Z, "v": Y}),
+    "drift.radial_share": Call(nt.drift.radial_share, {"points": Z, "displacements": Y}),
     "drift.linear_encoder_step": Call(
         nt.drift.linear_encoder_step,
         {"mean_square": 1.0, "gradient_norm": 1.0, "learning_rate": 0.1, "weight_decay": 0.1},
@@ -183,10 +192,22 @@ CALLS = {
     "invariants.cross_ratio": Call(
         nt.invariants.cross_ratio, {"a": Z, "b": Y, "c": Z + Y, "d": Z - Y}
     ),
+    "invariants.heavy_ball_norm": Call(
+        nt.invariants.heavy_ball_norm,
+        {"norm": 1.0, "inner": 0.5, "displacement": 0.1, "momentum": 0.9},
+    ),
+    "invariants.norm_budget": Call(
+        nt.invariants.norm_budget, {"learning_rate": 0.1, "loss_fall": 1.0}
+    ),
+    "invariants.rescaled_settings": Call(
+        nt.invariants.rescaled_settings,
+        {"factor": 2.0, "optimizer": "sgd", **RATE, "epsilon": 0.0, "gradscale": 0.0},
+    ),
     "invariants.torque": Call(nt.invariants.torque, {"points": Z, "velocities": Y}),
     "sphere.log_uniform_norms": Call(
         nt.sphere.log_uniform_norms, {"rng": RNG, "n": 3, "low": 0.1, "high": 1.0}
     ),
+    "sphere.mean_direction": Call(nt.sphere.mean_direction, {"points": Z}),
     "sphere.pairs_at_angle": Call(
         nt.sphere.pairs_at_angle, {"rng": RNG, "angle": np.ones(3), "dimension": 4}
     ),
@@ -195,6 +216,15 @@ CALLS = {
         nt.sphere.von_mises_fisher,
         {"rng": RNG, "n": 3, "mean": np.ones(4), "concentration": 2.0},
     ),
+    "stability.best_rate": Call(
+        nt.stability.best_rate,
+        {"angle": 1.0, "norm": 1.0, "gradscale": 0.0, "stop_gradient": False},
+    ),
+    "stability.contraction": Call(nt.stability.contraction, {**CLOSE, "learning_rate": 0.1}),
+    "stability.fastest_rate": Call(nt.stability.fastest_rate, CLOSE),
+    "stability.largest_rate": Call(nt.stability.largest_rate, CLOSE),
+    "stability.oscillation_angle": Call(nt.stability.oscillation_angle, {"learning_rate": 2.0}),
+    "stability.settled_rate": Call(nt.stability.settled_rate, {"effective_rate": 1.04}),
     "symmetric.alignment_floor": Call(nt.symmetric.alignment_floor, {"alignment": 0.9, "n": 4}),
     "symmetric.cloud_angle": Call(nt.symmetric.cloud_angle, {"cosine": 0.5, "n": 4}),
     "symmetric.equiangular_step": Call(
@@ -242,6 +272,11 @@ CALLS = {
     "temperature.best_scale": Call(
         nt.temperature.best_scale, {"margin": 1.0, "wrong": 0.1, "n": 4}
     ),
+    "temperature.info_nce_bound": Call(
+        nt.temperature.info_nce_bound,
+        {"probability": 0.9, "norm": 2.0, "n": 4, "temperature": 0.1},
+    ),
+    "temperature.info_nce_limit": Call(nt.temperature.info_nce_limit, {"points": Z, "partners": Y}),
     "temperature.noisy_loss_floor": Call(nt.temperature.noisy_loss_floor, {"wrong": 0.1, "n": 4}),
     "temperature.siglip_bias": Call(
         nt.temperature.siglip_bias, {"steepness": 2.0, "cosine": 0.5, "n": 4}
