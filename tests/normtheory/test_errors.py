@@ -27,6 +27,7 @@ TWO_VECTORS = {
     "cosine_similarity": (nt.cosine_similarity, "z", "y"),
     "angle": (nt.angle, "z", "y"),
     "cosine_gradient": (nt.cosine_gradient, "z", "y"),
+    "cosine_hessian": (nt.cosine_hessian, "z", "y"),
     "tangent_projection": (nt.tangent_projection, "z", "v"),
 }
 BAD_VECTORS: list[tuple[Any, Any, type[Exception], str]] = [
