@@ -198,9 +198,10 @@ def test_the_picture_shows_ways_turns_and_deviations(made):
         np.testing.assert_allclose(marks.get_ydata(), np.rad2deg(few.turn))
         assert marks.get_label() == name
     bars = {bar.get_label(): bar for bar in off.containers}
-    last = result.isel(later=-1)
+    first, last = (result.isel(later=k) for k in (0, -1))
     for label, found, half, law in (
         ("norm", result.norm, result.norm_interval, result.law_norm),
+        ("turn, 1 step", first.turn, first.turn_interval, first.law_turn),
         ("turn, 8 steps", last.turn, last.turn_interval, last.law_turn),
     ):
         points, _, (lines,) = bars[label]
