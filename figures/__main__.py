@@ -91,8 +91,8 @@ def table(rows: list[Row]) -> str:
     """Lay out the closing table.
 
     The deviation is that of the published number from the predicted one; of the simulated number
-    where none is published. Where rows say how closely simulated and predicted number must agree, two
-    more columns say that and whether they do.
+    where none is published. Where a row says how closely simulated and predicted number must agree,
+    two more columns say that, and whether they do.
     """
     judged = any(row.verdict for row in rows)
     header = ("", "published", "predicted", "simulated", "deviation")
@@ -103,7 +103,7 @@ def table(rows: list[Row]) -> str:
 
     lines: list[tuple[str, ...]] = [header]
     for row in rows:
-        deviation = "" if row.deviation is None else f"{100 * row.deviation:+.2f} %"
+        deviation = "" if row.deviation is None else f"{round(100 * row.deviation, 2) + 0.0:+.2f} %"
         lines.append(
             (
                 row.quantity,
@@ -198,7 +198,9 @@ def main(arguments: list[str] | None = None) -> int:
         print("figures: interrupted; the figures listed above are whole", file=sys.stderr)
         return 130
     if options.json:
-        table_of = [{**row._asdict(), "deviation": row.deviation, "verdict": row.verdict} for row in rows]
+        table_of = [
+            {**row._asdict(), "deviation": row.deviation, "verdict": row.verdict} for row in rows
+        ]
         print(json.dumps(_store.plain(table_of)))
     elif rows:
         print(f"\n{table(rows)}")

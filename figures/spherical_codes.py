@@ -1,9 +1,11 @@
-"""Uniformity finds the best known spherical codes from random starts, at every low temperature.
+"""Uniformity finds the best known spherical codes from random starts.
 
-Above, points that were found, each where the symmetry of the code turns it in the plane: lines join
-nearest neighbours. Below left, the end of every start: how far its cosines are from the known ones;
-those below the line have reached the code. Below right, by how much the largest cosine of the best
-start is too large: the antiprism is reached at τ → 0 alone, along the line that is predicted.
+Above, points that were found, in the plane in which the symmetry of the code turns them; lines join
+nearest neighbours. Below left the end of every start: how far its cosines are from the known ones.
+Those below the dashed line have reached the code. Below right, by how much the largest cosine of
+the best start is too large: nothing but rounding and the optimizer's tolerance at any temperature
+for five codes, and what is predicted for the antiprism, which is best at τ → 0 alone. What is below
+10⁻¹² is drawn there.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from scipy import stats
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, PURPLE, SKY, VERMILION, Row
 from simulations.spherical_codes import ANTIPRISM, EXCESS
 
-COLOURS = (BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION)
+COLOURS = (BLUE, GREEN, ORANGE, PURPLE, VERMILION, SKY)
 DRAWN = ("icosahedron", "600-cell", "E8")
 REACHED = 1e-6  # of a deviation from the known cosines
 SMALLEST = 1e-12  # of a deviation that is drawn
@@ -35,21 +37,25 @@ def draw(result: xr.Dataset) -> Figure:
     Returns:
         The figure.
     """
-    figure = plt.figure(figsize=(PAGE, 4.9))
+    figure = plt.figure(figsize=(PAGE, 5.1))
     names = [str(name) for name in result.code.values]
     shown = [name for name in DRAWN if name in names]
-    columns = max(len(shown), 1)
-    grid = figure.add_gridspec(2, 6, height_ratios=(1.15, 1))
+    above, below = figure.add_gridspec(2, 1, height_ratios=(1.2, 1))
+    pictures = above.subgridspec(1, max(len(shown), 1))
     for k, name in enumerate(shown):
-        width = 6 // columns
-        axes = figure.add_subplot(grid[0, width * k : width * (k + 1)])
+        axes = figure.add_subplot(pictures[k])
         points = result.position.values[result.code_of.values == name]
         points = points[:, : int(result.dimension.sel(code=name))]
-        _picture(axes, points, COLOURS[names.index(name) % len(COLOURS)])
+        _picture(axes, points, _colour(result, name))
         axes.set_title(f"{name}, {len(points)} points in R{_raised(points.shape[1])}")
-    _ends(figure.add_subplot(grid[1, :3]), result)
-    _cooling(figure.add_subplot(grid[1, 3:]), result)
+    ends, cooling = below.subgridspec(1, 2)
+    _ends(figure.add_subplot(ends), result)
+    _cooling(figure.add_subplot(cooling), result)
     return figure
+
+
+def _colour(result: xr.Dataset, name: str) -> str:
+    return COLOURS[list(result.code.values).index(name) % len(COLOURS)]
 
 
 def _raised(number: int) -> str:
@@ -58,49 +64,59 @@ def _raised(number: int) -> str:
 
 def _picture(axes: Any, points: np.ndarray, colour: str) -> None:
     """Points in the plane of their symmetry, nearest neighbours joined."""
-    cosines = points @ points.T
-    np.fill_diagonal(cosines, -1)
-    first, second = np.nonzero(np.triu(cosines > cosines.max() - 1e-3))
+    first, second = _neighbours(points)
     flat = points @ plane(points)
+    radius = np.linalg.norm(flat, axis=1)
+    x, y = flat[radius.argmax()] / radius.max() ** 2
+    flat = flat @ np.array([[y, x], [-x, y]])  # one of the outermost on top, at 1
     edges = np.stack([flat[first], flat[second]], axis=1)
-    width = min(0.6, 30 / len(edges) ** 0.5 / 30)
+    width = min(0.7, 4 / len(edges) ** 0.5)
     axes.add_collection(LineCollection(list(edges), colors="0.6", lw=width, zorder=1))
-    axes.plot(*flat.T, "o", ms=2.5, color=colour)
+    axes.plot(*flat.T, "o", ms=8 / len(points) ** 0.25, mew=0, color=colour)
     axes.set(xlim=(-1.05, 1.05), ylim=(-1.05, 1.05), aspect="equal")
     axes.axis("off")
 
 
-def plane(points: np.ndarray) -> np.ndarray:
-    """Two orthonormal columns (d, 2): the plane that a code's symmetry of highest order turns.
+def _neighbours(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of the shortest edges."""
+    cosines = np.triu(points @ points.T, 1)
+    return np.nonzero(cosines > cosines.max() - 1e-3)
 
-    Mirrors across the points of the 600-cell and of E8 make their symmetries. Of the mirrors, the
-    simple ones move a single point from one side of a general plane to the other; their product is
-    a Coxeter element, and turns its plane by the least angle. The mirrors of the icosahedron are
-    those of its edges. Where there is no such system, the first principal axes.
+
+def plane(points: np.ndarray) -> np.ndarray:
+    """Two orthonormal columns (d, 2): the plane in which a code's symmetry turns it least.
+
+    The symmetries of E8 and the 600-cell are made by mirrors across their points, those of the
+    icosahedron by mirrors across the middles of its edges. Where that is so, the plane is that of a
+    Coxeter element; else it is that of the first principal axes.
     """
-    roots = points
-    if points.shape[1] == 3:
-        cosines = points @ points.T
-        sums = points[:, None] + points[None]
-        nearest = abs(cosines - np.sort(cosines, axis=1)[:, -2:-1]) < 1e-3
-        roots = sums[nearest]
-        roots = roots / np.linalg.norm(roots, axis=1, keepdims=True)
-        roots = np.unique(np.round(roots, 6), axis=0)
-    d = points.shape[1]
-    # A direction that no root is orthogonal to, the same for every code of a dimension.
+    first, second = _neighbours(points)
+    middles = points[first] + points[second]
+    for roots in (points, middles / np.linalg.norm(middles, axis=1, keepdims=True)):
+        element = _coxeter_element(roots)
+        nearest = (points @ element @ points.T).max(axis=1)
+        if (nearest > 1 - 1e-6).all():
+            turns, vectors = np.linalg.eig(element)
+            angles = np.angle(turns)
+            slowest = vectors[:, np.where(angles > 1e-6, angles, np.inf).argmin()]
+            return np.linalg.qr(np.stack([slowest.real, slowest.imag], axis=1))[0]
+    return np.linalg.svd(points, full_matrices=False)[2][:2].T
+
+
+def _coxeter_element(roots: np.ndarray) -> np.ndarray:
+    """Product of the simple mirrors of a root system, in any order; zero where it is none.
+
+    Mirrored, a simple root of unit length is the only one that leaves its side of a general plane.
+    """
+    d = roots.shape[1]
     height = roots @ np.random.default_rng(0).standard_normal(d)
-    above = roots[height > 0]
-    mirrored = height[height > 0] - 2 * above @ above.T * height[height > 0][:, None]
+    above, height = roots[height > 0], height[height > 0]
+    mirrored = height - 2 * (above @ above.T) * height[:, None]
     simple = above[(mirrored < 0).sum(axis=1) == 1]
-    if len(simple) != d:
-        return np.linalg.svd(points, full_matrices=False)[2][:2].T
     element = np.eye(d)
     for root in simple:
         element = element - 2 * np.outer(element @ root, root)
-    turns, vectors = np.linalg.eig(element)
-    angles = np.angle(turns)
-    slowest = vectors[:, np.where(angles > 1e-6, angles, np.inf).argmin()]
-    return np.linalg.qr(np.stack([slowest.real, slowest.imag], axis=1))[0]
+    return element if len(simple) == d else np.zeros((d, d))
 
 
 def _known(result: xr.Dataset) -> list[str]:
@@ -113,70 +129,67 @@ def _reached(result: xr.Dataset, name: str) -> int:
     return int((result.deviation.sel(code=name).isel(temperature=-1) <= REACHED).sum())
 
 
+def _best(one: xr.Dataset) -> xr.Dataset:
+    """The start of a code that ends nearest to it."""
+    return one.isel(start=int(one.deviation.isel(temperature=-1).values.argmin()))
+
+
 def _ends(axes: Any, result: xr.Dataset) -> None:
     """The end of every start, side by side for every code."""
     names, starts = _known(result), result.sizes["start"]
-    beside = np.linspace(-0.3, 0.3, starts) if starts > 1 else np.zeros(1)
+    beside = np.linspace(-0.3, 0.3, starts)
     for k, name in enumerate(names):
         ends = result.deviation.sel(code=name).isel(temperature=-1)
-        colour = COLOURS[list(result.code.values).index(name) % len(COLOURS)]
-        axes.plot(k + beside, np.maximum(ends, SMALLEST), "o", mfc="none", ms=3, color=colour)
-        axes.text(k, 3, f"{_reached(result, name)} of {starts}", ha="center", fontsize=7)
+        style = {"mfc": "none", "ms": 3, "color": _colour(result, name)}
+        axes.plot(k + beside, np.maximum(ends, SMALLEST), "o", **style)
+        axes.text(k, 4, f"{_reached(result, name)} of {starts}", ha="center", fontsize=7)
     axes.axhline(REACHED, color="0.4", lw=1, ls="--")
-    axes.set(yscale="log", ylim=(SMALLEST / 3, 20), ylabel="distance from known cosines")
-    axes.set_xlim(-0.5, len(names) - 0.5)
-    axes.set_xticks(range(len(names)), [name.replace("-", "-\n") for name in names])
-    axes.set_xlabel("starts that reach the code")
+    axes.set(yscale="log", ylim=(SMALLEST / 3, 40), xlim=(-0.5, len(names) - 0.5))
+    axes.set_xticks(range(len(names)), [name.replace("s-p", "s-\np") for name in names])
+    axes.set(xlabel="code", ylabel="distance from known cosines")
+    axes.set_title("starts that reach the code")
 
 
 def _cooling(axes: Any, result: xr.Dataset) -> None:
     """Excess of the largest cosine over the known one against temperature."""
     temperature = result.temperature.values
-    for k, name in enumerate(result.code.values):
-        one = result.sel(code=name)
-        best = one.isel(start=int(one.deviation.isel(temperature=-1).argmin()))
-        excess = np.maximum(abs(best.largest - best.known), SMALLEST)
-        colour = COLOURS[k % len(COLOURS)]
-        axes.plot(temperature, excess, "o", mfc="none", color=colour, label=name)
+    for name in _known(result):
+        one = _best(result.sel(code=name))
+        excess = np.maximum(abs(one.largest - one.known), SMALLEST)
+        axes.plot(temperature, excess, "o", mfc="none", color=_colour(result, name))
     if ANTIPRISM in result.code.values:
-        axes.plot(temperature, EXCESS * temperature, color=BLACK, lw=1, label="predicted")
-    axes.set(xscale="log", yscale="log", ylim=(SMALLEST / 3, 20))
+        one = _best(result.sel(code=ANTIPRISM))
+        style = {"mfc": "none", "color": _colour(result, ANTIPRISM)}
+        axes.plot(temperature, one.largest - one.known, "o", label="square antiprism", **style)
+        axes.plot(temperature, EXCESS * temperature, color=BLACK, lw=1, label="predicted for it")
+    axes.plot([], [], "o", mfc="none", color=BLACK, label="the others, in their colours")
+    axes.set(xscale="log", yscale="log", ylim=(SMALLEST / 3, 40))
     axes.set_xticks(temperature, [f"{t:g}" for t in temperature])
     axes.minorticks_off()
     axes.set(xlabel="temperature τ", ylabel="excess of the largest cosine")
-    axes.legend(loc="upper left", ncols=2)
+    axes.set_title("what is left as τ → 0")
+    axes.legend(loc="center right", bbox_to_anchor=(1.0, 0.51))
 
 
 def rows(result: xr.Dataset) -> list[Row]:
-    """The largest cosine of the best start against the known one; how many starts reach it.
+    """Of every code the largest cosine of the best start, and how many starts reach the code.
 
-    The antiprism's is the excess over the known one at the lowest temperature.
+    Shares come with their 95 % interval (Wilson's). The antiprism's row is the excess of its
+    largest cosine over the known one.
     """
     found = []
-    lowest = result.isel(temperature=-1)
     starts = result.sizes["start"]
     for name in _known(result):
-        one = lowest.sel(code=name)
-        best = one.isel(start=int(one.deviation.argmin()))
-        found.append(
-            Row(
-                f"largest cosine, {name}", None, float(best.known), float(best.largest), REACHED
-            )
-        )
+        best = _best(result.sel(code=name))
+        known, largest = float(best.known), float(best.largest[-1])
+        found.append(Row(f"largest cosine, {name}", None, known, largest, REACHED))
         reached = _reached(result, name)
         low, high = stats.binomtest(reached, starts).proportion_ci(method="wilson")
-        text = f"share of starts that reach it, {name} ({low:.2f} to {high:.2f})"
+        text = f"share of {starts} starts that reach it, {name} ({low:.2f} to {high:.2f})"
         found.append(Row(text, None, None, reached / starts))
     if ANTIPRISM in result.code.values:
-        one = lowest.sel(code=ANTIPRISM)
-        excess = one.largest - one.known
-        found.append(
-            Row(
-                f"excess of the largest cosine, {ANTIPRISM}, τ = {float(one.temperature):g}",
-                None,
-                EXCESS * float(one.temperature),
-                float(excess.min()),
-                REACHED,
-            )
-        )
+        best = _best(result.sel(code=ANTIPRISM)).isel(temperature=-1)
+        temperature, excess = float(best.temperature), float(best.largest - best.known)
+        text = f"excess of the largest cosine, {ANTIPRISM}, τ = {temperature:g}"
+        found.append(Row(text, None, EXCESS * temperature, excess, REACHED))
     return found

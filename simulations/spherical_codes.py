@@ -1,12 +1,12 @@
 """Uniformity at low temperature finds the best known spherical codes from random starts.
 
-Points on a sphere are moved by L-BFGS to a minimum of uniformity (Wang and Isola 2020),
+Points on a sphere are moved by L-BFGS to a minimum of uniformity (Wang and Isola 2020), which is
 ln mean exp(cos/τ) up to a constant, first at a mild temperature τ = 1/(2t), then at ever lower ones
-from where the last ended. At τ → 0 only the nearest pairs count: their angle is made as large as can
-be. Simplex, cross-polytope, icosahedron, the 600-cell and E8's shortest vectors are best for *every* τ
-(Cohn and Kumar 2007), so what is reached at one temperature stays. The square antiprism is best only
-in the limit; on the way its largest cosine is too large by τ ln(1+1/√2)/(2+1/√2), where its two kinds
-of nearest pairs balance.
+from where the last ended. At τ → 0 only the nearest pairs count: their angle is made as large as it
+can be. Simplex, cross-polytope, icosahedron, the 600-cell and E8's shortest vectors are best at
+*every* τ (Cohn and Kumar 2007), so what is reached at one temperature stays. The square antiprism
+is best in the limit alone; on the way its largest cosine is too large by τ ln(1+1/√2)/(2+1/√2),
+where its two kinds of nearest pairs balance.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """The best temperature, and how low the loss can be, where partners can be wrong.
 
-Every anchor is told a partner, which at rate ε is another point's. Pairs of one margin Δ are made at
-the floor of claim :mod:`normtheory.claims.alignment_floor`; for labels that are drawn, the
-temperature that InfoNCE likes best is searched. Claim :mod:`normtheory.claims.temperature` says
-τ* = Δ/ln((n−1)(1−ε)/ε), and that the loss there is the entropy of the labels, whatever the margin.
-Beside that, embeddings from a random start are trained together with the temperature.
+Every anchor is told a partner, which at rate ε is another point's. Pairs of one margin Δ are made
+as claim :mod:`normtheory.claims.alignment_floor` has them where it is attained, and for labels that
+are drawn, the temperature is searched at which InfoNCE is least. Claim
+:mod:`normtheory.claims.temperature` says τ* = Δ/ln((n−1)(1−ε)/ε), and that the loss there is the
+entropy of the labels, whatever the margin. Beside that, embeddings from a random start are trained
+together with the temperature.
 """
 
 from __future__ import annotations
@@ -68,6 +69,8 @@ class Settings:
 SMOKE = Settings(
     pairs=4, margins=(1.0, 0.5), noise=(0.05, 0.2), labels=2000, draws=3, temperatures=8
 )
+
+LINE = 50  # rates of a predicted line
 
 
 def pairs_of_margin(n: int, margin: float) -> tuple[np.ndarray, np.ndarray]:
@@ -146,7 +149,8 @@ def run(settings: Settings) -> xr.Dataset:
     Returns:
         Dataset over ``margin``, ``noise`` and ``draw``: the ``best`` temperature and the ``least``
         loss; ``predicted`` (margin, noise) the temperature and ``floor`` (noise) the loss of the
-        claim; of embeddings trained from a random start ``trained_loss`` and, as ``trained_reach``
+        claim, and both over the finer ``rate`` of noise as ``predicted_line`` and ``floor_line``;
+        of embeddings trained from a random start ``trained_loss`` and, as ``trained_reach``
         (noise, bound), the least and the largest scale times margin of their pairs, ``reach`` in
         the claim; ``curve`` (noise, temperature), the expected loss at the first margin.
     """
@@ -170,26 +174,27 @@ def run(settings: Settings) -> xr.Dataset:
     shape = (len(settings.margins), len(noise), settings.draws, 2)
     table = np.reshape(found, shape)
     ends = np.array(trained)
-    across, one = ("margin", "noise", "draw"), {"units": "1"}
-    margins = np.array(settings.margins)
+    margins, rate = np.array(settings.margins), np.geomspace(noise.min(), noise.max(), LINE)
+    best, line = (1 / np.asarray(theory.best_scale(margins[:, None], e, n)) for e in (noise, rate))
+    floor, floor_line = (np.asarray(theory.noisy_loss_floor(e, n)) for e in (noise, rate))
+    across, one, nats = ("margin", "noise", "draw"), {"units": "1"}, {"units": "nat"}
     return xr.Dataset(
         {
             "best": (across, table[..., 0], one),
-            "least": (across, table[..., 1], {"units": "nat"}),
-            "predicted": (
-                ("margin", "noise"),
-                1 / np.asarray(theory.best_scale(margins[:, None], noise, n)),
-                one,
-            ),
-            "floor": ("noise", np.asarray(theory.noisy_loss_floor(noise, n)), {"units": "nat"}),
+            "least": (across, table[..., 1], nats),
+            "predicted": (("margin", "noise"), best, one),
+            "predicted_line": (("margin", "rate"), line, one),
+            "floor": ("noise", floor, nats),
+            "floor_line": ("rate", floor_line, nats),
             "reach": ("noise", np.asarray(theory.wrong_partner_margin(noise, n)), one),
-            "trained_loss": ("noise", ends[:, 0], {"units": "nat"}),
+            "trained_loss": ("noise", ends[:, 0], nats),
             "trained_reach": (("noise", "bound"), ends[:, 1:], one),
-            "curve": (("noise", "temperature"), expected @ by_place.T, {"units": "nat"}),
+            "curve": (("noise", "temperature"), expected @ by_place.T, nats),
         },
         coords={
             "margin": margins,
             "noise": noise,
+            "rate": rate,
             "temperature": temperatures,
             "bound": ["least", "largest"],
         },
