@@ -37,7 +37,7 @@ def draw(result: xr.Dataset) -> Figure:
     Returns:
         The figure.
     """
-    figure = plt.figure(figsize=(PAGE, 5.1))
+    figure = plt.figure(figsize=(PAGE, 5.3))
     names = [str(name) for name in result.code.values]
     shown = [name for name in DRAWN if name in names]
     above, below = figure.add_gridspec(2, 1, height_ratios=(1.2, 1))
@@ -47,7 +47,7 @@ def draw(result: xr.Dataset) -> Figure:
         points = result.position.values[result.code_of.values == name]
         points = points[:, : int(result.dimension.sel(code=name))]
         _picture(axes, points, _colour(result, name))
-        axes.set_title(f"{name}, {len(points)} points in R{_raised(points.shape[1])}")
+        axes.set_title(f"{name}, {_size(result, name)}")
     ends, cooling = below.subgridspec(1, 2)
     _ends(figure.add_subplot(ends), result)
     _cooling(figure.add_subplot(cooling), result)
@@ -58,8 +58,10 @@ def _colour(result: xr.Dataset, name: str) -> str:
     return COLOURS[list(result.code.values).index(name) % len(COLOURS)]
 
 
-def _raised(number: int) -> str:
-    return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+def _size(result: xr.Dataset, name: str) -> str:
+    """Points of a code and its space."""
+    points, dimension = (int(result[key].sel(code=name)) for key in ("points", "dimension"))
+    return f"{points} in R" + "⁰¹²³⁴⁵⁶⁷⁸⁹"[dimension]
 
 
 def _picture(axes: Any, points: np.ndarray, colour: str) -> None:
@@ -80,7 +82,8 @@ def _picture(axes: Any, points: np.ndarray, colour: str) -> None:
 def _neighbours(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Both ends of the shortest edges."""
     cosines = np.triu(points @ points.T, 1)
-    return np.nonzero(cosines > cosines.max() - 1e-3)
+    first, second = np.nonzero(cosines > cosines.max() - 1e-3)
+    return first, second
 
 
 def plane(points: np.ndarray) -> np.ndarray:
@@ -99,7 +102,7 @@ def plane(points: np.ndarray) -> np.ndarray:
             turns, vectors = np.linalg.eig(element)
             angles = np.angle(turns)
             slowest = vectors[:, np.where(angles > 1e-6, angles, np.inf).argmin()]
-            return np.linalg.qr(np.stack([slowest.real, slowest.imag], axis=1))[0]
+            return np.linalg.qr(np.stack([np.real(slowest), np.imag(slowest)], axis=1))[0]
     return np.linalg.svd(points, full_matrices=False)[2][:2].T
 
 
@@ -137,6 +140,7 @@ def _best(one: xr.Dataset) -> xr.Dataset:
 def _ends(axes: Any, result: xr.Dataset) -> None:
     """The end of every start, side by side for every code."""
     names, starts = _known(result), result.sizes["start"]
+    sizes = [_size(result, name) for name in names]
     beside = np.linspace(-0.3, 0.3, starts)
     for k, name in enumerate(names):
         ends = result.deviation.sel(code=name).isel(temperature=-1)
@@ -145,7 +149,10 @@ def _ends(axes: Any, result: xr.Dataset) -> None:
         axes.text(k, 4, f"{_reached(result, name)} of {starts}", ha="center", fontsize=7)
     axes.axhline(REACHED, color="0.4", lw=1, ls="--")
     axes.set(yscale="log", ylim=(SMALLEST / 3, 40), xlim=(-0.5, len(names) - 0.5))
-    axes.set_xticks(range(len(names)), [name.replace("s-p", "s-\np") for name in names])
+    short = [name.replace("s-p", "s-\np") for name in names]
+    axes.set_xticks(
+        range(len(names)), [f"{s}\n{size}" for s, size in zip(short, sizes, strict=True)]
+    )
     axes.set(xlabel="code", ylabel="distance from known cosines")
     axes.set_title("starts that reach the code")
 

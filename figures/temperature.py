@@ -104,7 +104,7 @@ def rows(result: xr.Dataset) -> list[Row]:
             ("best temperature", one.best, one.predicted),
             ("loss at it", one.least, one.floor),
         ):
-            half = stats.t.ppf(1 - level / 2, draws - 1) * float(stats.sem(measured))
+            half = float(stats.t.ppf(1 - level / 2, draws - 1) * stats.sem(measured))
             mean = float(measured.mean())
             found.append(Row(f"{text}, ε = {noise:g}", None, float(predicted), mean, half))
         floor, loss = float(one.floor), float(one.trained_loss)

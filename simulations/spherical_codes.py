@@ -51,7 +51,7 @@ _FIFTH = 5**-0.5
 _SQUARE = (2 * 2**0.5 - 1) / 7  # all edges of the antiprism alike: 2h² = (1 − h²)/√2, cosine h²
 ANTIPRISM = "antiprism"
 
-#: Best codes: Conway and Sloane 1999, and for the antiprism Schütte and van der Waerden 1951.
+#: Best codes: Cohn and Kumar 2007, and for the antiprism Schütte and van der Waerden 1951.
 CODES = {
     "simplex": Code(8, ((-1 / 8, 8),)),
     "cross-polytope": Code(8, ((0.0, 14), (-1.0, 1))),

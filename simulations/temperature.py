@@ -23,6 +23,7 @@ from scipy import optimize
 import normtheory as nt
 from normtheory import sphere
 from normtheory import temperature as theory
+from simulations._clouds import modalities
 from simulations._settings import check_positive
 
 
@@ -40,7 +41,7 @@ class Settings:
         lowest: temperature of the curves.
         highest: temperature of the curves.
         temperatures: on a curve.
-        seed: of labels and of the random start.
+        seed: of labels, of turns in space and of the random start.
     """
 
     pairs: int = 32
@@ -73,17 +74,15 @@ SMOKE = Settings(
 LINE = 50  # rates of a predicted line
 
 
-def pairs_of_margin(n: int, margin: float) -> tuple[np.ndarray, np.ndarray]:
-    """Unit anchors and keys (n, n + 1): a simplex with a gap between the two, all margins alike.
+def pairs_of_margin(
+    n: int, margin: float, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Unit anchors and keys (n, n + 2): a simplex with a gap between the two, all margins alike.
 
     Their alignment is s = 2Δ(n−1)/n − 1, at which no pairs have a larger margin.
     """
-    flat = np.eye(n) - 1 / n
-    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
     shared = margin * (n - 1) / n  # (1 + s)/2, the part of the square length in the simplex
-    apart = np.full((n, 1), np.sqrt(max(1 - shared, 0.0)))
-    base = np.sqrt(shared) * flat
-    return np.hstack([base, apart]), np.hstack([base, -apart])
+    return modalities(n, np.sqrt(max(1 - shared, 0.0)), 0.0, rng)
 
 
 @jax.jit
@@ -119,17 +118,17 @@ def best_temperature(u: np.ndarray, v: np.ndarray, share: np.ndarray) -> tuple[f
 def _train(settings: Settings, wrong: float) -> tuple[float, float, np.ndarray]:
     """Loss, scale and margins of embeddings trained from a random start, the scale with them."""
     n = settings.pairs
-    rng = np.random.default_rng([settings.seed, 1])
-    start = np.concatenate([np.zeros(1), sphere.uniform(rng, 2 * n, n).ravel()])
+    rng = np.random.default_rng([settings.seed, 2])
+    start = np.concatenate([np.zeros(1), sphere.uniform(rng, 2 * n, n + 2).ravel()])
     share = _expected_share(n, wrong)
 
     def value(x: np.ndarray) -> tuple[float, np.ndarray]:
-        u, v = x[1:].reshape(2, n, n)
+        u, v = x[1:].reshape(2, n, n + 2)
         loss, slopes = _loss(x[0], u, v, share)
         return float(loss), np.concatenate([np.ravel(slope) for slope in slopes])
 
     found = _minimise(value, start, settings.iterations)
-    u, v = found.x[1:].reshape(2, n, n)
+    u, v = found.x[1:].reshape(2, n, n + 2)
     cosines = np.asarray(nt.cosine_similarity(u[:, None], v[None]))
     margins = np.diag(cosines)[:, None] - cosines
     return float(found.fun), float(np.exp(found.x[0])), margins[~np.eye(n, dtype=bool)]
@@ -157,19 +156,19 @@ def run(settings: Settings) -> xr.Dataset:
     n = settings.pairs
     noise = np.array(settings.noise)
     temperatures = np.geomspace(settings.lowest, settings.highest, settings.temperatures)
-    rng = np.random.default_rng(settings.seed)
+    rng, turns = (np.random.default_rng([settings.seed, k]) for k in range(2))
     expected = np.stack([_expected_share(n, wrong) for wrong in noise])
     found, trained = [], []
     with jax.enable_x64(True):
         for margin in settings.margins:
-            pairs = pairs_of_margin(n, margin)
+            pairs = pairs_of_margin(n, margin, turns)
             for share in expected:
                 drawn = rng.multinomial(settings.labels, share, settings.draws)
                 found += [best_temperature(*pairs, told / settings.labels) for told in drawn]
         for wrong in settings.noise:
             loss, scale, margins = _train(settings, wrong)
             trained.append([loss, scale * margins.min(), scale * margins.max()])
-        pairs = pairs_of_margin(n, settings.margins[0])
+        pairs = pairs_of_margin(n, settings.margins[0], turns)
         by_place = np.stack([_by_place(-np.log(t), *pairs) for t in temperatures])
     shape = (len(settings.margins), len(noise), settings.draws, 2)
     table = np.reshape(found, shape)
