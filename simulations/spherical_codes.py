@@ -88,6 +88,7 @@ class Settings:
         temperatures: τ, one after the other, falling.
         starts: random ones, of every code.
         iterations: of L-BFGS at most, at every temperature.
+        tolerance: of the largest slope, where L-BFGS stops.
         seed: of the starts.
     """
 
@@ -95,6 +96,7 @@ class Settings:
     temperatures: tuple[float, ...] = (0.08, 0.04, 0.02, 0.01, 0.005)
     starts: int = 40
     iterations: int = 400
+    tolerance: float = 1e-9
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -133,7 +135,7 @@ def _loss(points: Any, sharpness: Any) -> Any:
     return nt.losses.uniformity.value_and_gradient(points, sharpness=sharpness)
 
 
-def spread(points: np.ndarray, temperature: float, iterations: int) -> np.ndarray:
+def spread(points: np.ndarray, temperature: float, iterations: int, tolerance: float) -> np.ndarray:
     """Unit vectors (n, d) at a minimum of uniformity at τ = 1/(2t), from others."""
     shape = points.shape
 
@@ -141,7 +143,7 @@ def spread(points: np.ndarray, temperature: float, iterations: int) -> np.ndarra
         loss, gradient = _loss(x.reshape(shape), 1 / (2 * temperature))
         return float(loss), np.asarray(gradient).ravel()
 
-    options = {"maxiter": iterations, "maxcor": 30, "ftol": 0.0, "gtol": 1e-9}
+    options = {"maxiter": iterations, "maxcor": 30, "ftol": 0.0, "gtol": tolerance}
     found = optimize.minimize(value, points.ravel(), jac=True, method="L-BFGS-B", options=options)
     moved = found.x.reshape(shape)
     return moved / np.linalg.norm(moved, axis=1, keepdims=True)
@@ -155,7 +157,7 @@ def _search(code: Code, settings: Settings) -> tuple[np.ndarray, np.ndarray]:
         points = sphere.uniform(rng, code.points, code.dimension)
         found = []
         for temperature in settings.temperatures:
-            points = spread(points, temperature, settings.iterations)
+            points = spread(points, temperature, settings.iterations, settings.tolerance)
             found.append((deviation(points, code), _largest(points)))
         table.append(found)
         ends.append(points)

@@ -129,9 +129,15 @@ def test_the_symmetry_of_a_code_shows_in_rings(name, rings):
     turn = np.linalg.qr(np.random.default_rng(2).standard_normal((points.shape[1],) * 2))[0]
     found = figure.plane(points @ turn)
     np.testing.assert_allclose(found.T @ found, np.eye(2), atol=1e-12)
-    radius = np.linalg.norm(points @ turn @ found, axis=1)
+    flat = points @ turn @ found
+    radius = np.linalg.norm(flat, axis=1)
     counts = np.unique(radius.round(6), return_counts=True)[1]
     assert counts.tolist() == rings
+    # The outermost ring is the Petrie polygon: those beside each other there are nearest neighbours.
+    outer = np.flatnonzero(radius > radius.max() - 1e-6)
+    ring = points[outer[np.arctan2(*flat[outer].T).argsort()]]
+    beside = (ring * np.roll(ring, 1, axis=0)).sum(axis=1)
+    np.testing.assert_allclose(beside, CODES[name].largest)
 
 
 def test_points_without_such_a_symmetry_are_seen_along_their_principal_axes():
@@ -185,7 +191,8 @@ def test_a_minimum_has_no_slope():
     rng = np.random.default_rng(0)
     start = rng.standard_normal((12, 3))
     with jax.enable_x64(True):
-        points = spherical_codes.spread(start / np.linalg.norm(start, axis=1)[:, None], 0.3, 400)
+        units = start / np.linalg.norm(start, axis=1)[:, None]
+        points = spherical_codes.spread(units, 0.3, 400, 1e-9)
     weights = np.exp(points @ points.T / 0.3)
     np.fill_diagonal(weights, 0)
     pull = weights @ points
