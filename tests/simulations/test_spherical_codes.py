@@ -133,7 +133,7 @@ def test_the_symmetry_of_a_code_shows_in_rings(name, rings):
     radius = np.linalg.norm(flat, axis=1)
     counts = np.unique(radius.round(6), return_counts=True)[1]
     assert counts.tolist() == rings
-    # The outermost ring is the Petrie polygon: those beside each other there are nearest neighbours.
+    # The outermost ring is the Petrie polygon, whose sides join nearest neighbours.
     outer = np.flatnonzero(radius > radius.max() - 1e-6)
     ring = points[outer[np.arctan2(*flat[outer].T).argsort()]]
     beside = (ring * np.roll(ring, 1, axis=0)).sum(axis=1)
