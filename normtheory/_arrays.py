@@ -35,8 +35,27 @@ def library_of(x: Array) -> str | None:
 
 
 def dtype_name(x: Array) -> str:
-    """The name of the dtype of an array, the same in all libraries."""
-    return str(x.dtype).removeprefix("torch.")
+    """The name of the dtype of an array, the same in all libraries and byte orders."""
+    return getattr(x.dtype, "name", str(x.dtype)).removeprefix("torch.")
+
+
+def native(x: Any) -> Any:
+    """Return a numpy array in the byte order of this machine, the only one JAX and PyTorch know.
+
+    What a file of another machine holds comes swapped; anything else is returned as it is.
+    """
+    if isinstance(x, np.ndarray) and not x.dtype.isnative:
+        return x.astype(x.dtype.newbyteorder("="))
+    return x
+
+
+def cast_hint(x: Array) -> str:
+    """What to do about an array of a dtype that isn't taken."""
+    if dtype_name(x) == "void16":  # numpy's files have no other word for bfloat16
+        return (
+            'if it is bfloat16 that numpy has saved, take x.view(ml_dtypes.bfloat16).astype("f4")'
+        )
+    return "cast it first"
 
 
 def require_float(name: str, x: Array, wanted: str = "a numpy, JAX or PyTorch array") -> None:
@@ -45,7 +64,7 @@ def require_float(name: str, x: Array, wanted: str = "a numpy, JAX or PyTorch ar
         hint = "; wrap it in numpy.asarray(..., dtype=float)" if isinstance(x, list | tuple) else ""
         raise TypeError(f"{name}: expected {wanted}, got {type(x).__name__}{hint}")
     if dtype_name(x) not in _FLOATS:
-        raise TypeError(f"{name}: expected float32 or float64, got {dtype_name(x)}; cast it first")
+        raise TypeError(f"{name}: expected float32 or float64, got {dtype_name(x)}; {cast_hint(x)}")
 
 
 def constant(x: Array) -> Array:
@@ -128,6 +147,7 @@ def vectors(*, allow_zero: tuple[str, ...] = (), **named: Array) -> tuple[Any, l
         ValueError: no axis of components, shapes that don't fit, a zero or non-finite row (which
             one is said).
     """
+    named = {name: native(x) for name, x in named.items()}
     for name, x in named.items():
         require_float(name, x)
         if x.ndim == 0 or x.shape[-1] == 0:
@@ -179,7 +199,7 @@ def scalars(**named: Array) -> tuple[Any, list[Array]]:
     for name, x in named.items():
         if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):
             require_float(name, x, "a number, or a numpy, JAX or PyTorch array")
-            arrays[name] = x
+            arrays[name] = native(x)
         elif isinstance(x, np.complexfloating):
             raise TypeError(f"{name}: expected a real number, got {x!r}")
     try:

@@ -14,7 +14,7 @@ import array_api_compat as compat
 import numpy as np
 from tqdm import tqdm
 
-from normtheory._arrays import concrete
+from normtheory._arrays import cast_hint, concrete, dtype_name
 from normtheory.sphere import scaled
 
 BLOCK_BYTES = 16 * 2**20
@@ -46,7 +46,8 @@ class Rows:
     """Embeddings (n, d) that have been found usable, in rows that are kept.
 
     Attributes:
-        values: the whole array as it came, (total, d).
+        values: the whole array, (total, d).
+        dtype: the name of the dtype that it came in.
         kept: numbers of the rows that are kept, (n,), ascending.
         norms: ‖z‖ of those, (n,) float64.
     """
@@ -69,10 +70,11 @@ class Rows:
         """
         self.name = name
         self.values = as_numpy(name, embeddings)
-        if self.values.dtype.name not in _FLOATS:
+        self.dtype = dtype_name(embeddings)
+        if self.dtype not in _FLOATS:
             raise TypeError(
                 f"{name}: expected floats of 16, 32 or 64 bits, got {self.values.dtype}; "
-                "cast it first"
+                f"{cast_hint(embeddings)}"
             )
         if self.values.ndim != 2 or self.values.shape[1] < 2:
             raise ValueError(
@@ -181,12 +183,25 @@ def read_labels(labels: Any, n: int) -> np.ndarray:
     if compat.is_jax_array(labels) or compat.is_torch_array(labels):
         labels = as_numpy("labels", labels)
     values = np.asarray(labels)
-    if values.dtype == object and all(isinstance(x, str) for x in values.ravel()):
-        values = values.astype(str)
+    if values.dtype == object:
+        kinds = {type(x) for x in values.ravel()}
+        if kinds <= {str} or kinds <= {bytes}:
+            values = values.astype(str if kinds <= {str} else bytes)
     if values.shape != (n,):
         raise ValueError(
             f"labels: expected one label for each of {n} embeddings, got shape {values.shape}"
         )
     if values.dtype.kind not in "biuUST":
         raise TypeError(f"labels: expected integers, booleans or strings, got {values.dtype}")
-    return np.char.decode(values) if values.dtype.kind == "S" else values
+    return values if values.dtype.kind != "S" else _decoded(values)
+
+
+def _decoded(values: np.ndarray) -> np.ndarray:
+    """Labels of bytes as text, or ValueError naming the first that is no UTF-8."""
+    found = []
+    for row, label in enumerate(values.tolist()):
+        try:
+            found.append(label.decode())
+        except UnicodeDecodeError:
+            raise ValueError(f"labels: row {row} is no text in UTF-8: {label!r}") from None
+    return np.array(found)

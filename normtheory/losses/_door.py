@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from normtheory._arrays import (
+    cast_hint,
     check_count,
     check_flag,
     check_rows,
@@ -23,6 +24,7 @@ from normtheory._arrays import (
     concrete,
     dtype_name,
     library_of,
+    native,
 )
 from normtheory.losses._definition import Definition
 from normtheory.losses._parts import REQUIRED, Option
@@ -84,7 +86,7 @@ def _read(loss: Definition, arguments: tuple[Any, ...], options: dict[str, Any])
         raise TypeError(f"{loss.name}: {error}") from None
     bound.apply_defaults()
     found = bound.arguments
-    clouds = {cloud.name: found[cloud.name] for cloud in loss.clouds}
+    clouds = {cloud.name: native(found[cloud.name]) for cloud in loss.clouds}
     given = {option.name: found[option.name] for option in loss.options}
     library = _library(clouds, given)
     clouds = _check_clouds(library, clouds)
@@ -157,7 +159,7 @@ def _check_clouds(library: str, clouds: Mapping[str, Any]) -> dict[str, Any]:
     for name, z in arrays.items():
         if dtype_name(z) not in ("float32", "float64", *HALF):
             raise TypeError(
-                f"{name}: expected floats of 16, 32 or 64 bits, got {dtype_name(z)}; cast it"
+                f"{name}: expected floats of 16, 32 or 64 bits, got {dtype_name(z)}; {cast_hint(z)}"
             )
         if z.ndim != 2 or 0 in z.shape:
             raise ValueError(
@@ -188,6 +190,8 @@ def _of_library(library: str, z: Any, clouds: Mapping[str, Any]) -> Any:
     import torch  # pyright: ignore[reportMissingImports]
 
     where = next((x.device for x in clouds.values() if library_of(x) == library), None)
+    if min(z.strides, default=0) < 0 or not z.flags.writeable:
+        z = z.copy()  # PyTorch takes no reversed memory, and warns of what may not be written to
     return torch.as_tensor(z, device=where)
 
 
@@ -221,7 +225,7 @@ def checked(option: Option, x: Any, sizes: Mapping[str, int] | None = None) -> A
         TypeError: not numbers; labels that are no integers.
         ValueError: a shape that doesn't fit, a value out of range.
     """
-    name = option.name
+    name, x = option.name, native(x)
     if x is REQUIRED:
         raise TypeError(f"expected the option {name}")
     if option.kind == "labels":

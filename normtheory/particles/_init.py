@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from normtheory import _spread
+from normtheory._arrays import native
 from normtheory._types import Clouds, Embeddings, Key
 from normtheory.particles._fit import check_fit
 from normtheory.particles._state import (
@@ -48,6 +49,7 @@ def init(system: System, *clouds: Embeddings, seed: Any = 0) -> State:
     """
     if not isinstance(system, System):
         raise TypeError(f"system: expected a System, got {type(system).__name__}")
+    clouds = tuple(map(native, clouds))
     check_positions(clouds)
     with precision(clouds[0].dtype), _spread.on_devices_of(clouds):
         positions = tuple(jnp.asarray(z) for z in clouds)

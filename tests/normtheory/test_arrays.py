@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from normtheory import _arrays
+import normtheory as nt
+from normtheory import _arrays, particles
 from tests.helpers import DTYPES, PROPERTY, precision
 
 POSITIVE = st.floats(np.finfo(np.float64).tiny, np.finfo(np.float64).max)
@@ -151,3 +152,60 @@ def test_bounds(bounds, value, passes):
     else:
         with pytest.raises(ValueError, match="x: expected a finite number"):
             _arrays.check_values("x", np.array(value), **bounds)
+
+
+ATTRACTION = particles.System(particles.forces.attraction(), 1.0)
+Z, Y = np.random.default_rng(3).standard_normal((2, 6, 3))
+CLASSES = np.array([0, 1, 2, 0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        nt.cosine_similarity,
+        nt.losses.info_nce,
+        lambda z, y: nt.losses.supcon(z, CLASSES.astype(z.dtype.byteorder + "i8")),
+        lambda z, y: nt.losses.siglip(z, y, bias=z[0, 0]),
+        lambda z, y: nt.invariants.torque([z], [y]),
+        lambda z, y: nt.effective_learning_rate(0.1, np.abs(z)),
+        lambda z, y: nt.simulate_pairs(np.abs(z[0]), np.abs(z[1]), 1.0, 0.1).steps,
+        lambda z, y: nt.cut_init({"w": z}, 2.0)["w"],
+        lambda z, y: nt.diagnose(
+            z, CLASSES.astype(z.dtype.byteorder + "i8"), neighbours=1
+        ).to_dict(),
+        lambda z, y: np.asarray(particles.init(ATTRACTION, z, y).positions[0]),
+        lambda z, y: np.asarray(
+            nt.losses.info_nce(jnp.asarray(Z, "f4"), y.astype(z.dtype.byteorder + "f4"))
+        ),
+    ],
+)
+def test_arrays_of_the_other_byte_order_are_swapped(function):
+    swapped = [x.astype(x.dtype.newbyteorder()) for x in (Z, Y)]
+    assert not swapped[0].dtype.isnative
+    found = function(*swapped)
+    np.testing.assert_equal(found, function(Z, Y))
+    assert not isinstance(found, np.ndarray) or found.dtype.isnative
+
+
+def test_one_byte_order_may_stand_beside_the_other():
+    assert (nt.cosine_similarity(Z.astype(">f8"), Z) > 1 - 1e-15).all()
+
+
+@pytest.mark.torch
+def test_numpy_arrays_that_torch_does_not_take_as_they_are_are_copied():
+    import torch  # pyright: ignore[reportMissingImports]
+
+    fixed = Y.copy()
+    fixed.setflags(write=False)  # a warning, and warnings are errors here
+    for y in (Y.astype(">f8"), Y[::-1], fixed):
+        found = float(nt.losses.info_nce(torch.tensor(Z), y))
+        assert found == pytest.approx(nt.losses.info_nce(Z, np.array(y)), rel=1e-13)
+
+
+def test_bfloat16_out_of_a_numpy_file_is_told_how_to_cast():
+    held = np.zeros((2, 3), "V2")
+    for function in (nt.diagnose, lambda z: nt.cosine_similarity(z, z), nt.losses.uniformity):
+        with pytest.raises(
+            TypeError, match=r"got (void16|.V2); .*view\(ml_dtypes.bfloat16\).astype"
+        ):
+            function(held)

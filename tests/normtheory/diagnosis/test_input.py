@@ -44,6 +44,7 @@ def test_torch_tensors_are_taken(dtype):
     expected = nt.diagnose(z.detach().double().numpy(), np.arange(200) % 3)
     assert found.norms == expected.norms
     assert found.neighbours == expected.neighbours
+    assert found.dtype == dtype
 
 
 @pytest.mark.parametrize(
@@ -120,6 +121,7 @@ def test_bad_rows_of_either_view_can_be_left_out():
         (np.zeros((200, 1), dtype=int), ValueError, r"got shape \(200, 1\)"),
         (np.linspace(0, 1, 200), TypeError, "integers, booleans or strings, got float64"),
         ([1, "a", None] + [0] * 197, TypeError, "got object"),
+        (["é".encode()] * 7 + ["é".encode("latin-1")] * 193, ValueError, r"row 7 .*: b'\\xe9'"),
     ],
 )
 def test_wrong_labels(labels, error, message):
@@ -133,6 +135,7 @@ def test_wrong_labels(labels, error, message):
         ["a", "b"] * 100,
         np.array(["a", "b"] * 100, dtype=object),
         np.array([b"a", b"b"] * 100),
+        np.array([b"a", b"b"] * 100, dtype=object),
         np.array([True, False] * 100),
     ],
 )
