@@ -167,8 +167,8 @@ CLASSES = np.array([0, 1, 2, 0, 1, 2])
         lambda z, y: nt.losses.supcon(z, CLASSES.astype(z.dtype.byteorder + "i8")),
         lambda z, y: nt.losses.siglip(z, y, bias=z[0, 0]),
         lambda z, y: nt.invariants.torque([z], [y]),
-        lambda z, y: nt.effective_learning_rate(0.1, np.abs(z)),
-        lambda z, y: nt.simulate_pairs(np.abs(z[0]), np.abs(z[1]), 1.0, 0.1).steps,
+        lambda z, y: nt.effective_learning_rate(0.1, (z**2).astype(z.dtype)),
+        lambda z, y: nt.simulate_pairs((z[0] ** 2 / 4).astype(z.dtype), 1.0, 1.0, 0.1).steps,
         lambda z, y: nt.cut_init({"w": z}, 2.0)["w"],
         lambda z, y: nt.diagnose(
             z, CLASSES.astype(z.dtype.byteorder + "i8"), neighbours=1
