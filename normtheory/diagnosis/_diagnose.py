@@ -53,6 +53,8 @@ class Diagnosis(Findings):
         unexpected: ``rows`` of the smallest norms.
         advice: ``cut_factor`` and ``gradscale`` power, with what they amount to.
         warnings: sentences, gravest first; empty if all looks well.
+        notes: which parts of a file the embeddings are, where ``normtheory diagnose`` had to find
+            that out.
     """
 
     def __str__(self) -> str:

@@ -132,8 +132,11 @@ def test_html(capsys, files):
     [
         ((), "Missing argument 'FILE'"),
         (("gone.npy",), "gone.npy: no such file"),
-        (("z.txt",), "expected a file ending in"),
-        (("all.npz", "--key", "x"), "no entry 'x'; there are: embeddings, second_view"),
+        (("z.doc",), "expected a file ending in"),
+        (
+            ("all.npz", "--key", "x"),
+            "no entry 'x'; there are: embeddings (float64, 300 x 6), second_view",
+        ),
         (("all.npz", "--key", "topic", "--labels-key", "topic"), "the entry with the embeddings"),
         (("z.npy", "--labels", "gone.npy"), "gone.npy: no such file"),
         (("z.npy", "--neighbours", "0"), "neighbours: expected an integer >= 1, got 0"),
