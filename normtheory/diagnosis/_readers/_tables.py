@@ -95,16 +95,22 @@ def _number(cell: str) -> float:
         raise
 
 
-def _kind(cells: Iterator[str]) -> str:
-    """What a column holds, by its first cells."""
-    filled = [cell for cell in cells if cell.strip().lower() not in _MISSING]
+def _is_number(cell: str) -> bool:
     try:
-        numbers = [float(cell) for cell in filled]
+        return not math.isnan(_number(cell))
     except ValueError:
-        return "text"
-    if all(cell.strip().lstrip("-").isdigit() for cell in filled):
-        return "integers"
-    return "floats" if numbers else "text"
+        return False
+
+
+def _kind(cells: Iterator[str]) -> str:
+    """What a column holds, by its first cells; most of them, as one may be a slip."""
+    filled = [cell.strip() for cell in cells if cell.strip().lower() not in _MISSING]
+    whole = [cell for cell in filled if cell.lstrip("-").isdecimal()]
+    if whole == filled:
+        return "integers" if filled else "text"
+    floats = [cell for cell in filled if cell not in whole and _is_number(cell)]
+    every = len(floats) + len(whole) == len(filled)
+    return "floats" if every or 2 * len(floats) > len(filled) else "text"
 
 
 def _is_header(rows: Sequence[Sequence[str]], ask: Ask) -> bool:
