@@ -115,10 +115,10 @@ def npz(path: Path, ask: Ask) -> Iterator[Contents]:
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Entry:
-    if not info.filename.endswith(".npy"):
-        return Entry("no array")
     try:
-        with archive.open(info) as file:
+        with archive.open(info) as file:  # which compares the two places where its name stands
+            if not info.filename.endswith(".npy"):
+                return Entry("no array")
             header = _header(file)
             _check_size(header, info.file_size - file.tell())
     except pickle.UnpicklingError:
