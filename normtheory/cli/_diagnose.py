@@ -79,11 +79,12 @@ def run(
         raise InputError(" ".join(str(error).split())) from None
     # Outside of the above: what fails from here on is a defect of ours.
     report = examine(prepared, options, progress=True)
-    said = [*report.warnings, *z.warnings, *second.warnings]
+    of_second = [f"second view: {note}" for note in second.notes]
+    said = [*z.warnings, *second.warnings, *report.warnings]
     unused = labels == (None, None) and "labels" in z.names
     if unused and _are_labels(main, prepared.rows.values.shape[0]):
         said.append(f"{main} has labels that were not used: --labels-key labels would use them")
-    return dataclasses.replace(report, warnings=tuple(said), notes=(*z.notes, *second.notes))
+    return dataclasses.replace(report, warnings=tuple(said), notes=(*z.notes, *of_second))
 
 
 def _are_labels(path: Path, n: int) -> bool:

@@ -102,7 +102,8 @@ def take(contents: Contents, ask: Ask) -> Found:
     entry = entries[name]
     if entry.load is None:
         raise ValueError(f"{what} {shown(name)!r} is no array that can be read: {entry.kind}")
-    said = [(text,) if text else () for text in (entry.note, entry.warning)]
+    found = "" if name in (NAMELESS, ask.key, ask.default) else f"the {what} {shown(name)}"
+    said = [(text,) if text else () for text in (entry.note or found, entry.warning)]
     return Found(entry.load(), tuple(entries), *said)
 
 

@@ -340,6 +340,7 @@ def test_pickles_in_pt_files_are_refused_unread(tmp_path):
     [
         (".parquet", "pyarrow", "formats"),
         (".safetensors", "safetensors", "formats"),
+        (".h5", "h5py", "formats"),
         (".pt", "torch", "torch"),
     ],
 )
