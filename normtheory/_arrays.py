@@ -49,6 +49,16 @@ def native(x: Any) -> Any:
     return x
 
 
+def torch_ready(x: Any) -> Any:
+    """Return a numpy array as PyTorch takes it; anything else as it is.
+
+    It knows one byte order and no reversed memory, and warns of what may not be written to.
+    """
+    if isinstance(x, np.ndarray) and (min(x.strides, default=0) < 0 or not x.flags.writeable):
+        return native(x.copy())
+    return native(x)
+
+
 def cast_hint(x: Array) -> str:
     """What to do about an array of a dtype that isn't taken."""
     if dtype_name(x) == "void16":  # numpy's files have no other word for bfloat16

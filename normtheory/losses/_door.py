@@ -25,6 +25,7 @@ from normtheory._arrays import (
     dtype_name,
     library_of,
     native,
+    torch_ready,
 )
 from normtheory.losses._definition import Definition
 from normtheory.losses._parts import REQUIRED, Option
@@ -190,9 +191,7 @@ def _of_library(library: str, z: Any, clouds: Mapping[str, Any]) -> Any:
     import torch  # pyright: ignore[reportMissingImports]
 
     where = next((x.device for x in clouds.values() if library_of(x) == library), None)
-    if min(z.strides, default=0) < 0 or not z.flags.writeable:
-        z = z.copy()  # PyTorch takes no reversed memory, and warns of what may not be written to
-    return torch.as_tensor(z, device=where)
+    return torch.as_tensor(torch_ready(z), device=where)
 
 
 def _check_sizes(loss: Definition, clouds: Mapping[str, Any], whole: bool = True) -> dict[str, int]:

@@ -195,11 +195,19 @@ def test_one_byte_order_may_stand_beside_the_other():
 def test_numpy_arrays_that_torch_does_not_take_as_they_are_are_copied():
     import torch  # pyright: ignore[reportMissingImports]
 
+    from normtheory.torch import SupConLoss
+
     fixed = Y.copy()
     fixed.setflags(write=False)  # a warning, and warnings are errors here
     for y in (Y.astype(">f8"), Y[::-1], fixed):
         found = float(nt.losses.info_nce(torch.tensor(Z), y))
         assert found == pytest.approx(nt.losses.info_nce(Z, np.array(y)), rel=1e-13)
+    labels = CLASSES[:3].astype(">i8")[::-1]
+    found = SupConLoss(temperature=0.1)(torch.tensor(np.stack([Z[:3], Z[3:]], 1)), labels)
+    joined = Z[[0, 3, 1, 4, 2, 5]]
+    assert float(found) == pytest.approx(
+        nt.losses.supcon(joined, np.repeat(labels, 2), temperature=0.1)
+    )
 
 
 def test_bfloat16_out_of_a_numpy_file_is_told_how_to_cast():

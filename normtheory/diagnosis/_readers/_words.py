@@ -6,10 +6,12 @@ GloVe leaves out). Binary: that line, then each word, a space, and its floats of
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import itertools
 from array import array
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
@@ -31,10 +33,10 @@ class _Vectors(NamedTuple):
 def text(path: Path, ask: Ask) -> Iterator[Contents]:
     """Words with vectors; a matrix of numbers; or, where labels are wanted, a label a line."""
     with unpacked(path) as file:
+        if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+            file.seek(0)
         if ask.default == "labels" and ask.key is None:
-            lines = [line.rstrip(b"\r\n") for line in file]
-            labels = Entry("lines", lambda: np.array(lines, dtype=object))
-            yield Contents({NAMELESS: labels})
+            yield Contents({NAMELESS: Entry("lines", partial(_read_labels, file))})
         else:
             yield _contents(_read_text(file, ask))
 
@@ -44,6 +46,13 @@ def binary(path: Path, ask: Ask) -> Iterator[Contents]:
     """Words with vectors, as word2vec writes them with ``-binary 1``."""
     with unpacked(path) as file:
         yield _contents(_read_binary(file))
+
+
+def _read_labels(file: BinaryIO) -> np.ndarray:
+    lines = [line.strip() for line in file.read().rstrip().split(b"\n")]
+    if b"" in lines:
+        raise ValueError(f"row {lines.index(b'')} has no label")
+    return np.array(lines, dtype=object)
 
 
 def _contents(found: _Vectors) -> Contents:

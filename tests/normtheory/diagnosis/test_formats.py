@@ -423,8 +423,12 @@ def test_a_matrix_in_text_and_a_label_a_line(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(tmp_path / "z.txt").astype(np.float32), Z)
     np.savetxt(tmp_path / "z.txt", [[3, 2], [1, 5]], fmt="%d")
     assert read(tmp_path / "z.txt").tolist() == [[3, 2], [1, 5]]
-    (tmp_path / "labels.txt").write_text("\n".join(WORDS))
-    assert [x.decode() for x in read(tmp_path / "labels.txt", default="labels")] == WORDS
+    path = tmp_path / "labels.txt"
+    path.write_text("\ufeff" + "\r\n".join(WORDS) + "\n\n")
+    assert [x.decode() for x in read(path, default="labels")] == WORDS
+    path.write_text("a\n\nb\n")
+    with pytest.raises(ValueError, match="row 1 has no label"):
+        read(path, default="labels")
 
 
 # Vectors of benchmarks
