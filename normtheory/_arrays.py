@@ -65,6 +65,8 @@ def cast_hint(x: Array) -> str:
         return (
             'if it is bfloat16 that numpy has saved, take x.view(ml_dtypes.bfloat16).astype("f4")'
         )
+    if dtype_name(x).startswith("void"):
+        return "numpy's files don't say what such bytes are: cast to float32 before saving"
     return "cast it first"
 
 

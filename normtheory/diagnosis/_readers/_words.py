@@ -59,7 +59,9 @@ def _contents(found: _Vectors) -> Contents:
     vectors = Entry(described(found.values.dtype, found.values.shape), lambda: found.values)
     if not found.words:
         return Contents({NAMELESS: vectors})
-    words = Entry(f"text, {len(found.words)}", lambda: np.array(found.words, dtype=object), False)
+    words = Entry(
+        f"text, {len(found.words)}", lambda: np.array(found.words, dtype=object), alone=False
+    )
     return Contents({"vectors": vectors, "words": words})
 
 
