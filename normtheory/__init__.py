@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from normtheory import losses as losses
     from normtheory import particles as particles
     from normtheory import sphere as sphere
+    from normtheory import stability as stability
     from normtheory import symmetric as symmetric
     from normtheory import temperature as temperature
     from normtheory import testing as testing
     from normtheory import verify as verify
     from normtheory.cosine import angle as angle
     from normtheory.cosine import cosine_gradient as cosine_gradient
+    from normtheory.cosine import cosine_hessian as cosine_hessian
     from normtheory.cosine import cosine_similarity as cosine_similarity
     from normtheory.diagnosis import Diagnosis as Diagnosis
     from normtheory.diagnosis import diagnose as diagnose
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 _HOME = {
     "angle": "cosine",
     "cosine_gradient": "cosine",
+    "cosine_hessian": "cosine",
     "cosine_similarity": "cosine",
     "tangent_projection": "sphere",
     "Diagnosis": "diagnosis",
@@ -76,6 +79,7 @@ _MODULES = (
     "losses",
     "particles",
     "sphere",
+    "stability",
     "symmetric",
     "temperature",
     "testing",

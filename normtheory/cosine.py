@@ -1,6 +1,6 @@
-"""One pair of vectors: cosine similarity, angle, and the gradient of the similarity.
+"""One pair of vectors: cosine similarity, angle, and the derivatives of the similarity.
 
-All three come from one decomposition of y into a part along z and a part orthogonal to it, which is
+All come from one decomposition of y into a part along z and a part orthogonal to it, which is
 accurate relative to itself down to angles of eps and for norms over the whole range of floating
 point (see :func:`normtheory.sphere.reject`). There is no epsilon in any denominator: it would bias
 the norm effect under study.
@@ -15,7 +15,7 @@ from normtheory._range import quiet
 from normtheory._types import Array
 from normtheory.sphere import dot, lifted_and_scaled, reject
 
-__all__ = ["angle", "cosine_gradient", "cosine_similarity"]
+__all__ = ["angle", "cosine_gradient", "cosine_hessian", "cosine_similarity"]
 
 
 def _decompose(z: Array, y: Array) -> tuple[Any, Array, Array, Array, Array]:
@@ -127,3 +127,42 @@ def cosine_gradient(z: Array, y: Array) -> Array:
     """
     _, _, across, z_norm, z_scale = _decompose(z, y)
     return across / z_norm / z_scale
+
+
+@quiet
+def cosine_hessian(z: Array, y: Array) -> Array:
+    """Second derivatives of the cosine similarity with respect to z.
+
+    -[c P + ẑ gᵀ + g ẑᵀ]/‖z‖² with P = I - ẑẑᵀ and g = P_z ŷ: times z it is minus the gradient, and
+    it falls with the square of the norm. Claim :mod:`normtheory.claims.hessian`.
+
+    Args:
+        z: vectors, shape (..., d), nonzero; numpy, JAX or PyTorch, float32 or float64.
+        y: vectors of the same kind and dtype, shape (..., d). Leading axes broadcast.
+
+    Returns:
+        Symmetric, the broadcast shape (..., d, d), same kind and dtype; ‖z‖² times it is off by a
+        few eps.
+
+    Raises:
+        TypeError, ValueError: as :func:`cosine_similarity`.
+
+    Reference:
+        Derived here.
+
+    Example:
+        >>> import numpy as np
+        >>> cosine_hessian(np.array([2.0, 0.0]), np.array([1.0, 1.0])).round(4) + 0
+        array([[ 0.    , -0.1768],
+               [-0.1768, -0.1768]])
+    """
+    xp, along, across, z_norm, z_scale = _decompose(z, y)
+    _, (z, _) = vectors(z=z, y=y)
+    unit = (z / z_scale / z_norm)[..., None, :]
+    row, column = xp.matrix_transpose(unit), across[..., None, :]
+    mixed = row * column
+    mixed = mixed + xp.matrix_transpose(mixed)
+    plane = xp.tril(xp.triu(xp.ones_like(mixed))) - row * unit
+    for size in (z_norm, z_scale):
+        mixed, plane = (part / size[..., None] / size[..., None] for part in (mixed, plane))
+    return -(along[..., None] * plane) - mixed

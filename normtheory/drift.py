@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from normtheory._arrays import Array, check_values, concrete, constant, scalars
+from normtheory._arrays import Array, check_values, concrete, constant, scalars, vectors
 from normtheory._range import in_range, quiet
 from normtheory.pair import check_decay
+from normtheory.sphere import dot, lifted_and_scaled
 
 __all__ = [
     "linear_encoder_step",
     "radial_drift_cosine",
     "radial_drift_is_stable",
     "radial_drift_norm",
+    "radial_share",
 ]
 
 
@@ -204,3 +206,39 @@ def linear_encoder_step(
     check_values("learning_rate", rate, above=0.0)
     check_decay(rate, decay)
     return (1 - rate * decay) ** 2 * square + (rate * slope) ** 2
+
+
+@in_range
+def radial_share(points: Array, displacements: Array) -> Array:
+    """Cosine of the angle between points and their displacements: 0 where they move orthogonally.
+
+    Orthogonal to their gradient are free embeddings under a loss of directions, and of a network
+    each layer without a bias before it, and the last layer with its bias: (W_L, b_L) as one vector.
+    The embeddings that a network puts out are not. Claim :mod:`normtheory.claims.encoder_drift`.
+
+    Args:
+        points: shape (..., d), nonzero rows; embeddings, or parameters joined to one vector; numpy,
+            JAX or PyTorch, float32 or float64.
+        displacements: gradients or steps of the same kind and dtype, shape (..., d); may be zero.
+
+    Returns:
+        In [-1, 1], shape (...), same kind and dtype; 0 where nothing moves.
+
+    Raises:
+        TypeError: integers, half precision, lists, or two libraries or dtypes.
+        ValueError: shapes that don't fit, a zero row of points, a non-finite row.
+
+    Reference:
+        Derived here.
+
+    Example:
+        >>> import numpy as np
+        >>> round(float(radial_share(np.array([2.0, 0.0]), np.array([0.3, 0.4]))), 12)
+        0.6
+    """
+    xp, (z, v) = vectors(points=points, displacements=displacements, allow_zero=("displacements",))
+    z, v = lifted_and_scaled(xp, z)[0], lifted_and_scaled(xp, v)[0]
+    length = dot(xp, v, v)
+    length = xp.where(length > 0, length, xp.ones_like(length))
+    share = dot(xp, z / xp.sqrt(dot(xp, z, z)), v / xp.sqrt(length))
+    return xp.clip(share, -1, 1)[..., 0]

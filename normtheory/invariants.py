@@ -1,21 +1,24 @@
-"""What runs and flows of many embeddings keep: the torque of clouds, cross-ratios of directions."""
+"""What runs and flows of many embeddings keep: torque, cross-ratios, the norm budget, scales."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import array_api_compat as compat
 import numpy as np
 
 from normtheory._arrays import (
     Array,
+    check_option,
     check_rows,
+    check_share,
     check_values,
     concrete,
     constant,
     dtype_name,
     library_of,
+    native,
     require_float,
     row_name,
     scalars,
@@ -24,13 +27,21 @@ from normtheory._arrays import (
 from normtheory._range import in_range
 from normtheory.cosine import angle
 
-__all__ = ["common_pull_order", "cross_ratio", "torque"]
+__all__ = [
+    "RescaledSettings",
+    "common_pull_order",
+    "cross_ratio",
+    "heavy_ball_norm",
+    "norm_budget",
+    "rescaled_settings",
+    "torque",
+]
 
 
 def _clouds(name: str, given: Array | Sequence[Array]) -> list[Array]:
     """One cloud or several, as a list of checked arrays (..., n, d)."""
     several = isinstance(given, list | tuple)
-    found: list[Any] = list(given) if several else [given]
+    found: list[Any] = [native(x) for x in (given if several else [given])]
     if not found:
         raise ValueError(
             f"{name}: expected at least one cloud, got an empty {type(given).__name__}"
@@ -186,3 +197,162 @@ def common_pull_order(start: Array, norm: Array, time: Array) -> Array:
     # √(1 − r₀²) e^(−t/2ρ²), the rest of the square.
     rest = xp.sqrt((1 - order) * (1 + order)) * xp.exp(-(t / rho / rho) / 2)
     return order / xp.hypot(order, rest)
+
+
+@in_range
+def norm_budget(learning_rate: Array, loss_fall: Array) -> Array:
+    """How much the squared norms of all points grow, in sum, while the loss falls.
+
+    Σρ²(T) - Σρ²(0) = γ(L(0) - L(T)) to leading order in γ, for plain SGD on the whole of any loss
+    of directions: what grows more than that was pushed by noise, oscillation or large steps. Claim
+    :mod:`normtheory.claims.norm_budget`.
+
+    Args:
+        learning_rate: γ > 0, of the loss as written.
+        loss_fall: L(0) - L(T), a finite number.
+
+    Returns:
+        Growth of the sum of squares over all points, broadcast shape.
+
+    Raises:
+        TypeError, ValueError: not numbers or float arrays; out of range.
+
+    Reference:
+        Derived here.
+
+    Example:
+        >>> float(norm_budget(0.5, 4.0))
+        2.0
+    """
+    _, (rate, fall) = scalars(learning_rate=learning_rate, loss_fall=loss_fall)
+    check_values("learning_rate", rate, above=0.0)
+    check_values("loss_fall", fall)
+    return rate * fall
+
+
+@in_range
+def heavy_ball_norm(norm: Array, inner: Array, displacement: Array, momentum: Array) -> Array:
+    """Norm of a point after a step of heavy ball: ρ'² = ρ² + 2α z·v + ‖v'‖².
+
+    z·v starts at 0 and follows z'·v' = α z·v + ‖v'‖², so that no norm ever shrinks; nor is a
+    displacement orthogonal to its point. Claim :mod:`normtheory.claims.norm_growth_momentum`.
+
+    Args:
+        norm: ρ > 0 before the step.
+        inner: z·v >= 0, of the point before the step with the displacement that brought it there.
+        displacement: ‖v'‖ >= 0, of this step, v' = αv - γ∇L.
+        momentum: α in [0, 1).
+
+    Returns:
+        ρ', broadcast shape.
+
+    Raises:
+        TypeError, ValueError: not numbers or float arrays; out of range.
+
+    Reference:
+        Derived here.
+
+    Example:
+        >>> round(float(heavy_ball_norm(2.0, 0.5, 0.3, 0.9)), 4)
+        2.2338
+    """
+    xp, (rho, inner, moved, momentum) = scalars(
+        norm=norm, inner=inner, displacement=displacement, momentum=momentum
+    )
+    check_values("norm", rho, above=0.0)
+    check_values("inner", inner, least=0.0)
+    check_values("displacement", moved, least=0.0)
+    check_share("momentum", momentum)
+    return xp.hypot(xp.hypot(rho, moved), xp.sqrt(2 * momentum * inner))
+
+
+class RescaledSettings(NamedTuple):
+    """Settings of an optimizer.
+
+    Attributes:
+        learning_rate: its rate.
+        weight_decay: its λ.
+        epsilon: ε of Adam, or what Adagrad's accumulators start from.
+    """
+
+    learning_rate: float
+    weight_decay: float
+    epsilon: float
+
+
+#: Powers of the factor for rate, decay and ε, at GradScale 0.
+_EXPONENTS = {
+    "sgd": (2, -2, 0),
+    "adam": (1, -2, -1),
+    "adamw": (1, -1, -1),
+    "lion": (1, -1, 0),
+    "adagrad": (1, -1, -2),
+    "muon": (1, -1, 0),
+}
+
+
+@in_range
+def rescaled_settings(
+    factor: float,
+    optimizer: str,
+    learning_rate: float,
+    *,
+    weight_decay: float = 0.0,
+    epsilon: float = 0.0,
+    gradscale: float = 0.0,
+) -> RescaledSettings:
+    """Settings with which points ``factor`` times as large do exactly the same.
+
+    Every step of the second run ends at ``factor`` times the points of the first, for any loss of
+    directions: a norm at the start is a learning rate in disguise. Momentum and betas stay. Claim
+    :mod:`normtheory.claims.scale_theorem`.
+
+    Args:
+        factor: α > 0, of all points at the start.
+        optimizer: ``"sgd"`` (with or without momentum, decay in the gradient or beside it),
+            ``"adam"`` (decay in the gradient), ``"adamw"``, ``"lion"``, ``"adagrad"`` or
+            ``"muon"`` (decay beside the gradient).
+        learning_rate: > 0, of the first run.
+        weight_decay: λ >= 0.
+        epsilon: ε >= 0 of Adam, or the start of Adagrad's accumulators.
+        gradscale: power p of GradScale; with SGD alone.
+
+    Returns:
+        The settings of the second run.
+
+    Raises:
+        TypeError: not numbers.
+        ValueError: out of range, an unknown optimizer, GradScale with another one than SGD.
+
+    Reference:
+        Derived here.
+
+    Example:
+        >>> rescaled_settings(2.0, "adamw", 1e-3, weight_decay=0.1, epsilon=1e-8)
+        RescaledSettings(learning_rate=0.002, weight_decay=0.05, epsilon=5e-09)
+    """
+    given = {"factor": factor, "learning_rate": learning_rate}
+    given |= {"weight_decay": weight_decay, "epsilon": epsilon, "gradscale": gradscale}
+    for name, value in given.items():
+        given[name] = check_option(name, value)
+    for name in ("factor", "learning_rate"):
+        check_values(name, np.asarray(given[name]), above=0.0)
+    for name in ("weight_decay", "epsilon"):
+        check_values(name, np.asarray(given[name]), least=0.0)
+    if optimizer not in _EXPONENTS:
+        raise ValueError(f"optimizer: expected one of {', '.join(_EXPONENTS)}, got {optimizer!r}")
+    rate, decay, third = _EXPONENTS[optimizer]
+    power = given["gradscale"]
+    if power != 0 and optimizer != "sgd":
+        raise ValueError(f"gradscale: expected 0 with {optimizer}, got {power:g}: not derived")
+    size = np.float64(given["factor"])  # whose powers overflow to infinity
+    return RescaledSettings(
+        *(
+            float(given[name] * size**exponent)
+            for name, exponent in (
+                ("learning_rate", rate - power),
+                ("weight_decay", decay + power),
+                ("epsilon", third),
+            )
+        )
+    )

@@ -1,4 +1,4 @@
-"""The temperature τ = 1/b: the best one where partners can be wrong, and SigLIP's bias.
+"""The temperature τ = 1/b: the best one where partners can be wrong, and what it does to gradients.
 
 ``wrong`` is the rate ε at which the partner that a loss is told is another point's. ``margin`` is
 the cosine with the right partner less that with any other.
@@ -6,10 +6,18 @@ the cosine with the right partner less that with any other.
 
 from __future__ import annotations
 
-from normtheory._arrays import Array, check_count, check_values, concrete, scalars
-from normtheory._range import in_range
+from normtheory._arrays import Array, check_count, check_values, concrete, scalars, vectors
+from normtheory._range import in_range, quiet
+from normtheory.sphere import dot, lifted_and_scaled, tangent_projection
 
-__all__ = ["best_scale", "noisy_loss_floor", "siglip_bias", "wrong_partner_margin"]
+__all__ = [
+    "best_scale",
+    "info_nce_bound",
+    "info_nce_limit",
+    "noisy_loss_floor",
+    "siglip_bias",
+    "wrong_partner_margin",
+]
 
 
 def _check_wrong(wrong: Array, n: int) -> None:
@@ -140,3 +148,79 @@ def siglip_bias(steepness: Array, cosine: Array, n: int) -> Array:
     check_values("steepness", b, above=0.0)
     check_values("cosine", cosine, least=-1.0, most=1.0)
     return -xp.log(n - 1 + 0 * b) - b * cosine
+
+
+@in_range
+def info_nce_bound(probability: Array, norm: Array, n: int, temperature: Array) -> Array:
+    """Largest gradient that InfoNCE can have at an anchor: 2(1-p)/(nτρ).
+
+    A solved anchor, p near 1, hardly moves. Attained where the anchor is orthogonal to its key and
+    all other keys are opposite to that. Claim :mod:`normtheory.claims.info_nce_bound`.
+
+    Args:
+        probability: p in [0, 1], the softmax's share of the anchor's own key.
+        norm: ρ > 0 of the anchor.
+        n: anchors that the loss is a mean over, at least 1.
+        temperature: τ > 0.
+
+    Returns:
+        Bound on ‖∇_u L‖, broadcast shape, the same array kind.
+
+    Raises:
+        TypeError, ValueError: not numbers or float arrays; out of range.
+
+    Reference:
+        Derived here.
+
+    Example:
+        >>> round(float(info_nce_bound(0.9, 2.0, 1, 0.1)), 12)
+        1.0
+    """
+    _, (p, norm, tau) = scalars(probability=probability, norm=norm, temperature=temperature)
+    check_values("probability", p, least=0.0, most=1.0)
+    check_values("norm", norm, above=0.0)
+    check_count("n", n, 1)
+    check_values("temperature", tau, above=0.0)
+    return 2 * (1 - p) / n / tau / norm
+
+
+@quiet
+def info_nce_limit(points: Array, partners: Array) -> Array:
+    """What τ∇L of InfoNCE becomes at a high temperature: attraction minus the mean repulsion.
+
+    -P(v̂_a - mean_b v̂_b)/(nρ), off by terms of order 1/τ. Claim
+    :mod:`normtheory.claims.high_temperature`.
+
+    Args:
+        points: anchors, shape (n, d), nonzero rows, whose gradients are wanted; or the keys, with
+            the anchors as partners. numpy, JAX or PyTorch, float32 or float64.
+        partners: the other side, shape (n, d); row a belongs to row a.
+
+    Returns:
+        Shape (n, d), same kind and dtype: divided by τ the gradient of the mean over n anchors.
+
+    Raises:
+        TypeError: integers, half precision, lists, or two libraries or dtypes.
+        ValueError: not two matrices of one shape, a zero or non-finite row.
+
+    Reference:
+        Derived here.
+
+    Example:
+        >>> import numpy as np
+        >>> info_nce_limit(np.eye(2), np.eye(2)[::-1].copy())
+        array([[ 0.  , -0.25],
+               [-0.25,  0.  ]])
+    """
+    xp, (z, y) = vectors(points=points, partners=partners)
+    if z.ndim != 2 or tuple(points.shape) != tuple(partners.shape):
+        raise ValueError(
+            f"expected points and partners of one shape (n, d), got {tuple(points.shape)} and "
+            f"{tuple(partners.shape)}"
+        )
+    y, _ = lifted_and_scaled(xp, y)
+    unit = y / xp.sqrt(dot(xp, y, y))
+    repelled = xp.mean(unit, axis=0, keepdims=True) - unit
+    near_one, scale = lifted_and_scaled(xp, z)
+    norm = xp.sqrt(dot(xp, near_one, near_one))
+    return tangent_projection(z, repelled) / norm / scale / z.shape[0]

@@ -67,4 +67,5 @@ CLAIM = Claim(
             reason="rounding; a share of the lengths of parameters and gradient",
         ),
     ),
+    implemented_by=("normtheory.drift.radial_share",),
 )

@@ -87,4 +87,5 @@ CLAIM = Claim(
             scale=lambda norm: norm,
         ),
     ),
+    implemented_by=("normtheory.sphere.mean_direction",),
 )

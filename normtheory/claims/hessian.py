@@ -174,4 +174,5 @@ CLAIM = Claim(
             reason=_REASON,
         ),
     ),
+    implemented_by=("normtheory.cosine_hessian",),
 )

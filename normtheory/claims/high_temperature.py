@@ -57,4 +57,5 @@ CLAIM = Claim(
             options={"kind": "info_nce", "role": "both", "temperature": 1e4},
         ),
     ),
+    implemented_by=("normtheory.temperature.info_nce_limit",),
 )

@@ -131,4 +131,5 @@ CLAIM = Claim(
             options={"kind": "info_nce", "role": "anchors", "opposed": True},
         ),
     ),
+    implemented_by=("normtheory.temperature.info_nce_bound",),
 )

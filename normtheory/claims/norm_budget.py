@@ -63,4 +63,5 @@ CLAIM = Claim(
             reason="leading order in γ: effective rates of 1e-3 times a curvature of up to 10",
         ),
     ),
+    implemented_by=("normtheory.invariants.norm_budget",),
 )

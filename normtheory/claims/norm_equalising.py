@@ -77,4 +77,5 @@ CLAIM = Claim(
             reason=_REASON,
         ),
     ),
+    implemented_by=("normtheory.pair_step",),
 )

@@ -122,4 +122,5 @@ CLAIM = Claim(
             exact=False,
         ),
     ),
+    implemented_by=("normtheory.invariants.heavy_ball_norm",),
 )

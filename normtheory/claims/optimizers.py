@@ -11,7 +11,7 @@ from normtheory.claims._symbolic import xp
 
 
 def third_angle(first: Any, second: Any, x: Any, momentum: Any) -> Any:
-    """φ'' = (1 + α − 2x)φ' − αφ near alignment, equal norms, x = γ/ρ²."""
+    """φ'' = (1 + α − 2x)φ' − αφ near alignment, x the mean of γ/ρ² over the two points."""
     return (1 + momentum - 2 * x) * second - momentum * first
 
 
@@ -78,11 +78,12 @@ def _pair(
     third: Any, crossing: Any, limit: Any, faster: Any, balance: Any, turn: Any
 ) -> dict[str, Any]:
     a, x, mu = sp.symbols("alpha x mu", positive=True)
-    # Near alignment: each point turns by v with v' = αv + xφ, and the angle closes by both.
-    phi, v = sp.symbols("phi v", real=True)
-    v_1 = a * v + x * phi
-    phi_1 = phi - 2 * v_1
-    phi_2 = phi_1 - 2 * (a * v_1 + x * phi_1)
+    # Near alignment: each point turns by v with v' = αv + x_iφ, and the angle closes by both.
+    phi, v, w, apart = sp.symbols("phi v w delta", real=True)
+    x_i, x_j = x + apart, x - apart
+    v_1, w_1 = a * v + x_i * phi, a * w + x_j * phi
+    phi_1 = phi - v_1 - w_1
+    phi_2 = phi_1 - (a * v_1 + x_i * phi_1) - (a * w_1 + x_j * phi_1)
     found = {"recursion": sp.expand(phi_2 - third(phi, phi_1, x, a))}
     polynomial = mu**2 - third(0, mu, x, a) - third(1, 0, x, a)
     found["product of the roots is α: |μ| = √α where they are complex"] = sp.expand(
@@ -114,13 +115,13 @@ def _pair(
 CLAIM = Claim(
     name="optimizers",
     title="Heavy ball on a pair",
-    statement=r"\varphi''=(1+\alpha-2x)\varphi'-\alpha\varphi,\quad x=\frac{\gamma}{\rho^2}:\qquad "
+    statement=r"\varphi''=(1+\alpha-2x)\varphi'-\alpha\varphi,\quad 2x=x_i+x_j:\qquad "
     r"\text{rate}\ \frac{2x}{1-\alpha}\ \ \Bigl(x\ll\tfrac{(1-\sqrt\alpha)^2}{2}\Bigr),\quad "
     r"\lvert\mu\rvert=\sqrt\alpha\ \text{above},\quad\text{stable iff}\ x<1+\alpha,\qquad "
     r"\rho_*^4=\frac{\gamma\,\mathrm{E}[s^2]}{2\lambda(1-\alpha)},\quad "
     r"\text{angular step}\ \sqrt{\frac{2\gamma\lambda}{1+\alpha}}",
     assumptions=(
-        "v' = αv − γ∇L, z' = z + v', equal norms",
+        "v' = αv − γ∇L, z' = z + v', x_i = γ/ρ_i²",
         "first line: near alignment",
         "second line: decay λz in the gradient, fresh partners, leading order in γλ",
     ),
@@ -211,5 +212,10 @@ CLAIM = Claim(
             unit="relative",
             reason="an average over draws, to leading order in γλ = 0.01",
         ),
+    ),
+    implemented_by=(
+        "normtheory.stability.contraction",
+        "normtheory.stability.largest_rate",
+        "normtheory.stability.fastest_rate",
     ),
 )

@@ -24,7 +24,8 @@ def wrongly_rescaled(wrongly_rescaled: Any) -> Any:
     return wrongly_rescaled
 
 
-def _rate(alpha: Any, power: Any) -> Any:
+def rate_factor(alpha: Any, power: Any) -> Any:
+    """α^(2 − p), of SGD's rate; its inverse of the decay."""
     return alpha ** (2 - power)
 
 
@@ -163,7 +164,7 @@ def _options(power: int = 0, adam: bool = False, **more: Any) -> dict[str, Any]:
     return {
         "power": power,
         "adam": adam,
-        "rules": _rules(_rate, _epsilon, power, adam),
+        "rules": _rules(rate_factor, _epsilon, power, adam),
         "wrong_rules": wrong if adam else (wrong[0], 0.0),
         **more,
     }
@@ -221,7 +222,7 @@ CLAIM = Claim(
     ),
     source="normtheory (derived here)",
     item="12.3",
-    proof=lambda: _residuals(_rate, _epsilon) | _of_optimizers(OPTIMIZERS),
+    proof=lambda: _residuals(rate_factor, _epsilon) | _of_optimizers(OPTIMIZERS),
     planted_proof=lambda: (
         _residuals(_rate_planted, _epsilon_planted) | _of_optimizers(OPTIMIZERS_PLANTED)
     ),
@@ -250,4 +251,5 @@ CLAIM = Claim(
             reason=_ROUNDED,
         ),
     ),
+    implemented_by=("normtheory.invariants.rescaled_settings",),
 )

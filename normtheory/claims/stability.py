@@ -222,4 +222,10 @@ CLAIM = Claim(
             counterexample="p = 2 with effective rate above 1: the angle never closes",
         ),
     ),
+    implemented_by=(
+        "normtheory.stability.contraction",
+        "normtheory.stability.largest_rate",
+        "normtheory.stability.settled_rate",
+        "normtheory.stability.oscillation_angle",
+    ),
 )

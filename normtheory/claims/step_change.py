@@ -275,4 +275,5 @@ CLAIM = Claim(
             counterexample="x = 2, c = 0.8: the cosine falls",
         ),
     ),
+    implemented_by=("normtheory.stability.best_rate", "normtheory.pair_step"),
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from normtheory._arrays import Array, check_count, check_flag, check_values, scalars
+from normtheory._arrays import Array, check_count, check_flag, check_share, check_values, scalars
 from normtheory._range import in_range
-from normtheory.equilibrium._recursion import autocorrelation, check_rate_and_decay, check_share
+from normtheory.equilibrium._recursion import autocorrelation, check_rate_and_decay
 
 
 @in_range

@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from normtheory._arrays import Array, check_option, check_values, concrete, constant
+from normtheory._arrays import Array, check_option, check_values
 from normtheory.pair import check_decay
-
-
-def check_share(name: str, x: Array) -> None:
-    """Raise ValueError unless every value lies in [0, 1)."""
-    check_values(name, x, least=0.0)
-    values = concrete(constant(x))
-    if values is not None and (values >= 1).any():
-        raise ValueError(f"{name}: expected < 1, got {values.max():g}")
 
 
 def share(name: str, x: Any) -> float:

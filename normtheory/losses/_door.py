@@ -16,15 +16,21 @@ from typing import Any
 import numpy as np
 
 from normtheory._arrays import (
+    cast_hint,
     check_count,
     check_flag,
+    check_number,
     check_rows,
     check_values,
     concrete,
     constant,
     dtype_name,
     library_of,
+    native,
+    require_array,
+    torch_ready,
 )
+from normtheory._read import labels_of, real_numbers
 from normtheory.losses._definition import Definition
 from normtheory.losses._parts import REQUIRED, Option
 
@@ -85,7 +91,7 @@ def _read(loss: Definition, arguments: tuple[Any, ...], options: dict[str, Any])
         raise TypeError(f"{loss.name}: {error}") from None
     bound.apply_defaults()
     found = bound.arguments
-    clouds = {cloud.name: found[cloud.name] for cloud in loss.clouds}
+    clouds = {cloud.name: native(found[cloud.name]) for cloud in loss.clouds}
     given = {option.name: found[option.name] for option in loss.options}
     library = _library(clouds, given)
     clouds = _check_clouds(library, clouds)
@@ -139,11 +145,7 @@ _MODULES = {"numpy": "numpy", "JAX": "jax", "PyTorch": "torch"}
 def _library(clouds: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     """The library that computes: JAX or PyTorch if any array is of it, else numpy."""
     for name, z in clouds.items():
-        if library_of(z) is None:
-            hint = "; wrap it in numpy.asarray(..., dtype=float)" if isinstance(z, list) else ""
-            raise TypeError(
-                f"{name}: expected a numpy, JAX or PyTorch array, got {type(z).__name__}{hint}"
-            )
+        require_array(name, z)
     kinds = {library_of(x): name for name, x in (*clouds.items(), *options.items())}
     several = [kind for kind in kinds if kind not in (None, "numpy")]
     if len(several) > 1:
@@ -160,7 +162,7 @@ def _check_clouds(library: str, clouds: Mapping[str, Any]) -> dict[str, Any]:
     for name, z in arrays.items():
         if dtype_name(z) not in ("float32", "float64", *HALF):
             raise TypeError(
-                f"{name}: expected floats of 16, 32 or 64 bits, got {dtype_name(z)}; cast it"
+                f"{name}: expected floats of 16, 32 or 64 bits, got {dtype_name(z)}; {cast_hint(z)}"
             )
         if z.ndim != 2 or 0 in z.shape:
             raise ValueError(
@@ -191,7 +193,7 @@ def _of_library(library: str, z: Any, clouds: Mapping[str, Any]) -> Any:
     import torch  # pyright: ignore[reportMissingImports]
 
     where = next((x.device for x in clouds.values() if library_of(x) == library), None)
-    return torch.as_tensor(z, device=where)
+    return torch.as_tensor(torch_ready(z), device=where)
 
 
 def _check_sizes(loss: Definition, clouds: Mapping[str, Any], whole: bool = True) -> dict[str, int]:
@@ -242,22 +244,15 @@ def checked(option: Option, x: Any, sizes: Mapping[str, int] | None = None) -> A
         TypeError: not numbers; labels that are no integers.
         ValueError: a shape that doesn't fit, a value out of range.
     """
-    name = option.name
+    name, x = option.name, native(x)
     if x is REQUIRED:
         raise TypeError(f"expected the option {name}")
     if option.kind == "labels":
         return _labels(option, x, sizes)
-    if isinstance(x, bool | np.bool_ | str | bytes) or x is None:
-        raise TypeError(f"{name}: expected a number, got {type(x).__name__}")
-    if library_of(x) is None:
-        try:
-            x = np.asarray(x, dtype=np.float64) if isinstance(x, list | tuple) else float(x)
-        except OverflowError:
-            raise ValueError(
-                f"{name}: expected a finite number, got an integer beyond it"
-            ) from None
-        except (TypeError, ValueError):
-            raise TypeError(f"{name}: expected a number, got {type(x).__name__}") from None
+    if isinstance(x, list | tuple):
+        x = real_numbers(name, x)
+    elif library_of(x) is None or isinstance(x, np.generic):
+        x = check_number(name, x)
     elif not dtype_name(x).startswith(("float", "bfloat", "int", "uint")):
         raise TypeError(f"{name}: expected real numbers, got {dtype_name(x)}")
     _check_shape(option, tuple(np.shape(x)), sizes)
@@ -291,20 +286,25 @@ def _wanted(option: Option) -> str:
     return shown if option.per_row else f"a number or {shown}"
 
 
+_LARGEST_INDEX = 2**31 - 1
+"""JAX counts rows in 32 bits."""
+
+
 def _labels(option: Option, x: Any, sizes: Mapping[str, int] | None) -> Any:
     name = option.name
-    x = np.asarray(x) if library_of(x) is None else x
-    if not dtype_name(x).startswith(("int", "uint")):
-        raise TypeError(f"{name}: expected integers, got {dtype_name(x)}")
+    x = labels_of(name, x, integers=True)
     shape = tuple(x.shape)
     if sizes is not None and shape != (sizes["n"],):
         raise ValueError(f"{name}: expected shape {(sizes['n'],)}, got {shape}")
     if len(shape) != 1:
         raise ValueError(f"{name}: expected labels of shape (n,), got {shape}")
     if option.below is not None:
-        most = np.inf if sizes is None else sizes[option.below] - 1
+        most = _LARGEST_INDEX if sizes is None else sizes[option.below] - 1
         check_values(name, x, least=0, most=most)
     return x
+
+
+_WHOLE = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 
 
 def narrow(x: Any) -> Any:
@@ -313,12 +313,13 @@ def narrow(x: Any) -> Any:
     Only whether labels are equal counts where they may be large; classes with weights have been
     checked to be few.
     """
-    if isinstance(x, np.ndarray) and x.dtype.kind in "iu":
-        small = x.size == 0 or (int(x.min()) >= -(2**31) and int(x.max()) < 2**31)
-        return (
-            x.astype(np.int32) if small else np.unique(x, return_inverse=True)[1].astype(np.int32)
-        )
-    return x
+    whole = library_of(x) is not None and dtype_name(x) in _WHOLE
+    values = concrete(x) if whole else None
+    if values is None:
+        return x
+    small = values.size == 0 or (int(values.min()) >= -(2**31) and int(values.max()) < 2**31)
+    numbers = values if small else np.unique(values, return_inverse=True)[1]
+    return numbers.astype(np.int32)
 
 
 def _block(loss: Definition, block: Any, clouds: tuple[Any, ...], library: str) -> int | None:

@@ -15,12 +15,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from normtheory._arrays import native
 from normtheory._types import Array, Clouds
 from normtheory.particles import _chunk
+from normtheory.particles._given import key_data
 from normtheory.particles._init import start
 from normtheory.particles._record import numpy_of
 from normtheory.particles._run import NEVER, Size, bar_of
-from normtheory.particles._state import State, check_positions, key_data, rescale
+from normtheory.particles._state import State, check_positions, rescale
 from normtheory.particles._system import System
 from normtheory.particles.observables import Observable
 from normtheory.particles.stop import Stop
@@ -107,7 +109,7 @@ class Draws:
         if not callable(self.clouds):
             return tuple(self.clouds)
         if seed not in self.kept:
-            drawn = tuple(self.clouds(seed))
+            drawn = tuple(map(native, self.clouds(seed)))
             check_positions(drawn)
             if self.kept:
                 one = next(iter(self.kept.values()))

@@ -10,12 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from normtheory._arrays import check_option, check_values, concrete
+from normtheory._arrays import check_flag, check_kind, check_values, concrete, library_of
+from normtheory._read import real_numbers
 from normtheory._types import Array
+from normtheory.losses._door import narrow
 from normtheory.pair import check_decay
 from normtheory.particles._describe import described
+from normtheory.particles._forces import check_force
+from normtheory.particles._given import number, places
 from normtheory.particles._tree import map_numbers, static, tree
 from normtheory.particles.optimizers import Rule
+from normtheory.particles.sampling import Bernoulli, Minibatch
 
 
 @tree
@@ -74,11 +79,7 @@ class System:
 
     def __post_init__(self) -> None:
         """Check what a person passes; JAX rebuilds systems without coming here."""
-        if not callable(self.force) or not hasattr(self.force, "trained"):
-            raise TypeError(
-                "force: expected one of normtheory.particles.forces, got "
-                f"{type(self.force).__name__}"
-            )
+        check_force("force", self.force)
         if self.reduction not in ("mean", "sum"):
             raise ValueError(f"reduction: expected 'mean' or 'sum', got {self.reduction!r}")
         self._check_optimizer()
@@ -89,12 +90,14 @@ class System:
         norms = self.norm if isinstance(self.norm, tuple) else (self.norm,)
         norms = tuple(None if norm is None else _norm(norm) for norm in norms)
         object.__setattr__(self, "norm", norms if isinstance(self.norm, tuple) else norms[0])
-        if self.schedule is not None and not callable(self.schedule):
-            raise TypeError(f"schedule: expected a callable, got {type(self.schedule).__name__}")
+        if self.schedule is not None:
+            check_kind("schedule", self.schedule, Callable, "a callable")
         for name in ("frozen", "fresh"):
-            places = getattr(self, name)
-            places = (places,) if isinstance(places, int) else tuple(places)
-            object.__setattr__(self, name, places)
+            object.__setattr__(self, name, places(name, getattr(self, name)))
+        for name in ("coupled_decay", "coherent"):
+            object.__setattr__(self, name, check_flag(name, getattr(self, name)))
+        wanted = "one of normtheory.particles.sampling or None"
+        check_kind("sampling", self.sampling, Minibatch | Bernoulli | None, wanted)
         both = set(self.frozen) & set(self.fresh)
         if both:
             raise ValueError(f"fresh: cloud {min(both)} is frozen")
@@ -131,23 +134,27 @@ class System:
             >>> system.with_numbers(temperature=0.5).force.options
             {'temperature': 0.5}
         """
-        places = self.numbers()
+        known = self.numbers()
         for name in numbers:
-            if name not in places:
+            if name not in known:
                 raise ValueError(
-                    f"{name}: this system has no such number; it has {', '.join(places)}"
+                    f"{name}: this system has no such number; it has {', '.join(known)}"
                 )
         leaves, structure = jax.tree.flatten(self)
         for name, value in numbers.items():
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            leaves[places[name]] = float(value) if whole else value
-        found = jax.tree.unflatten(structure, leaves)
-        found.check()
-        return found
+            leaves[known[name]] = value if hasattr(value, "dtype") else number(name, value)
+        jax.tree.unflatten(structure, leaves).check()
+        for name in numbers:
+            leaves[known[name]] = narrow(leaves[known[name]])
+        return jax.tree.unflatten(structure, leaves)
 
     def check(self) -> None:
         """Raise ValueError unless the numbers that can be seen are in their ranges."""
         self.force.check()
+        if isinstance(self.optimizer, Rule):
+            self.optimizer.check()
+        if isinstance(self.sampling, Bernoulli):
+            number("probability", self.sampling.probability, least=0.0, most=1.0)
         for name in ("learning_rate", "weight_decay", "gradscale"):
             _number(name, getattr(self, name))
         if self.weight_decay is not None and self.learning_rate is not None:
@@ -223,20 +230,15 @@ class _Given:
 
 def _number(name: str, x: Any) -> Any:
     """Check a number that may be swept or traced; a Python number becomes a float."""
-    if x is None:
-        return None
-    if not hasattr(x, "dtype"):
-        x = check_option(name, x)
     bounds = {"learning_rate": {"above": 0.0}, "weight_decay": {"least": 0.0}}.get(name, {})
-    check_values(name, np.asarray(x) if isinstance(x, float) else x, **bounds)
-    return x
+    return None if x is None else number(name, x, **bounds)
 
 
 def _norm(x: Any) -> Any:
     """Check a norm or one for every row; leave tracers alone."""
-    if concrete(x) is None:
+    if library_of(x) == "JAX" and concrete(x) is None:
         return x
-    values = np.asarray(x, np.float64)
+    values = real_numbers("norm", x)
     if values.ndim > 1:
         raise ValueError(f"norm: expected a number or shape (n,), got shape {values.shape}")
     check_values("norm", values, above=0.0)

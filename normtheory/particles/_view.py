@@ -7,6 +7,7 @@ from functools import cached_property
 
 import jax.numpy as jnp
 
+from normtheory._arrays import check_kind
 from normtheory._types import Array, Clouds, Embeddings, PerRow, PerRows, Scalar
 from normtheory.particles._state import State
 from normtheory.particles._step import Evaluation, advance, evaluate
@@ -87,6 +88,8 @@ class View:
 
 def view(system: System, state: State) -> View:
     """Look at a state."""
+    check_kind("system", system, System, "a System")
+    check_kind("state", state, State, "a State from init")
     return View(system, state, evaluate(system, state))
 
 

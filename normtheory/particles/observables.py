@@ -10,8 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from normtheory._arrays import check_count, check_values
+from normtheory._arrays import check_count, check_kind, check_values, refuse_more
+from normtheory._read import labels_of
 from normtheory._types import Array
+from normtheory.particles._given import several
 from normtheory.particles._tree import static, tree
 from normtheory.particles._view import View, mean_distance, unit
 
@@ -74,7 +76,7 @@ def observable(
         **arrays: what else it needs.
 
     Raises:
-        TypeError: not callable.
+        TypeError: not callable; a masked array among the arrays.
 
     Example:
         >>> import jax.numpy as jnp
@@ -82,12 +84,16 @@ def observable(
         >>> centre.dims
         ('axis',)
     """
-    if not callable(function):
-        raise TypeError(f"function: expected a callable, got {type(function).__name__}")
+    check_kind("name", name, str, "text")
+    check_kind("function", function, Callable, "a callable")
+    check_kind("coords", {} if coords is None else coords, Mapping, "values by the name of an axis")
+    dims = several("dims", dims, str, "names of axes")
+    for key, x in arrays.items():
+        refuse_more(key, x)
     if name == "step" or "step" in dims:
         raise ValueError("name, dims: 'step' is the axis of the record itself")
     fixed = tuple((dim, tuple(np.asarray(x).tolist())) for dim, x in (coords or {}).items())
-    return Observable(arrays, name, function, tuple(dims), units, long_name or name, fixed)
+    return Observable(arrays, name, function, dims, units, long_name or name, fixed)
 
 
 def _loss(view: View) -> Array:
@@ -207,12 +213,15 @@ def _class_norm(view: View, *, labels: Array, counts: Array) -> Array:
     return total / jnp.asarray(counts, norms.dtype)
 
 
+_MOST_CLASSES = 2**20  # each record has a number for every one
+
+
 def class_norm(labels: Any, classes: int | None = None) -> Observable:
     """The mean norm of every class, of the first cloud.
 
     Args:
         labels: integers (n,).
-        classes: how many there are; None for the largest label + 1.
+        classes: how many there are, up to 2**20; None for the largest label + 1.
 
     Returns:
         Observable ``class_norm`` over ``class``; NaN for a class without particles.
@@ -220,14 +229,13 @@ def class_norm(labels: Any, classes: int | None = None) -> Observable:
     Raises:
         TypeError, ValueError: not integers, or out of range (the index is named).
     """
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise TypeError(
-            f"labels: expected integers (n,), got {labels.dtype} of shape {labels.shape}"
-        )
-    classes = int(labels.max()) + 1 if classes is None else classes
-    check_count("classes", classes, 1)
-    check_values("labels", labels, least=0, most=classes - 1)
+    labels = np.asarray(labels_of("labels", labels, integers=True))
+    if labels.ndim != 1 or not len(labels):
+        raise ValueError(f"labels: expected shape (n,), got shape {labels.shape}")
+    if classes is not None:
+        check_count("classes", classes, 1, most=_MOST_CLASSES)
+    check_values("labels", labels, least=0, most=(classes or _MOST_CLASSES) - 1)
+    classes = int(labels.max()) + 1 if classes is None else int(classes)
     counts = np.bincount(labels, minlength=classes).astype(np.float64)
     return Observable(
         {"labels": labels.astype(np.int32), "counts": counts},
@@ -247,7 +255,7 @@ def chosen(record: Any) -> tuple[Observable, ...]:
         TypeError: something else.
     """
     found = []
-    for item in (record,) if isinstance(record, str | Observable) else tuple(record):
+    for item in several("record", record, str | Observable, "names and observables"):
         if isinstance(item, str):
             if item not in OBSERVABLES:
                 raise ValueError(
@@ -255,8 +263,6 @@ def chosen(record: Any) -> tuple[Observable, ...]:
                     f"got {item!r}"
                 )
             item = OBSERVABLES[item]
-        if not isinstance(item, Observable):
-            raise TypeError(f"record: expected names and observables, got {type(item).__name__}")
         found.append(item)
     names = [item.name for item in found]
     if len(set(names)) < len(names):

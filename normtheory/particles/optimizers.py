@@ -16,7 +16,8 @@ import jax
 import numpy as np
 import optax
 
-from normtheory._arrays import check_values, concrete
+from normtheory._arrays import check_flag, concrete
+from normtheory.particles._given import number
 from normtheory.particles._tree import static, tree
 
 __all__ = ["Rule", "adam", "momentum", "rule"]
@@ -35,6 +36,11 @@ class Rule:
     numbers: dict[str, Any]
     factory: Callable[..., optax.GradientTransformation] = static()
     flags: tuple[tuple[str, Any], ...] = static(default=())
+
+    def check(self) -> None:
+        """Raise unless its numbers are real, and in their ranges where these are known."""
+        for name, x in self.numbers.items():
+            _RANGES.get(self.factory, {}).get(name, number)(name, x)
 
     def transformation(self) -> optax.GradientTransformation:
         """The optax object with these numbers, traced or not."""
@@ -69,10 +75,8 @@ def rule(factory: Callable[..., optax.GradientTransformation], **arguments: Any)
 
 def _share(name: str, x: Any) -> Any:
     """Check a decay of a running mean: >= 0, and < 1."""
-    if isinstance(x, int | float):
-        x = float(x)
-    check_values(name, np.asarray(x) if isinstance(x, float) else x, least=0.0)
-    values = concrete(x) if hasattr(x, "dtype") else np.asarray(x)
+    x = number(name, x, least=0.0)
+    values = concrete(x)
     if values is not None and (values >= 1).any():
         raise ValueError(f"{name}: expected < 1, got {np.max(values):g}")
     return x
@@ -85,10 +89,14 @@ def momentum(decay: Any = 0.9, *, nesterov: bool = False) -> Rule:
         decay: α in [0, 1).
         nesterov: look ahead.
 
+    Raises:
+        TypeError, ValueError: no real number, or out of range; ``nesterov`` is no truth value.
+
     Reference:
         Polyak 1964; theory item 15 for what it does to norms.
     """
-    return Rule({"decay": _share("decay", decay)}, optax.trace, (("nesterov", bool(nesterov)),))
+    flags = (("nesterov", check_flag("nesterov", nesterov)),)
+    return Rule({"decay": _share("decay", decay)}, optax.trace, flags)
 
 
 def adam(b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8) -> Rule:
@@ -99,10 +107,21 @@ def adam(b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8) -> Rule:
         b2: decay of the mean of their squares.
         eps: added to the root; may be 0 where no gradient is exactly 0.
 
+    Raises:
+        TypeError, ValueError: no real numbers, or out of range.
+
     Reference:
         Kingma and Ba 2015; Loshchilov and Hutter 2019.
     """
-    eps = float(eps) if isinstance(eps, int | float) else eps
-    check_values("eps", np.asarray(eps) if isinstance(eps, float) else eps, least=0.0)
-    numbers = {"b1": _share("b1", b1), "b2": _share("b2", b2), "eps": eps}
+    numbers = {"b1": _share("b1", b1), "b2": _share("b2", b2), "eps": _positive("eps", eps)}
     return Rule(numbers, optax.scale_by_adam)
+
+
+def _positive(name: str, x: Any) -> Any:
+    return number(name, x, least=0.0)
+
+
+_RANGES: dict[Any, dict[str, Callable[[str, Any], Any]]] = {
+    optax.trace: {"decay": _share},
+    optax.scale_by_adam: {"b1": _share, "b2": _share, "eps": _positive},
+}

@@ -28,7 +28,7 @@ def _rate(rng: np.random.Generator, first: Any, second: Any, power: Any) -> np.n
 
 
 def pair_draws(d: int, points: int, rng: np.random.Generator) -> Sample:
-    """Single pairs: angle, goal, two norms, rate, time, and every option.
+    """Single pairs: angle, goal, two norms, rate, time, momentum, and every option.
 
     Args:
         d: Dimension of the random pairs, more than 3.
@@ -52,6 +52,7 @@ def pair_draws(d: int, points: int, rng: np.random.Generator) -> Sample:
         "tolerance": clouds.log_uniform(rng, 1e-6, 1e-2, n),
         "dimension": np.full((n, 1), float(d)),
         "seed": np.full((n, 1), float(rng.integers(2**31))),
+        "momentum": rng.uniform(0, 0.95, (n, 1)),
     }
     return Sample(inputs | options, {}, ("pairs with all options",) * n)
 

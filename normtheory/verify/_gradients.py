@@ -145,6 +145,19 @@ def cosine_pair(d: int, points: int, rng: np.random.Generator) -> Sample:
     return Sample(_pair_inputs(cloud), _numpy(_cosine_pair(cloud.z, cloud.y)), cloud.labels)
 
 
+@jax.jit
+@jax.vmap
+def _cosine_hessian(z: Any, y: Any) -> Any:
+    return jax.hessian(definitions.cosine)(z, y).ravel()
+
+
+def cosine_hessian(d: int, points: int, rng: np.random.Generator) -> Sample:
+    """Second derivatives of the plain cosine with respect to one point, row by row."""
+    cloud = clouds.pairs(rng, d, points)
+    values = {"hessian": np.asarray(_cosine_hessian(cloud.z, cloud.y))}
+    return Sample(_pair_inputs(cloud), values, cloud.labels)
+
+
 def flow_velocity(d: int, points: int, rng: np.random.Generator) -> Sample:
     """Velocity of the plain angle and norm along the autodiff gradient flow of attraction."""
     cloud = clouds.pairs(rng, d, points, norm_ratio=10.0)
@@ -169,5 +182,6 @@ def fixed_keys(d: int, points: int, rng: np.random.Generator) -> Sample:
     value, gradient = _fixed_keys(cloud.z, keys)
     unit = keys / clouds.norms(keys)
     inputs = {"z": cloud.z, "norm": clouds.norms(cloud.z), "mean_key": unit.mean(axis=1)}
+    inputs["keys"] = keys
     values = {"mean_cosine": column(value), "gradient": np.asarray(gradient)}
     return Sample(inputs, values, cloud.labels)

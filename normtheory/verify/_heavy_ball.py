@@ -35,19 +35,21 @@ def _three(z: Any, y: Any, v: Any, w: Any, across: Any, rate: Any, momentum: Any
 
 
 def heavy_ball_pair(d: int, points: int, rng: np.random.Generator) -> Sample:
-    """Two steps of pairs of equal norm at angles of 1e-7 to 1e-5, with momentum across the pair."""
+    """Two steps of pairs at angles of 1e-7 to 1e-5, with momentum across the pair."""
     n = 4 * points
     norm = clouds.log_uniform(rng, 1e-3, 1e3, n)
+    other = norm * clouds.log_uniform(rng, 0.3, 3, n)
     direction = uniform(rng, n, d)
     angle = clouds.log_uniform(rng, 1e-7, 1e-5, n)
     partner = clouds.at_angle(rng, direction, angle)
     across = partner - (partner * direction).sum(-1, keepdims=True) * direction
     across /= clouds.norms(across)
     x = clouds.log_uniform(rng, 1e-4, 3.0, n)
+    rate = 2 * x / (norm**-2 + other**-2)
     momentum = rng.uniform(0, 0.99, (n, 1))
-    v, w = (norm * angle * rng.uniform(-1, 1, (n, 1)) * across for _ in range(2))
+    v, w = (size * angle * rng.uniform(-1, 1, (n, 1)) * across for size in (norm, other))
     angles = np.asarray(
-        _three(norm * direction, norm * partner, v, w, across, (x * norm**2)[:, 0], momentum[:, 0])
+        _three(norm * direction, other * partner, v, w, across, rate[:, 0], momentum[:, 0])
     )
     first, second, third = (column(angles[:, k]) for k in range(3))
     inputs = {"first": first, "second": second, "x": x, "momentum": momentum}

@@ -128,6 +128,8 @@ def cut_network(
         "whole": _weight_part(whole),
         "same_decay": _weight_part(same_decay),
         "last_weights": column(together[0] / size),
+        "last_parameters": _joined(parameters[-1]),
+        "last_gradient": _joined(gradient[-1]),
     }
     values = {
         "cut_output": np.asarray(cut_output).reshape(n, -1),
@@ -147,6 +149,11 @@ def cut_network(
 def _inner(a: Any, b: Any) -> np.ndarray:
     """Inner products of two stacks of matrices (n, i, j), shape (n,)."""
     return np.einsum("nij,nij->n", np.asarray(a), np.asarray(b))
+
+
+def _joined(layer: Any) -> np.ndarray:
+    """Weights and biases of a layer of each network in one row."""
+    return np.concatenate([np.asarray(a).reshape(len(a), -1) for a in layer], axis=1)
 
 
 def _weight_part(parameters: Any) -> np.ndarray:

@@ -177,7 +177,7 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize("name", [n for n in nt.drift.__all__ if n.startswith("radial")])
+@pytest.mark.parametrize("name", [n for n in nt.drift.__all__ if n.startswith("radial_drift")])
 @pytest.mark.parametrize(("setting", "kind", "text"), REFUSED)
 def test_what_is_refused(name, setting, kind, text):
     with pytest.raises(kind, match=re.escape(text)):
@@ -238,3 +238,11 @@ def test_linear_step_keeps_kinds_and_refuses():
         nt.drift.linear_encoder_step(1.0, 1.0, 1.0, weight_decay=-1.0)
     with pytest.raises(ValueError, match=r"learning_rate \* weight_decay: expected < 1, got 2"):
         nt.drift.linear_encoder_step(1.0, 1.0, 1.0, weight_decay=2.0)
+
+
+def test_radial_share_is_of_directions_and_0_at_rest():
+    z = np.array([[3e-200, 0.0], [1.0, 1.0], [0.0, 2.0]])
+    v = np.array([[4e200, 3e200], [2.0, -2.0], [0.0, 0.0]])
+    np.testing.assert_allclose(nt.drift.radial_share(z, v), [0.8, 0.0, 0.0], atol=1e-15)
+    with pytest.raises(ValueError, match="points row 1 is zero"):
+        nt.drift.radial_share(np.array([[1.0], [0.0]]), np.ones((2, 1)))

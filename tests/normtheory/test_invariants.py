@@ -264,3 +264,55 @@ ORDERS = [
 def test_what_order_refuses(arguments, kind, text):
     with pytest.raises(kind, match=re.escape(text)):
         nt.invariants.common_pull_order(*arguments)
+
+
+def test_budget_and_heavy_ball_are_those_of_runs():
+    rng = np.random.default_rng(2)
+    y, momentum, rate = nt.sphere.uniform(rng, 6, 4), 0.8, 1e-3
+    z, v = nt.sphere.uniform(rng, 6, 4), np.zeros((6, 4))
+    start, loss = z.copy(), nt.cosine_similarity(z, y).sum()
+    for _ in range(200):
+        z = z + rate * nt.cosine_gradient(z, y)
+    grown = (z**2).sum() - (start**2).sum()
+    fall = nt.cosine_similarity(z, y).sum() - loss
+    assert grown == pytest.approx(float(nt.invariants.norm_budget(rate, fall)), rel=2e-3)
+    for _ in range(3):
+        inner = (z * v).sum(1)
+        v = momentum * v + 0.5 * nt.cosine_gradient(z, y)
+        norm, size = np.linalg.norm(z, axis=1), np.linalg.norm(v, axis=1)
+        z = z + v
+        after = nt.invariants.heavy_ball_norm(norm, np.maximum(inner, 0), size, momentum)
+        np.testing.assert_allclose(np.linalg.norm(z, axis=1), after, rtol=1e-14)
+        assert ((z**2).sum(1) > norm**2).all()
+
+
+def test_rescaled_gradscale_does_the_same_to_larger_points():
+    def end(size: float, rate: float, decay: float) -> np.ndarray:
+        rng = np.random.default_rng(3)
+        y, z = nt.sphere.uniform(rng, 5, 3), size * nt.sphere.uniform(rng, 5, 3)
+        for _ in range(4):
+            z = (1 - rate * decay) * z + rate * np.asarray(
+                np.linalg.norm(z, axis=1, keepdims=True) ** 1.5 * nt.cosine_gradient(z, y)
+            )
+        return z
+
+    settings = nt.invariants.rescaled_settings(
+        3.0, "sgd", 0.2, weight_decay=0.5, epsilon=1e-8, gradscale=1.5
+    )
+    assert settings.epsilon == 1e-8
+    again = end(3.0, settings.learning_rate, settings.weight_decay)
+    np.testing.assert_allclose(again, 3 * end(1.0, 0.2, 0.5), rtol=1e-13)
+
+
+SETTINGS: list[tuple[tuple[Any, ...], dict[str, float], str]] = [
+    ((2.0, "rmsprop", 0.1), {}, "optimizer: expected one of sgd, adam, adamw, lion, adagrad, muon"),
+    ((2.0, "adamw", 0.1), {"gradscale": 1.0}, "gradscale: expected 0 with adamw, got 1"),
+    ((0.0, "adamw", 0.1), {}, "factor: expected a finite number and > 0, got 0.0"),
+    ((2.0, "sgd", 0.1), {"weight_decay": -1.0}, "weight_decay: expected a finite number and >= 0"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "options", "text"), SETTINGS)
+def test_what_rescaled_settings_refuse(arguments, options, text):
+    with pytest.raises(ValueError, match=re.escape(text)):
+        nt.invariants.rescaled_settings(*arguments, **options)

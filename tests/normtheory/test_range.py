@@ -1,5 +1,6 @@
 """Numbers near the ends of the range of floats, and numpy told to raise."""
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any
@@ -10,10 +11,27 @@ import numpy as np
 import pytest
 
 import normtheory as nt
-from normtheory import PairState, drift, equilibrium, invariants, sphere, symmetric, temperature
+from normtheory import (
+    PairState,
+    cosine,
+    drift,
+    equilibrium,
+    flow,
+    invariants,
+    pair,
+    pair_simulation,
+    sphere,
+    stability,
+    symmetric,
+    temperature,
+)
 from normtheory.particles.sampling import minibatch
 from normtheory.symmetric import EquiangularState, GapState
 
+MODULES = (
+    cosine, drift, equilibrium, flow, invariants, pair, pair_simulation, sphere, stability,
+    symmetric, temperature,
+)  # fmt: skip
 Z = np.array([[3.0, 4.0, 1e-300], [1e-200, 1.0, 2.0]])
 TINY = np.array([[3e-310, 4e-310, 1e-320], [1e-300, 1e-300, 2e-320]])
 
@@ -207,3 +225,14 @@ def test_no_concentration_is_uniform(concentration):
     # Each component has mean 0 and variance 1/d; five standard errors.
     assert np.abs(drawn.mean(axis=0)).max() < 5 / math.sqrt(3 * 4000)
     np.testing.assert_allclose((drawn**2).mean(axis=0), 1 / 3, atol=0.03)
+
+
+@pytest.mark.parametrize(
+    "module",
+    MODULES,
+    ids=lambda module: module.__name__,
+)
+def test_every_public_function_of_numbers_is_framed(module):
+    functions = {name for name in module.__all__ if inspect.isfunction(getattr(module, name))}
+    bare = {name for name in functions if not hasattr(getattr(module, name), "__wrapped__")}
+    assert bare <= {"frequency_exponent"}  # of words

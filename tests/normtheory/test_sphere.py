@@ -82,3 +82,12 @@ def test_projecting_zero_gives_zero_and_z_itself_vanishes():
     np.testing.assert_array_equal(nt.tangent_projection(z, np.zeros(2)), np.zeros((2, 2)))
     left = np.linalg.norm(nt.tangent_projection(z, z), axis=-1)
     assert (left <= floor(np.float64) * np.linalg.norm(z, axis=-1)).all()
+
+
+def test_mean_direction_of_opposite_points_has_length_0_and_still_is_a_direction():
+    points = np.array([[[2.0, 0.0], [-5.0, 0.0]], [[0.0, 1e-200], [0.0, 1e200]]])
+    found = nt.sphere.mean_direction(points)
+    np.testing.assert_array_equal(found.direction, [[1.0, 0.0], [0.0, 1.0]])
+    np.testing.assert_array_equal(found.length, [0.0, 1.0])
+    with pytest.raises(ValueError, match=r"points: expected shape \(..., n, d\) with n >= 1"):
+        nt.sphere.mean_direction(np.ones(3))

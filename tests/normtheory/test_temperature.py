@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy.optimize import brentq, minimize_scalar
-from scipy.special import expit
+from scipy.special import expit, softmax
 from scipy.stats import entropy
 
+import normtheory as nt
 from normtheory import temperature
 
 
@@ -63,3 +64,23 @@ def test_rates_broadcast_and_keep_their_kind() -> None:
 def test_what_is_out_of_range_is_refused(call: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_info_nce_limit_and_bound_are_those_of_the_loss() -> None:
+    rng = np.random.default_rng(5)
+    u, v = rng.normal(size=(2, 6, 4))
+    tau = 1e7
+    own, keys = nt.losses.info_nce_gradient(u, v, temperature=tau)
+    np.testing.assert_allclose(temperature.info_nce_limit(u, v), tau * own, atol=1e-7)
+    np.testing.assert_allclose(temperature.info_nce_limit(v, u), tau * keys, atol=1e-7)
+    own, _ = nt.losses.info_nce_gradient(u, v, temperature=0.3)
+    cosines = nt.cosine_similarity(u[:, None], v[None])
+    p = np.diagonal(softmax(cosines / 0.3, axis=1))
+    bound = temperature.info_nce_bound(p, np.linalg.norm(u, axis=1), 6, 0.3)
+    size = np.linalg.norm(own, axis=1)
+    assert (size < bound).all()
+    assert (size > bound / 20).all()
+    with pytest.raises(ValueError, match="points and partners of one shape"):
+        temperature.info_nce_limit(u, v[:3])
+    with pytest.raises(ValueError, match="probability: expected"):
+        temperature.info_nce_bound(1.1, 1.0, 2, 0.1)

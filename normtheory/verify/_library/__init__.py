@@ -19,7 +19,9 @@ from normtheory.verify._library import (
     _losses,
     _pair,
     _sphere,
+    _stability,
     _symmetric,
+    _temperature,
 )
 from normtheory.verify._library._check import LibraryCheck as LibraryCheck
 
@@ -34,6 +36,8 @@ LIBRARY: dict[str, tuple[LibraryCheck, ...]] = {
     **_losses.CHECKS,
     **_pair.CHECKS,
     **_sphere.CHECKS,
+    **_stability.CHECKS,
     **_symmetric.CHECKS,
+    **_temperature.CHECKS,
 }
 """Dotted public name of a function to its checks."""

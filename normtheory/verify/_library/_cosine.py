@@ -1,4 +1,4 @@
-"""The cosine, its angle, its gradient and the projection that it is made of."""
+"""The cosine, its angle, its derivatives and the projection that it is made of."""
 
 from __future__ import annotations
 
@@ -44,6 +44,15 @@ CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
             lambda z, y: nt.cosine_gradient(z, y),
             quantity="gradient",
             scale=lambda norm: norm,
+        ),
+    ),
+    "normtheory.cosine_hessian": (
+        library(
+            "cosine_hessian",
+            "cosine_hessian",
+            lambda z, y: nt.cosine_hessian(z, y).reshape(len(z), -1),
+            quantity="hessian",
+            scale=lambda norm: norm**2,
         ),
     ),
     "normtheory.tangent_projection": (

@@ -37,6 +37,21 @@ def _linear(mean_square: Any, gradient_norm: Any, learning_rate: Any, weight_dec
     )
 
 
+def _half_radial(last_parameters: Any, last_gradient: Any) -> Any:
+    """Share of a displacement that is the gradient and, as long, the parameters themselves."""
+    lengths = [np.linalg.norm(a, axis=1, keepdims=True) for a in (last_gradient, last_parameters)]
+    displaced = last_gradient / lengths[0] + last_parameters / lengths[1]
+    return nt.drift.radial_share(last_parameters, displaced)[:, None]
+
+
+def _shares(keys: Any) -> Any:
+    return nt.drift.radial_share(keys[:, 0], keys[:, 1])[:, None]
+
+
+def _plain_share(z: Any, v: Any) -> Any:
+    return (z * v).sum(-1) / np.linalg.norm(z, axis=-1) / np.linalg.norm(v, axis=-1)
+
+
 CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
     "normtheory.drift.radial_drift_norm": (
         library(
@@ -89,6 +104,25 @@ CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
             scale=lambda radial: 1 + 0 * radial,
             tolerance=0.0,
             reason="a truth value",
+        ),
+    ),
+    "normtheory.drift.radial_share": (
+        library(
+            "radial_share of a last layer",
+            "cut_network",
+            _half_radial,
+            against=lambda c: np.sqrt(1 / 2) + 0 * c,
+            options={"biases": True},
+            scale=lambda c: 1 + 0 * c,
+            reason="absolute: rounding of a sum over all parameters",
+        ),
+        library(
+            "radial_share of what isn't orthogonal",
+            "fixed_keys",
+            _shares,
+            against=lambda keys: _plain_share(keys[:, 0], keys[:, 1])[:, None],
+            scale=lambda norm: 1 + 0 * norm,
+            reason="absolute: rounding of the directions",
         ),
     ),
     "normtheory.drift.linear_encoder_step": (

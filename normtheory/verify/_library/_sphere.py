@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ive
 
-from normtheory import sphere
+from normtheory import cosine_gradient, sphere
 from normtheory.verify._clouds import measure_angle, norms
 from normtheory.verify._library._check import LibraryCheck, library
 
@@ -73,6 +73,17 @@ def _angles(start: Any, seed: Any) -> Any:
     return np.concatenate([measure_angle(z, y).angle, norms(z), norms(y)], axis=1)
 
 
+def _mean_key(keys: Any) -> Any:
+    found = sphere.mean_direction(keys)
+    return found.length[:, None] * found.direction
+
+
+def _partner_gradient(z: Any, keys: Any) -> Any:
+    """The gradient of the mean cosine: that of a pair, times the length of the mean."""
+    found = sphere.mean_direction(keys)
+    return found.length[:, None] * cosine_gradient(z, found.direction)
+
+
 def _mean_direction(dimension: Any) -> np.ndarray:
     return np.arange(1.0, len(dimension) + 1)
 
@@ -121,6 +132,23 @@ CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
             against=lambda start: start * [1, 0, 0] + [0, 1, 1],
             scale=lambda start: 1 + 0 * start,
             reason="absolute, in radians: rounding of the directions",
+        ),
+    ),
+    "normtheory.sphere.mean_direction": (
+        library(
+            "mean_direction and its length",
+            "fixed_keys",
+            _mean_key,
+            against=lambda mean_key: mean_key,
+            scale=lambda norm: 1 + 0 * norm,
+            reason="absolute: rounding of the directions",
+        ),
+        library(
+            "mean_direction as the partner",
+            "fixed_keys",
+            _partner_gradient,
+            quantity="gradient",
+            scale=lambda norm: norm,
         ),
     ),
     "normtheory.sphere.von_mises_fisher": (

@@ -91,7 +91,7 @@ OPTIONS = [
     for option, parameter in inspect.signature(getattr(*_place(name))).parameters.items()
     if option
     in (
-        *("gradscale", "repel", "stop_gradient", "weight_decay"),
+        *("gradscale", "repel", "stop_gradient", "weight_decay", "momentum"),
         *("coupled", "steps", "beta_1", "beta_2", "epsilon", "frequency", "decay"),
     )
     and parameter.default is not inspect.Parameter.empty
@@ -171,6 +171,7 @@ def test_a_loss_that_is_off_is_noticed(
 
 
 def test_every_function_is_named_by_a_claim_and_reachable() -> None:
+    assert not [claim for claim in NAMES if not claims.get(claim).implemented_by]
     named = {name for claim in NAMES for name in claims.get(claim).implemented_by}
     assert named == set(LIBRARY)
     for name in named:
