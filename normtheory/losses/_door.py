@@ -217,17 +217,17 @@ def _check_sizes(loss: Definition, clouds: Mapping[str, Any], whole: bool = True
 def _check_fits(option: Option, x: Any, dtype: str) -> None:
     """Raise ValueError where a number, or its steepness, is beyond what is computed with."""
     values = concrete(constant(x)) if hasattr(x, "dtype") else np.asarray(x)
-    if values is None:
+    if values is None or not values.size:
         return
     dtype = "float64" if dtype == "float64" else "float32"
     most = float(np.finfo(dtype).max) / 1024  # room for the sums that it enters
-    number: Any = np.asarray(values, dtype=np.float64)
+    ends: Any = np.array([values.min(), values.max()], dtype=np.float64)
     with np.errstate(all="ignore"):
-        steep = number if option.steepness is None else option.steepness(number)
-        bad = ~((np.abs(number) <= most) & (np.abs(steep) <= most))
+        steep = ends if option.steepness is None else option.steepness(ends)
+        bad = ~((np.abs(ends) <= most) & (np.abs(steep) <= most))
     if bad.any():
         raise ValueError(
-            f"{option.name}: {number[bad].flat[0]:g} leaves the range of {dtype}, in which the "
+            f"{option.name}: {ends[bad][0]:g} leaves the range of {dtype}, in which the "
             "loss is computed: expected a number nearer to 1"
         )
 
