@@ -29,7 +29,7 @@ from normtheory.particles._state import State, handed_out, precision
 from normtheory.particles._step import check_door
 from normtheory.particles._system import System
 from normtheory.particles.observables import Observable, chosen
-from normtheory.particles.stop import Stop, rules
+from normtheory.particles.stop import Stop, check_places, rules
 
 _SLOTS = 256  # most records that one compiled call has room for
 _ROOM = 2**26  # bytes for them
@@ -129,6 +129,7 @@ def run(
     if max_steps >= NEVER:
         raise ValueError(f"max_steps: expected below {NEVER}, got {max_steps}")
     rule, items = rules(stop), chosen(record)
+    check_places(rule, len(state.positions))
     every = min(record_every or NEVER, NEVER)
     begin = int(state.step)
     pieces = on_grid(history, every, begin)
