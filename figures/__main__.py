@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 import figures
 from figures import Row, _fidelity
+from normtheory._drawing import style
 from normtheory._files import whole_file
 from simulations import _store
 from simulations._cores import use_all_cores
@@ -75,13 +76,13 @@ def save(picture: Figure, path: Path) -> None:
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
     # In the style again: resolution and the kind of embedded fonts are settled when saving.
-    with whole_file(path) as temporary, plt.style.context(figures.STYLE):
+    with whole_file(path) as temporary, style(figures.STYLE):
         picture.savefig(temporary, format=path.suffix[1:], metadata=metadata)
 
 
 def animate(module: ModuleType, data: xr.Dataset | None, path: Path) -> None:
     """Write the moving picture of a figure that has one, whole or not at all."""
-    with whole_file(path) as temporary, plt.style.context(figures.STYLE):
+    with whole_file(path) as temporary, style(figures.STYLE):
         moving = module.animate(data)
         moving.save(temporary, writer=PillowWriter(fps=10), dpi=100)
         plt.close("all")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from normtheory._files import refuse_input
+from normtheory._text import quoted, shown
 from normtheory.diagnosis._diagnose import Diagnosis, examine
 from normtheory.diagnosis._files import UsageError, entries, read
 from normtheory.diagnosis._options import Options
@@ -58,7 +59,7 @@ def run(
     """
     main, key = embeddings
     if labels == (None, key) and key is not None:
-        raise UsageError(f"--labels-key {key!r} is the entry with the embeddings")
+        raise UsageError(f"--labels-key {quoted(key)} is the entry with the embeddings")
     try:
         arrays = [
             None if place == (None, None) else read(place[0] or main, place[1], default)
@@ -76,7 +77,7 @@ def run(
     # Outside of the above: what fails from here on is a defect of ours.
     report = examine(prepared, options, progress=True)
     if labels == (None, None) and _has_labels(main, prepared.rows.values.shape[0]):
-        unused = f"{main} has labels that were not used: --labels-key labels would use them"
+        unused = f"{shown(main)} has labels that were not used: --labels-key labels would use them"
         report = dataclasses.replace(report, warnings=(*report.warnings, unused))
     return report
 

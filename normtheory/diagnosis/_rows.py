@@ -172,7 +172,7 @@ def read_labels(labels: Any, n: int) -> np.ndarray:
         n: number of embeddings, before any is dropped.
 
     Returns:
-        The labels, shape (n,).
+        The labels, shape (n,); text as Python's strings.
 
     Raises:
         TypeError: floats, or of mixed kinds.
@@ -180,13 +180,23 @@ def read_labels(labels: Any, n: int) -> np.ndarray:
     """
     if compat.is_jax_array(labels) or compat.is_torch_array(labels):
         labels = as_numpy("labels", labels)
-    values = np.asarray(labels)
-    if values.dtype == object and all(isinstance(x, str) for x in values.ravel()):
-        values = values.astype(str)
+    values = _text_apart(labels)
     if values.shape != (n,):
         raise ValueError(
             f"labels: expected one label for each of {n} embeddings, got shape {values.shape}"
         )
-    if values.dtype.kind not in "biuUST":
+    if values.dtype == object and all(isinstance(x, str) for x in values):
+        return values
+    if values.dtype.kind not in "biu":
         raise TypeError(f"labels: expected integers, booleans or strings, got {values.dtype}")
-    return np.char.decode(values) if values.dtype.kind == "S" else values
+    return values
+
+
+def _text_apart(labels: Any) -> np.ndarray:
+    """Labels as an array, text as Python's: in numpy's each takes the room of the longest."""
+    if isinstance(labels, list | tuple) and any(isinstance(x, str) for x in labels):
+        return np.array(labels, dtype=object)
+    values = np.asarray(labels)
+    if values.dtype.kind == "S":
+        values = np.char.decode(values)
+    return values.astype(object) if values.dtype.kind in "UT" else values

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import normtheory as nt
+from normtheory.diagnosis._rows import read_labels
 from tests.normtheory.diagnosis.data import clusters, embeddings
 
 
@@ -141,6 +142,14 @@ def test_labels_of_any_kind(labels):
     assert found is not None
     assert {row.label for row in found.by_norm} in ({"a", "b"}, {"True", "False"})
     assert [row.n for row in found.by_norm] == [100, 100]
+
+
+@pytest.mark.parametrize("made", [list, lambda x: np.array(x, dtype=object)], ids=["list", "array"])
+def test_a_long_label_costs_no_room_in_the_others(made):
+    labels = ["one", "two", 200_000 * "x", "three"] * 500
+    found = read_labels(made(labels), 2000)
+    assert found.tolist() == labels
+    assert found.nbytes <= 16 * len(labels)
 
 
 def test_second_view_of_another_shape():
