@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import errno
 import os
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from normtheory._text import shown
 
@@ -16,6 +17,8 @@ FAILED, BAD_USAGE, INTERRUPTED = 1, 2, 130
 
 LARGEST = 2**63 - 1
 """Of the integers that a command or a configuration takes: TOML's have 64 bits."""
+
+NO_MEMORY = "expected what fits into the memory of this machine"
 
 _LONGEST = 1000  # characters of a message
 
@@ -53,11 +56,27 @@ def status_of(program: str, body: Callable[[], Any], interrupted: str = "interru
         _drop_output()
         say(program, reason(error))
         status = BAD_USAGE if error.errno == errno.ENAMETOOLONG else FAILED
+    except MemoryError:
+        say(program, NO_MEMORY)
+        status = FAILED
     except KeyboardInterrupt:
         status = INTERRUPTED
     if status == INTERRUPTED:
         say(program, interrupted)
     return int(status or 0)
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line; it is called ``python -m PROGRAM``."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and exit."""
+        say(self.prog.rpartition(" ")[2], message)
+        sys.exit(BAD_USAGE)
+
+    def print_help(self, file: Any = None) -> None:
+        """Write the help; argparse itself keeps quiet if that can't be done."""
+        (file or sys.stdout).write(self.format_help())
 
 
 def _ready_streams() -> None:

@@ -10,7 +10,7 @@ _OBEYED = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _JOINERS = "\u200c\u200d"  # among them, but scripts and emoji are written with these
 
 
-def shown(text: object, most: int = 80) -> str:
+def shown(text: object, most: int = 200) -> str:
     r"""Text of the user on one line, as wherever it is printed.
 
     Args:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from normtheory._command import LARGEST, reason
+from normtheory._command import LARGEST, NO_MEMORY, reason
 from normtheory._text import quoted, shown
 
 Table = dict[str, Any]
@@ -201,4 +201,4 @@ def section(name: str, keys: Iterable[str] = ()) -> Iterator[None]:
     except OverflowError:
         raise ConfigError(f"{name}: a number in it is too large to compute with") from None
     except MemoryError:
-        raise ConfigError(f"{name}: expected what fits into the memory of this machine") from None
+        raise ConfigError(f"{name}: {NO_MEMORY}") from None

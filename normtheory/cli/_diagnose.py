@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from normtheory._files import refuse_input
+from normtheory._files import check_place
 from normtheory._text import quoted, shown
 from normtheory.diagnosis._diagnose import Diagnosis, examine
 from normtheory.diagnosis._files import UsageError, entries, read
@@ -35,11 +35,9 @@ def check(
         html: where a page is to be written; over no file that is read.
         inputs: these files, by what they are called.
     """
-    if html is not None and not html.parent.is_dir():
-        raise UsageError(f"{html}: there is no folder {html.parent}")
     try:
         if html is not None:
-            refuse_input(html, inputs)
+            check_place(html, inputs)
         return Options(**options)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from None

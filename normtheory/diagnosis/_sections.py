@@ -11,6 +11,7 @@ from normtheory.diagnosis._findings import Findings
 from normtheory.diagnosis._quantity import Quantity, quantities
 
 _SHOWN = 12
+_WIDEST = 60  # characters of a label in a table
 _TIED = "\u00a0"  # a space that no line is broken at
 
 FREE = (
@@ -157,7 +158,7 @@ def _classes(report: Findings) -> list[Section]:
         return []
     rows = [
         (
-            shown(row.label),
+            shown(row.label, _WIDEST),
             str(row.n),
             number(row.median),
             f"{number(row.low)} to {number(row.high)}",
@@ -203,7 +204,7 @@ def _unexpected(report: Findings) -> Section:
         [number(norm) for norm in found.norms],
     ]
     if found.labels is not None:
-        header, columns = (*header, "class"), [*columns, [shown(x) for x in found.labels]]
+        header, columns = (*header, "class"), [*columns, [shown(x, _WIDEST) for x in found.labels]]
     table = Table(
         "The smallest norms",
         header,

@@ -128,6 +128,16 @@ def test_a_mistake_gets_one_line_and_status_two(
     assert said.out == ""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["--list"]) == 1
+    assert capsys.readouterr().err == "figures: No space left on device\n"
+
+
 def test_a_folder_that_cannot_be_written_is_status_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from normtheory._command import say, status_of
+from normtheory._command import Parser, say, status_of
 
 FULL = Path("/dev/full")
 
@@ -38,7 +38,8 @@ def full(name: str) -> OSError:
         (lambda: 130, 130, "told: stopped\n"),
         (refuse(full("a\nb")), 1, "told: a\\nb: No space left on device\n"),
         (refuse(PermissionError("x: may not be")), 1, "told: x: may not be\n"),
-        (lambda: os.stat(300 * "x"), 2, f"told: {53 * 'x'}…{26 * 'x'}: File name too long\n"),
+        (refuse(MemoryError()), 1, "told: expected what fits into the memory of this machine\n"),
+        (lambda: os.stat(300 * "x"), 2, f"told: {133 * 'x'}…{66 * 'x'}: File name too long\n"),
     ],
 )
 def test_the_status_says_how_it_ended(
@@ -48,22 +49,35 @@ def test_the_status_says_how_it_ended(
     assert capsys.readouterr() == ("", said)
 
 
+def test_an_error_of_usage_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = Parser(prog="python -m told")
+    assert status_of("told", lambda: parser.parse_args(["--\x1b[1m"])) == 2
+    assert capsys.readouterr() == ("", "told: unrecognized arguments: --\\x1b[1m\n")
+
+
 def test_another_error_is_a_defect_and_shows_where() -> None:
     with pytest.raises(ZeroDivisionError):
         status_of("told", lambda: 1 // 0)
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
-@pytest.mark.parametrize("end", [None, SystemExit(0)], ids=["returns", "exits"])
+@pytest.mark.parametrize("end", [None, SystemExit(0), "help"], ids=["returns", "exits", "help"])
 def test_output_that_is_lost_is_said_once(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, end: SystemExit | None
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, end: object
 ) -> None:
     def body() -> None:
+        if end == "help":
+            Parser(prog="python -m told").parse_args(["--help"])
         sys.stdout.write("kept back until the end")
-        if end is not None:
+        if isinstance(end, SystemExit):
             raise end
 
-    with FULL.open("w") as stream:
+    # Nothing is kept back of the help, as with PYTHONUNBUFFERED.
+    raw = FULL.open("wb", 0)
+    with (
+        raw,
+        io.TextIOWrapper(raw, write_through=True) if end == "help" else FULL.open("w") as stream,
+    ):
         monkeypatch.setattr(sys, "stdout", stream)
         assert status_of("told", body) == 1
     assert capsys.readouterr().err == "told: No space left on device\n"

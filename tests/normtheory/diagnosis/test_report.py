@@ -100,7 +100,7 @@ def test_text_of_the_user_is_shown_and_not_obeyed():
     z, labels = clusters()
     names = ["\x1b[2Jescape\0", "two\nlines \udc80", 200_000 * "猫" + "\u202e"]
     found = nt.diagnose(z, [names[k] for k in labels])
-    said = [r"\x1b[2Jescape\x00", r"two\nlines \udc80", rf"{53 * '猫'}…{25 * '猫'}\u202e"]
+    said = [r"\x1b[2Jescape\x00", r"two\nlines \udc80", rf"{39 * '猫'}…{19 * '猫'}\u202e"]
     text, html = str(found), _read(found.to_html())
     for shown, n in zip(said, np.bincount(labels), strict=True):
         (line,) = [x for x in text.splitlines() if x.startswith(f"  {shown}  ")]
