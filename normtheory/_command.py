@@ -24,8 +24,9 @@ _LONGEST = 1000  # characters of a message
 
 
 def say(program: str, message: object) -> None:
-    """Write a line to standard error, whatever text of the user is in the message."""
-    sys.stderr.write(f"{program}: {shown(message, _LONGEST)}\n")
+    """Write a line to standard error, whatever text of the user is in it, if that can be done."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.write(f"{program}: {shown(message, _LONGEST)}\n")
 
 
 def reason(error: OSError) -> str:
@@ -82,11 +83,11 @@ class Parser(argparse.ArgumentParser):
 def _ready_streams() -> None:
     """Standard output and error that take every text: signs they can't show are replaced.
 
-    A service may have none at all; progress and messages must not cost the result then.
+    A service may have none, or closed ones; progress and messages must not cost the result then.
     """
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is None:
+        if stream is None or getattr(stream, "closed", False):
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - to the end of the process
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

@@ -107,3 +107,14 @@ def test_without_streams_there_is_a_status(monkeypatch: pytest.MonkeyPatch) -> N
     assert status_of("told", lambda: say("told", "to nobody")) == 0
     sys.stdout.close()
     sys.stderr.close()
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
+def test_a_message_that_nobody_can_read_changes_no_status(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = FULL.open("wb", 0)
+    with raw, io.TextIOWrapper(raw, write_through=True) as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        assert status_of("told", refuse(full("x"))) == 1
+        stream.close()
+        assert status_of("told", refuse(full("x"))) == 1
+    sys.stderr.close()
