@@ -9,15 +9,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import xarray as xr
 
 from normtheory._arrays import check_count
+from normtheory._text import quoted
 from normtheory.cli import _clouds, _system
 from normtheory.cli._config import (
     KINDS,
     ConfigError,
     Table,
+    check_size,
     override,
     read,
     section,
@@ -26,6 +29,8 @@ from normtheory.cli._config import (
 )
 from normtheory.cli._output import RunError
 from normtheory.particles import checkpoint, init, run, sweep
+from normtheory.particles._memory import bytes_of_step
+from normtheory.particles._state import precision
 from normtheory.particles.checkpoint import CheckpointError
 
 __all__ = ["ConfigError", "RunError", "config", "execute"]
@@ -51,6 +56,7 @@ _RUN = {
     "record_every": "an integer",
     "chunk_steps": "an integer",
 }
+_MOST_VALUES = 10**6  # on an axis
 _CHECKPOINT = {"folder": "a word", "every": "an integer", "keep": "an integer"}
 
 
@@ -63,6 +69,7 @@ def config(path: Path, settings: Sequence[str]) -> Table:
     found = read(path)
     for setting in settings:
         override(found, setting)
+    check_size(found)
     for name in found:
         if name not in _SECTIONS:
             raise unknown(name, _SECTIONS)
@@ -87,7 +94,7 @@ def execute(config: Mapping[str, Any], *, resume: bool, progress: bool | None = 
     """
     seed = config.get("seed", 0)
     if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise ConfigError(f"seed: expected an integer >= 0, got {seed!r}")
+        raise ConfigError(f"seed: expected an integer >= 0, got {quoted(seed)}")
     draw, n = _clouds.clouds(config)
     labels = _clouds.labels(config, n)
     system = _system.system(config, labels)
@@ -119,6 +126,8 @@ def execute(config: Mapping[str, Any], *, resume: bool, progress: bool | None = 
             start = init(system, *draw(seed), seed=seed)
         options["chunk_steps"] = about.get("chunk_steps")
         with section("run", _RUN), _told():
+            with precision(start.dtype):
+                bytes_of_step(system, start)  # what is beyond all memory is said before the run
             if saving:
                 options["settings"] = {"schedule": config.get("schedule")}
                 done = checkpoint.run(
@@ -145,6 +154,13 @@ def _told() -> Iterator[None]:
         yield
     except (FloatingPointError, CheckpointError) as error:
         raise RunError(" ".join(str(error).split())) from None
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        raise RunError(
+            "the memory of this machine does not do for a step: fewer rows, a smaller minibatch, "
+            "or force.block"
+        ) from None
 
 
 def _saving(config: Mapping[str, Any], resume: bool) -> Table:
@@ -162,11 +178,12 @@ def _saving(config: Mapping[str, Any], resume: bool) -> Table:
 
 
 def _is_range(values: Mapping[str, Any]) -> bool:
-    """Whether these are two finite ends above 0 and an integer count of values between them."""
+    """Whether these are two finite ends above 0 and a count of values, not beyond all bounds."""
     return (
         set(values) == {"low", "high", "count"}
         and all(KINDS["a number"](x) and 0 < x < math.inf for x in values.values())
         and KINDS["an integer"](values["count"])
+        and values["count"] <= _MOST_VALUES
     )
 
 
@@ -174,7 +191,7 @@ def _axes(config: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     """Axes of ``[sweep]`` and the memory that its runs may take, bytes."""
     found = config.get("sweep", {})
     if not isinstance(found, dict):
-        raise ConfigError(f"sweep: expected a table [sweep], got {found!r}")
+        raise ConfigError(f"sweep: expected a table [sweep], got {quoted(found)}")
     axes, memory = {}, 2**30
     for name, values in found.items():
         if name == "memory":
@@ -185,13 +202,13 @@ def _axes(config: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
             if not _is_range(values):
                 raise ConfigError(
                     f"sweep.{name}: expected {{low = ..., high = ..., count = ...}}, finite and "
-                    f"> 0, with an integer count, got {values!r}"
+                    f"> 0, with an integer count up to {_MOST_VALUES}, got {quoted(values)}"
                 )
             axes[name] = np.geomspace(values["low"], values["high"], values["count"])
         elif KINDS["a list of numbers"](values) and values:
             axes[name] = values
         else:
-            raise ConfigError(f"sweep.{name}: expected a list of numbers, got {values!r}")
+            raise ConfigError(f"sweep.{name}: expected a list of numbers, got {quoted(values)}")
     if found and not axes:
         raise ConfigError("sweep: expected at least one axis, such as norm = [1.0, 2.0]")
     return axes, memory

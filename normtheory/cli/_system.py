@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import optax
 
+from normtheory._text import quoted
 from normtheory.cli._config import ConfigError, checked, choice, section, table, unknown
 from normtheory.losses import LOSSES
 from normtheory.particles import System, forces, observables, optimizers, sampling, stop
@@ -122,7 +123,9 @@ def _force(config: Mapping[str, Any], labels: np.ndarray | None) -> Any:
     given = config.get("force")
     several: list[Any] = given if isinstance(given, list) else [given]
     if not several or not all(isinstance(x, dict) for x in several):
-        raise ConfigError(f"force: expected a table [force] or several [[force]], got {given!r}")
+        raise ConfigError(
+            f"force: expected a table [force] or several [[force]], got {quoted(given)}"
+        )
     terms = []
     for k, about in enumerate(several):
         name = f"force.{k}" if isinstance(given, list) else "force"

@@ -76,8 +76,8 @@ class Diagnosis(Findings):
         return {**_plain(self), "sources": sources}
 
     def to_json(self) -> str:
-        """The report as JSON."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False, ensure_ascii=False)
+        """The report as JSON, in ASCII: labels are whole there, whatever is in them."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
         """The report as one self-contained HTML page with figures.

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from normtheory._text import shown
 from normtheory.diagnosis._correlation import Correlation
 from normtheory.diagnosis._findings import Findings
 from normtheory.diagnosis._quantity import Quantity, quantities
 
 _SHOWN = 12
+_WIDEST = 60  # characters of a label in a table
 _TIED = "\u00a0"  # a space that no line is broken at
 
 FREE = (
@@ -155,7 +157,12 @@ def _classes(report: Findings) -> list[Section]:
     if report.classes is None:
         return []
     rows = [
-        (row.label, str(row.n), number(row.median), f"{number(row.low)} to {number(row.high)}")
+        (
+            shown(row.label, _WIDEST),
+            str(row.n),
+            number(row.median),
+            f"{number(row.low)} to {number(row.high)}",
+        )
         for row in report.classes.by_norm
     ]
     notes = ["Sizes are those of this file; the theory speaks of frequencies in training."]
@@ -197,7 +204,7 @@ def _unexpected(report: Findings) -> Section:
         [number(norm) for norm in found.norms],
     ]
     if found.labels is not None:
-        header, columns = (*header, "class"), [*columns, found.labels]
+        header, columns = (*header, "class"), [*columns, [shown(x, _WIDEST) for x in found.labels]]
     table = Table(
         "The smallest norms",
         header,

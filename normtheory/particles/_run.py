@@ -29,7 +29,7 @@ from normtheory.particles._state import State, handed_out, precision
 from normtheory.particles._step import check_door
 from normtheory.particles._system import System
 from normtheory.particles.observables import Observable, chosen
-from normtheory.particles.stop import Stop, rules
+from normtheory.particles.stop import Stop, check_places, rules
 
 _SLOTS = 256  # most records that one compiled call has room for
 _ROOM = 2**26  # bytes for them
@@ -133,6 +133,7 @@ def run(
         check_kind("on_chunk", on_chunk, Callable, "a callable")
     check_kind("history", {} if history is None else history, Mapping, "the records of a run")
     rule, items = rules(stop), chosen(record)
+    check_places(rule, len(state.positions))
     every = min(record_every or NEVER, NEVER)
     begin = int(state.step)
     pieces = on_grid(history, every, begin)

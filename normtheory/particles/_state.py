@@ -12,7 +12,7 @@ import numpy as np
 from jax.core import Tracer
 
 from normtheory import _spread
-from normtheory._arrays import check_rows, require_array
+from normtheory._arrays import check_rows, dtype_name, require_array
 from normtheory._types import Array, Clouds, Count, Embeddings, Key
 from normtheory.particles._system import System
 from normtheory.particles._tree import tree
@@ -89,7 +89,9 @@ def check_positions(clouds: tuple[Any, ...]) -> None:
         name = f"clouds[{k}]"
         require_array(name, z, "a numpy or JAX array", ("numpy", "JAX"))
         if z.dtype not in (np.float32, np.float64):
-            raise TypeError(f"{name}: expected float32 or float64, got {z.dtype}; cast it first")
+            raise TypeError(
+                f"{name}: expected float32 or float64, got {dtype_name(z)}; cast it first"
+            )
         if z.ndim != 2 or 0 in z.shape:
             raise ValueError(f"{name}: expected shape (n, d), got shape {tuple(z.shape)}")
         _check_rows(name, z)

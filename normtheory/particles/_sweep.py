@@ -25,7 +25,7 @@ from normtheory.particles._run import check_progress
 from normtheory.particles._state import State, precision
 from normtheory.particles._system import System
 from normtheory.particles.observables import Observable, chosen
-from normtheory.particles.stop import Stop, rules
+from normtheory.particles.stop import Stop, check_places, rules
 
 
 def _read_axes(over: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -119,6 +119,7 @@ def sweep(
     members = list(itertools.product(*(range(k) for k in shape)))
     seeds = axes.get("seed", np.array([seed]))
     first = draws(int(seeds[0]))
+    check_places(rule, len(first))
     numbers = {name: x for name, x in axes.items() if name not in ("norm", "seed")}
     if "norm" in axes and system.norm is not None:
         numbers["norm"] = axes["norm"]

@@ -155,6 +155,13 @@ CALLS = {
         f"drift.{name}": Call(getattr(nt.drift, name), {**RATE, "radial": -0.5, "tangential": 1.0})
         for name in ("radial_drift_cosine", "radial_drift_is_stable", "radial_drift_norm")
     },
+    "equilibrium.adam_cosine": Call(
+        nt.equilibrium.adam_cosine,
+        {**RATE, "dimension": 8.0, "slope": 0.5, "beta_1": 0.9, "steps": 1},
+    ),
+    "equilibrium.adam_norm": Call(
+        nt.equilibrium.adam_norm, {**RATE, "dimension": 8.0, "slope": 0.5}
+    ),
     "equilibrium.adamw_cosine": Call(
         nt.equilibrium.adamw_cosine, {**RATE, "beta_1": 0.9, "steps": 1}
     ),

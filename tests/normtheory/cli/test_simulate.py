@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 import xarray as xr
@@ -14,6 +15,7 @@ import normtheory as nt
 from normtheory import cli
 from normtheory.cli import _clouds
 from normtheory.cli import _simulate as simulate
+from normtheory.cli._config import checked
 from normtheory.particles import checkpoint
 from normtheory.particles.checkpoint import _checkpoint
 from tests.normtheory.particles.checkpoint.test_checkpoint import flipped, small_disk
@@ -266,9 +268,32 @@ BAD = [
     ("sweep.norm=[]", "sweep.norm: expected a list of numbers, got []"),
     ("sweep.nrm=[1.0]", "sweep.nrm: this system has no such number; it has"),
     ("sweep.norm={low=1}", "sweep.norm: expected {low = ..., high = ..., count = ...}"),
-    ("sweep.norm={low=1, high=2, count=2.5}", "> 0, with an integer count, got {"),
-    ("sweep.norm={low=1, high=inf, count=2}", "> 0, with an integer count, got {"),
-    ("sweep.norm={low=1, high=2, count=0}", "> 0, with an integer count, got {"),
+    ("sweep.norm={low=1, high=2, count=2.5}", "an integer count up to 1000000, got {"),
+    ("sweep.norm={low=1, high=inf, count=2}", "an integer count up to 1000000, got {"),
+    ("sweep.norm={low=1, high=2, count=0}", "an integer count up to 1000000, got {"),
+    ("sweep.norm={low=1, high=2, count=1000001}", "an integer count up to 1000000, got {"),
+    ("seed=9223372036854775808", "seed: expected an integer of 64 bits, got one of 64"),
+    ("seed=-9223372036854775809", "seed: expected an integer of 64 bits, got one of 64"),
+    ("seed=-9223372036854775808", "seed: expected an integer >= 0, got -9223372036854775808"),
+    (
+        f"system.norm=[1, {10**400}]",
+        "system.norm.1: expected an integer of 64 bits, got one of 1329",
+    ),
+    ("seed=" + 5000 * "1", "--set seed: expected an integer of 64 bits, got thousands of digits"),
+    (f"clouds.{5000 * '1'}.n=1", "expected a place below 2, got '1111"),
+    ("clouds.1.n=1000000000000", "clouds.1: expected n · dimension of at most 1e+12"),
+    (f"stop.loss={1000 * '['}{1000 * ']'}", "--set stop.loss: nested too deeply"),
+    ("clouds.0.norm.a.b.c.d.e.f=1", "clouds.0.norm.a.b.c.d.e.f: nested too deeply"),
+    ("stop={mean_cosine=1, clouds=[0, 2]}", "stop.clouds: expected places of the 2 clouds, got 2"),
+    (
+        "stop={mean_cosine=1, clouds=[-1, 0]}",
+        "stop.mean_cosine: clouds: expected an integer >= 0, got -1",
+    ),
+    ("system.\x1b[31m\n=1", r"system.\x1b[31m: no such key"),
+    ("system.a\nb=1", r"system.a\nb: no such key"),
+    (f"system.{'x' * 10**5}=1", "xxx: no such key; allowed: learning_rate, reduction"),
+    ("system.reduction=" + "x" * 10**5, "reduction: expected 'mean' or 'sum', got 'xxx"),
+    ("force.name=" + "x" * 10**5, "uniformity; got 'xxxx"),
     ("sweep.memory=1", "sweep: expected at least one axis"),
     ("sweep.norm=[1]", "run.chunk_steps: not with [sweep]"),
     ("system", "--set system: expected KEY=VALUE"),
@@ -284,6 +309,7 @@ def test_a_bad_configuration_names_the_key_and_what_was_allowed(capsys, file, se
     assert err.startswith("normtheory: ")
     assert message in err
     assert err.count("\n") == 1
+    assert len(err) < 1100
     assert list(file.parent.iterdir()) == [file]
 
 
@@ -297,6 +323,8 @@ def test_bad_files_and_options_are_one_line_and_2(capsys, file):
         ((file, "--resume"), "--resume: expected checkpoint.folder in the configuration"),
         ((file, "--output", "no/such.nc"), "no/such.nc: there is no folder no"),
         ((file, "--output", "."), ".: expected the name of a file, got a folder"),
+        ((300 * "x",), "xxx: File name too long"),
+        ((file, "--output", 300 * "x" + ".nc"), "xxx.nc: File name too long"),
         ((file, "--nonsense"), "No such option"),
         ((), "Missing argument 'CONFIG'"),
     ):
@@ -305,6 +333,54 @@ def test_bad_files_and_options_are_one_line_and_2(capsys, file):
         assert err.startswith("normtheory: ")
         assert message in err
         assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("sweep", [[], ["sweep.learning_rate=[1.0]"]], ids=["run", "sweep"])
+def test_a_step_beyond_all_memory_is_refused_before_it_ends_the_process(capsys, file, sweep):
+    file.write_text(CONFIG.replace("chunk_steps = 7", ""))
+    settings = ["force={name='info_nce', temperature=1}", "sampling.size=2147483647", *sweep]
+    status, out, err = _run(capsys, file, *_sets(*settings))
+    assert (status, out) == (2, "")
+    # 2³¹ · 2³¹ similarities of 8 bytes, four arrays of them.
+    assert "a step needs about 1e+20 bytes, more than there can be" in err
+    assert err.count("\n") == 1
+
+
+def test_a_sweep_compares_clouds_that_there_are(capsys, file):
+    file.write_text(CONFIG.replace("chunk_steps = 7", ""))
+    settings = ["stop={mean_cosine=1, clouds=[0, 2]}", "sweep.learning_rate=[1.0]"]
+    status, _, err = _run(capsys, file, *_sets(*settings))
+    assert status == 2
+    assert err == "normtheory: sweep: stop.clouds: expected places of the 2 clouds, got 2\n"
+
+
+def test_a_machine_without_the_memory_for_a_step_is_one_line():
+    full = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
+    with pytest.raises(simulate.RunError, match=r"memory .* fewer rows"), simulate._told():
+        raise full
+    with pytest.raises(jax.errors.JaxRuntimeError), simulate._told():
+        raise jax.errors.JaxRuntimeError("INTERNAL: of another kind")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OverflowError("int too large"), "clouds.0: a number in it is too large to compute with"),
+        (MemoryError(), "clouds.0: expected what fits into the memory of this machine"),
+        (ValueError("norm: is\nwrong"), "clouds.0.norm: is wrong"),
+    ],
+)
+def test_what_a_section_is_too_large_for_is_said_of_it(error, message):
+    with pytest.raises(simulate.ConfigError) as found, simulate.section("clouds.0", ["norm"]):
+        raise error
+    assert str(found.value) == message
+
+
+def test_a_number_is_a_float_however_it_is_written():
+    kinds = {"end": "a number", "steps": "an integer", "norm": "a number or a list of numbers"}
+    found = checked({"end": -(2**63), "steps": 3, "norm": [1]}, "schedule", kinds)
+    assert found == {"end": -(2.0**63), "steps": 3, "norm": [1]}
+    assert isinstance(found["end"], float)
 
 
 def test_a_run_that_blows_up_is_one_line_and_1(capsys, file):
