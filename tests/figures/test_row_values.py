@@ -53,6 +53,8 @@ def test_weight_decay_training() -> None:
 
 def test_gradscale_training() -> None:
     result = scrambled("gradscale_training")
+    result["chosen_on"].loc[{"power": 0, "rate": 1e-2}] += 1
+    result["chosen_on"].loc[{"power": 1, "rate": 1e-3}] += 1
     rows = by_name("gradscale_training", result)
     chosen, accuracy, rare = (
         values(result, name, "power", "rate", "run", "step")[..., -1].mean(axis=-1)
@@ -65,6 +67,11 @@ def test_gradscale_training() -> None:
             ("chosen rate", "accuracy at it", "of rare classes"), expected, strict=True
         ):
             assert rows[f"{text}, p = {power:g}"].simulated == pytest.approx(float(number))
+    for text, name in (("accuracy", "accuracy"), ("accuracy of rare classes", "rare")):
+        end = values(result, name, "power", "rate", "run", "step")[..., -1]
+        gain = end[1, chosen[1].argmax()] - end[0, chosen[0].argmax()]
+        row = rows[f"{text} gained by p = 1 (± {half(gain):.3f})"]
+        assert row.simulated == pytest.approx(gain.mean())
 
 
 def test_cut_init() -> None:
