@@ -74,6 +74,53 @@ def test_gradscale_training() -> None:
         assert row.simulated == pytest.approx(gain.mean())
 
 
+def test_equiangular() -> None:
+    result = scrambled("equiangular")
+    rows = by_name("equiangular", result)
+    pair, angle = values(result, "pair_angle", "step"), values(result, "angle", "n", "step")
+    middle = int(abs(pair - np.pi / 2).argmin())
+    assert 0 < middle < len(pair) - 1
+    expected = {
+        f"angle of {n} points at step {middle}, degrees": (pair[middle], one[middle])
+        for n, one in zip(result.n.values, angle, strict=True)
+    }
+    for name, (predicted, simulated) in expected.items():
+        row = rows.pop(name)
+        assert np.deg2rad([row.predicted, row.simulated]) == pytest.approx([predicted, simulated])
+    counts = zip(result.temperature.values, result.closed_form, result.counted, strict=True)
+    for temperature, predicted, simulated in counts:
+        row = rows.pop(f"steps of InfoNCE, τ = {temperature:g}")
+        assert (row.predicted, row.simulated) == (float(predicted), float(simulated))
+    assert not rows
+
+
+def test_modality_gap_has_the_runs_that_a_slope_is_known_of() -> None:
+    result = scrambled("modality_gap")
+    result["exponent"].loc[{"run": "AdamW"}] = np.nan
+    rows = by_name("modality_gap", result)
+    for run in ("norm 1", "norm 2", "random start"):
+        one, row = result.sel(run=run), rows.pop(f"slope of the gap, {run}")
+        assert (row.predicted, row.simulated) == (float(one.exponent), float(one.slope))
+    assert not rows
+
+
+def test_scaling_is_of_the_streamed_way() -> None:
+    n = 2.0 ** np.arange(4, 8)
+    kinds = [("pairs", "streamed", 1.1), ("pairs", "dense", 3.0)]
+    kinds += [("info_nce", "streamed", 2.2), ("info_nce", "dense", 4.0)]
+    result = xr.Dataset(
+        {"seconds": ("run", np.concatenate([n**slope for *_, slope in kinds]))},
+        coords={
+            "n": ("run", np.tile(n, 4)),
+            "force": ("run", np.repeat([force for force, *_ in kinds], 4)),
+            "way": ("run", np.repeat([way for _, way, _ in kinds], 4)),
+        },
+    )
+    rows = figures.get("scaling").rows(result)
+    assert [row.simulated for row in rows] == pytest.approx([1.1, 2.2])
+    assert [row.predicted for row in rows] == [1, 2]
+
+
 def test_cut_init() -> None:
     result = scrambled("cut_init")
     rows = by_name("cut_init", result)
