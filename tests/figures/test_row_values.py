@@ -86,7 +86,8 @@ def test_equiangular() -> None:
     }
     for name, (predicted, simulated) in expected.items():
         row = rows.pop(name)
-        assert np.deg2rad([row.predicted, row.simulated]) == pytest.approx([predicted, simulated])
+        assert row.predicted == pytest.approx(np.rad2deg(predicted))
+        assert row.simulated == pytest.approx(np.rad2deg(simulated))
     counts = zip(result.temperature.values, result.closed_form, result.counted, strict=True)
     for temperature, predicted, simulated in counts:
         row = rows.pop(f"steps of InfoNCE, τ = {temperature:g}")
