@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from normtheory._text import shown
-from normtheory.diagnosis._correlation import Correlation
+from normtheory.diagnosis._correlation import RESAMPLES, Correlation
 from normtheory.diagnosis._findings import Findings
 from normtheory.diagnosis._quantity import Quantity, quantities
 
@@ -19,6 +19,12 @@ FREE = (
     "not be orthogonal to them and their norms can change either way. (Norm growth and equilibrium "
     "do hold for its weight matrices, if it has no biases.) Read these numbers as a comparison "
     "between norms, not as a forecast."
+)
+
+_RESAMPLED = f"Intervals take the samples as independent draws (95 %, {RESAMPLES} resamples)."
+_OTHER_CLASSES = (
+    "Intervals of correlations are for other classes, since samples of a class are no independent "
+    "draws: each is left out once (95 %, jackknife). Those of accuracies take them as independent."
 )
 
 
@@ -61,9 +67,10 @@ def text_of(value: Any) -> str:
             return f"not defined: {value.why_not}"
         if value.low is None:
             return f"{value.rho:+.3f}  (no interval: {value.why_not})"
-        return (
-            f"{value.rho:+.3f}  [{value.low:+.3f}, {value.high:+.3f}]  (n{_TIED}={_TIED}{value.n})"
-        )
+        count = f"n{_TIED}={_TIED}{value.n}"
+        if value.classes is not None:
+            count += f" in {value.classes} classes"
+        return f"{value.rho:+.3f}  [{value.low:+.3f}, {value.high:+.3f}]  ({count})"
     if isinstance(value, Mapping):
         return " · ".join(f"{key}%:{_TIED}{number(v)}" for key, v in value.items())
     if isinstance(value, tuple):
@@ -149,7 +156,7 @@ def _neighbours(report: Findings) -> Section:
             f"Done on {found.sample} of {report.n} embeddings, drawn with seed "
             f"{report.options.seed}."
         )
-    notes.append("Intervals take the samples as independent draws (95 %, 999 resamples).")
+    notes.append(_RESAMPLED if report.classes is None else _OTHER_CLASSES)
     return Section("neighbours", "Neighbours", _lines(found), tables, notes)
 
 
