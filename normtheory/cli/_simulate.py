@@ -49,8 +49,10 @@ _RUN = {
     "max_steps": "an integer",
     "record": "a list of words",
     "record_every": "an integer",
+    "rotation_steps": "an integer",
     "chunk_steps": "an integer",
 }
+_LEAST = {"max_steps": 0, "record_every": 1, "rotation_steps": 1, "chunk_steps": 1}
 _CHECKPOINT = {"folder": "a word", "every": "an integer", "keep": "an integer"}
 
 
@@ -95,12 +97,12 @@ def execute(config: Mapping[str, Any], *, resume: bool, progress: bool | None = 
     if "max_steps" not in about:
         raise ConfigError("run.max_steps: missing, expected an integer >= 0")
     with section("run", _RUN):
-        for name, least in (("max_steps", 0), ("record_every", 1), ("chunk_steps", 1)):
+        for name, least in _LEAST.items():
             if name in about:
                 check_count(name, about[name], least)
     options: Table = {
         "stop": _system.stops(config),
-        "record": _system.records(about.get("record", ["loss"]), labels),
+        "record": _system.records(about, config, labels),
         "record_every": about.get("record_every"),
         "progress": progress,
     }

@@ -209,16 +209,50 @@ def stops(config: Mapping[str, Any]) -> tuple[stop.Stop, ...]:
     return tuple(found)
 
 
-def records(names: list[str], labels: np.ndarray | None) -> tuple[observables.Observable, ...]:
-    """Observables by name; ``class_norm`` needs classes."""
-    known = [*observables.OBSERVABLES, "class_norm"]
-    found = []
-    for name in names:
-        choice("run.record", name, known)
-        if name != "class_norm":
-            found.append(observables.OBSERVABLES[name])
-        elif labels is None:
+def records(
+    about: Mapping[str, Any], config: Mapping[str, Any], labels: np.ndarray | None
+) -> tuple[observables.Observable, ...]:
+    """Observables by name, some of which need another table.
+
+    Args:
+        about: the table ``[run]``, with ``record`` and ``rotation_steps``.
+        config: the whole.
+        labels: classes of the rows, if there are any.
+
+    Raises:
+        ConfigError: another name, or a table or key that it needs is missing.
+    """
+    names = about.get("record", ["loss"])
+    if "rotation_steps" in about and "rotation" not in names:
+        raise ConfigError("run.rotation_steps: only with rotation in run.record")
+
+    def of_classes() -> observables.Observable:
+        if labels is None:
             raise ConfigError("run.record: class_norm: expected a table [classes] too")
-        else:
-            found.append(observables.class_norm(labels))
-    return tuple(found)
+        return observables.class_norm(labels)
+
+    def of_frequencies() -> observables.Observable:
+        frequencies = _frequencies(config, labels)
+        if frequencies is None:
+            raise ConfigError(
+                "run.record: frequency_norm: expected sampling.frequencies, class_frequencies or a "
+                "list of probabilities too"
+            )
+        return observables.frequency_norm(frequencies)
+
+    made = {
+        **{name: lambda item=item: item for name, item in observables.OBSERVABLES.items()},
+        "class_norm": of_classes,
+        "frequency_norm": of_frequencies,
+        "rotation": lambda: observables.rotation(about.get("rotation_steps", 1)),
+    }
+    return tuple(made[choice("run.record", name, made)]() for name in names)
+
+
+def _frequencies(config: Mapping[str, Any], labels: np.ndarray | None) -> Any:
+    """How often the rows are drawn, where the table ``[sampling]`` says it of each; or None."""
+    about = table(config, "sampling", _SAMPLING)
+    if "class_frequencies" in about:
+        return _of_rows(about["class_frequencies"], labels)
+    given = about.get("frequencies", about.get("probability"))
+    return given if isinstance(given, list) else None

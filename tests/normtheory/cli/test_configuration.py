@@ -15,7 +15,7 @@ import xarray as xr
 from normtheory import cli
 from normtheory.cli import _clouds, _output, _system
 from normtheory.cli import _simulate as simulate
-from normtheory.particles import System, forces, init, optimizers, run, sampling
+from normtheory.particles import System, forces, init, observables, optimizers, run, sampling
 
 CONFIG = """
 seed = 1
@@ -344,6 +344,40 @@ def test_sampling_is_that_of_its_table(file, table, made):
     assert jax.tree.structure(found) == jax.tree.structure(made)
     for one, other in zip(jax.tree.leaves(found), jax.tree.leaves(made), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("settings", "made"),
+    [
+        (["run.record=['rotation']"], observables.rotation(1)),
+        (["run.record=['rotation']", "run.rotation_steps=5"], observables.rotation(5)),
+        (
+            ["run.record=['frequency_norm']", "sampling.probability=[0.5, 0.25, 0.5]"],
+            observables.frequency_norm([0.5, 0.25, 0.5]),
+        ),
+        (
+            ["run.record=['frequency_norm']", "sampling={size=2, frequencies=[2, 1, 2]}"],
+            observables.frequency_norm([2, 1, 2]),
+        ),
+        (
+            [
+                "run.record=['frequency_norm']",
+                "sampling={size=2, class_frequencies=[1.0, 4.0]}",
+                "classes.sizes=[1, 2]",
+            ],
+            observables.frequency_norm([1.0, 2.0, 2.0]),
+        ),
+        (["run.record=['torque']"], observables.OBSERVABLES["torque"]),
+    ],
+)
+def test_observables_have_what_other_tables_say(file, settings, made):
+    config = simulate.config(file, settings)
+    labels = _clouds.labels(config, 3) if "classes" in config else None
+    (found,) = _system.records(config["run"], config, labels)
+    assert (found.name, found.coords, found.units) == (made.name, made.coords, made.units)
+    assert found.arrays.keys() == made.arrays.keys()
+    for name, x in made.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], x)
 
 
 def test_stop_rules_have_the_numbers_of_their_table(file):
