@@ -172,13 +172,24 @@ def _is_range(values: Mapping[str, Any]) -> bool:
     )
 
 
+def _paths(found: Mapping[str, Any], before: str = "") -> Table:
+    """Axes by the path of the number: tables in tables, but for those that are ranges."""
+    paths: Table = {}
+    for name, values in found.items():
+        if isinstance(values, dict) and values and not values.keys() & {"low", "high", "count"}:
+            paths.update(_paths(values, f"{before}{name}."))
+        else:
+            paths[before + name] = values
+    return paths
+
+
 def _axes(config: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     """Axes of ``[sweep]`` and the memory that its runs may take, bytes."""
     found = config.get("sweep", {})
     if not isinstance(found, dict):
         raise ConfigError(f"sweep: expected a table [sweep], got {found!r}")
     axes, memory = {}, 2**30
-    for name, values in found.items():
+    for name, values in _paths(found).items():
         if name == "memory":
             with section("sweep", found):
                 check_count("memory", values, 1)

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
+from normtheory._arrays import check_values
 from normtheory._types import Array, Clouds, Scalar
 from normtheory.losses import Loss
 from normtheory.losses._door import checked
@@ -157,5 +159,6 @@ class Mixture:
 
     def check(self) -> None:
         """Raise ValueError unless the numbers that can be seen are in their ranges."""
-        for force in self.forces:
+        for force, weight in zip(self.forces, self.weights, strict=True):
             force.check()
+            check_values("weight", np.asarray(weight) if isinstance(weight, float) else weight)

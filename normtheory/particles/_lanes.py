@@ -18,6 +18,7 @@ import numpy as np
 from normtheory._types import Array, Clouds
 from normtheory.particles import _chunk
 from normtheory.particles._init import start
+from normtheory.particles._names import Names
 from normtheory.particles._record import numpy_of
 from normtheory.particles._run import NEVER, Size, bar_of
 from normtheory.particles._state import State, check_positions, key_data, rescale
@@ -140,8 +141,8 @@ class Lanes:
         self.rule, self.items = rule, items
         self.count = 1
         self.base, self.structure = jax.tree.flatten(system)
-        places = system.numbers()
-        self.swept = tuple(places[name] for name in numbers)
+        names = Names(system)
+        self.swept = tuple(names.place(name) for name in numbers)
 
     def _value(self, name: str, member: int) -> Any:
         return self.axes[name][self.members[member][list(self.axes).index(name)]]

@@ -65,7 +65,7 @@ def sweep(
             [0.0, 1.0], "seed": range(8)}``. ``norm`` is the starting norm of every row (and the
             one projected to, where the system fixes one), ``seed`` the seed of draws and of
             ``clouds``; other names are those of :meth:`System.with_numbers`, such as
-            ``temperature``.
+            ``temperature``, or ``force.1.temperature`` in a mixture.
         max_steps: updates of a run.
         stop: rules, as for :func:`run`.
         record: observables, as for :func:`run`.

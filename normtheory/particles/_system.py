@@ -14,6 +14,7 @@ from normtheory._arrays import check_option, check_values, concrete
 from normtheory._types import Array
 from normtheory.pair import check_decay
 from normtheory.particles._describe import described
+from normtheory.particles._names import Names
 from normtheory.particles._tree import map_numbers, static, tree
 from normtheory.particles.optimizers import Rule
 
@@ -120,10 +121,13 @@ class System:
         """The same system with other numbers: of its own, of its force, or of its optimizer.
 
         Args:
-            **numbers: by name, ``learning_rate=0.1, temperature=0.2, decay=0.9``.
+            **numbers: by name, ``learning_rate=0.1, temperature=0.2, decay=0.9``. Where several
+                have one name, as in a mixture, by the path that they have in a configuration:
+                ``**{"force.1.temperature": 0.2, "force.1.weight": 2.0}``.
 
         Raises:
-            ValueError: a name that the system does not have, or has as None.
+            ValueError: a name that the system does not have, has as None, or has several times; a
+                number out of its range.
 
         Example:
             >>> from normtheory.particles import System, forces
@@ -131,16 +135,11 @@ class System:
             >>> system.with_numbers(temperature=0.5).force.options
             {'temperature': 0.5}
         """
-        places = self.numbers()
-        for name in numbers:
-            if name not in places:
-                raise ValueError(
-                    f"{name}: this system has no such number; it has {', '.join(places)}"
-                )
+        names = Names(self)
         leaves, structure = jax.tree.flatten(self)
         for name, value in numbers.items():
             whole = isinstance(value, int) and not isinstance(value, bool)
-            leaves[places[name]] = float(value) if whole else value
+            leaves[names.place(name)] = float(value) if whole else value
         found = jax.tree.unflatten(structure, leaves)
         found.check()
         return found
@@ -148,21 +147,12 @@ class System:
     def check(self) -> None:
         """Raise ValueError unless the numbers that can be seen are in their ranges."""
         self.force.check()
+        if isinstance(self.optimizer, Rule):
+            self.optimizer.check()
         for name in ("learning_rate", "weight_decay", "gradscale"):
             _number(name, getattr(self, name))
         if self.weight_decay is not None and self.learning_rate is not None:
             check_decay(np.asarray(self.learning_rate), np.asarray(self.weight_decay))
-
-    def numbers(self) -> dict[str, int]:
-        """Leaf number of every number, by its name: the last word of its path."""
-        paths, _ = jax.tree_util.tree_flatten_with_path(self)
-        found: dict[str, int] = {}
-        for k, (path, _) in enumerate(paths):
-            key = path[-1]
-            name = getattr(key, "name", None) or getattr(key, "key", None)
-            if isinstance(name, str) and name not in found:
-                found[name] = k
-        return found
 
     def moving(self, count: int) -> tuple[int, ...]:
         """Places of the clouds that move: trained by the force, neither frozen nor fresh."""

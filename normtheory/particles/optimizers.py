@@ -9,7 +9,7 @@ A :class:`Rule` holds an optax factory that does not know the learning rate (``o
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -30,11 +30,23 @@ class Rule:
         numbers: its arguments that are real numbers.
         factory: an optax function of these numbers and flags, without a learning rate.
         flags: its other arguments.
+        below: names of numbers >= 0, and what they are less than, or None; nothing is known of
+            others.
     """
 
     numbers: dict[str, Any]
     factory: Callable[..., optax.GradientTransformation] = static()
     flags: tuple[tuple[str, Any], ...] = static(default=())
+    below: tuple[tuple[str, float | None], ...] = static(default=())
+
+    def check(self) -> None:
+        """Raise ValueError unless the numbers that can be seen are in their ranges."""
+        for name, most in self.below:
+            x = self.numbers[name]
+            check_values(name, np.asarray(x) if isinstance(x, float) else x, least=0.0)
+            values = concrete(x) if hasattr(x, "dtype") else np.asarray(x)
+            if most is not None and values is not None and (values >= most).any():
+                raise ValueError(f"{name}: expected < {most:g}, got {np.max(values):g}")
 
     def transformation(self) -> optax.GradientTransformation:
         """The optax object with these numbers, traced or not."""
@@ -67,15 +79,20 @@ def rule(factory: Callable[..., optax.GradientTransformation], **arguments: Any)
     return Rule(dict(sorted(real.items())), factory, tuple(sorted(rest.items())))
 
 
-def _share(name: str, x: Any) -> Any:
-    """Check a decay of a running mean: >= 0, and < 1."""
-    if isinstance(x, int | float):
-        x = float(x)
-    check_values(name, np.asarray(x) if isinstance(x, float) else x, least=0.0)
-    values = concrete(x) if hasattr(x, "dtype") else np.asarray(x)
-    if values is not None and (values >= 1).any():
-        raise ValueError(f"{name}: expected < 1, got {np.max(values):g}")
-    return x
+def _named(
+    factory: Callable[..., optax.GradientTransformation],
+    flags: Mapping[str, Any],
+    *,
+    shares: Mapping[str, Any],
+    others: Mapping[str, Any] | None = None,
+) -> Rule:
+    """A rule whose numbers have ranges: shares in [0, 1), and others >= 0."""
+    numbers = {**shares, **(others or {})}
+    numbers = {k: float(x) if isinstance(x, int | float) else x for k, x in numbers.items()}
+    below = tuple((k, 1.0 if k in shares else None) for k in numbers)
+    found = Rule(numbers, factory, tuple(sorted(flags.items())), below)
+    found.check()
+    return found
 
 
 def momentum(decay: Any = 0.9, *, nesterov: bool = False) -> Rule:
@@ -88,7 +105,7 @@ def momentum(decay: Any = 0.9, *, nesterov: bool = False) -> Rule:
     Reference:
         Polyak 1964; theory item 15 for what it does to norms.
     """
-    return Rule({"decay": _share("decay", decay)}, optax.trace, (("nesterov", bool(nesterov)),))
+    return _named(optax.trace, {"nesterov": bool(nesterov)}, shares={"decay": decay})
 
 
 def adam(b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8) -> Rule:
@@ -102,7 +119,4 @@ def adam(b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8) -> Rule:
     Reference:
         Kingma and Ba 2015; Loshchilov and Hutter 2019.
     """
-    eps = float(eps) if isinstance(eps, int | float) else eps
-    check_values("eps", np.asarray(eps) if isinstance(eps, float) else eps, least=0.0)
-    numbers = {"b1": _share("b1", b1), "b2": _share("b2", b2), "eps": eps}
-    return Rule(numbers, optax.scale_by_adam)
+    return _named(optax.scale_by_adam, {}, shares={"b1": b1, "b2": b2}, others={"eps": eps})

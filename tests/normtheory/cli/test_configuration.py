@@ -78,6 +78,8 @@ def test_the_seed_is_that_of_the_clouds_and_of_the_draws(file, side_by_side):
         ("learning_rate={low=0.01, high=1, count=3}", [0.01, 0.1, 1.0]),
         ("norm={low=3, high=12, count=1}", [3]),
         ("norm=[1, 5, 6]", [1, 5, 6]),
+        ("force.1.temperature=[0.1, 0.2]", [0.1, 0.2]),
+        ("trained.bias.learning_rate={low=1, high=4, count=3}", [1, 2, 4]),
     ],
 )
 def test_an_axis_between_bounds_has_equal_ratios(file, axis, expected):
