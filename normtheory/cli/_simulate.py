@@ -40,6 +40,7 @@ _SECTIONS = (
     "optimizer",
     "schedule",
     "sampling",
+    "trained",
     "stop",
     "run",
     "checkpoint",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,15 @@ import optax
 
 from normtheory.cli._config import ConfigError, checked, choice, section, table, unknown
 from normtheory.losses import LOSSES
-from normtheory.particles import System, forces, observables, optimizers, sampling, stop
+from normtheory.particles import (
+    System,
+    forces,
+    observables,
+    optimizers,
+    sampling,
+    stop,
+    trained,
+)
 
 SYSTEM = {
     "learning_rate": "a number",
@@ -51,6 +61,13 @@ SCHEDULES: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {
 }
 """Factors on the learning rate; their peak is 1."""
 
+_TRAINED = {
+    "learning_rate": "a number",
+    "learned": "a word",
+    "optimizer": "a table",
+    "least": "a number",
+    "most": "a number",
+}
 _SAMPLING = {
     "size": "an integer",
     "frequencies": "a list of numbers",
@@ -92,16 +109,21 @@ def system(config: Mapping[str, Any], labels: np.ndarray | None) -> System:
         "schedule": _made(config, "schedule", SCHEDULES),
         "sampling": _sampling(config, labels),
     }
+    learning = _trained(config)
     acting = _force(config, labels)
     with section("system", SYSTEM):
-        return System(acting, **about, **parts)
+        found = System(acting, **about, **parts)
+    with section(""):
+        return dataclasses.replace(found, trained=learning)
 
 
 def _made(config: Mapping[str, Any], name: str, known: Mapping[str, Any]) -> Any:
     """An optimizer or a schedule by name, or None."""
-    if name not in config:
-        return None
-    found = config[name]
+    return _named(name, config[name], known) if name in config else None
+
+
+def _named(name: str, found: Any, known: Mapping[str, Any]) -> Any:
+    """What a table makes of the word under ``name``, one of those that are known."""
     if not isinstance(found, dict) or "name" not in found:
         raise ConfigError(f"{name}.name: missing, expected one of {', '.join(known)}")
     make, kinds = known[choice(f"{name}.name", found["name"], known)]
@@ -116,6 +138,26 @@ def _made(config: Mapping[str, Any], name: str, known: Mapping[str, Any]) -> Any
                 key = missing[0]
                 raise ConfigError(f"{name}.{key}: missing, expected {kinds[key]}") from None
             raise
+
+
+def _trained(config: Mapping[str, Any]) -> dict[str, trained.Trained]:
+    """The options of the force that are trained, by their names."""
+    tables = config.get("trained", {})
+    if not isinstance(tables, dict):
+        raise ConfigError(f"trained: expected tables such as [trained.temperature], got {tables!r}")
+    found = {}
+    for name in tables:
+        where = f"trained.{name}"
+        if not isinstance(tables[name], dict):
+            raise ConfigError(f"{where}: expected a table [{where}], got {tables[name]!r}")
+        about = checked(tables[name], where, _TRAINED)
+        if "learning_rate" not in about:
+            raise ConfigError(f"{where}.learning_rate: missing, expected a number >= 0")
+        if "optimizer" in about:
+            about["optimizer"] = _named(f"{where}.optimizer", about["optimizer"], OPTIMIZERS)
+        with section(where, _TRAINED):
+            found[name] = trained.option(**about)
+    return found
 
 
 def _force(config: Mapping[str, Any], labels: np.ndarray | None) -> Any:
@@ -245,6 +287,7 @@ def records(
         "class_norm": of_classes,
         "frequency_norm": of_frequencies,
         "rotation": lambda: observables.rotation(about.get("rotation_steps", 1)),
+        **{name: partial(observables.option, name) for name in config.get("trained", {})},
     }
     return tuple(made[choice("run.record", name, made)]() for name in names)
 

@@ -40,6 +40,10 @@ class Names:
         shown = {k: name for name, k in (*self._whole.items(), *short.items())}
         self._shown = ", ".join(shown[k] for k in range(len(words)))
 
+    def path(self, place: int) -> str:
+        """The path of a leaf."""
+        return next(path for path, k in self._whole.items() if k == place)
+
     def place(self, name: str) -> int:
         """Which leaf has a name.
 

@@ -11,6 +11,8 @@ import optax
 
 from normtheory import _spread
 from normtheory._types import Array, Clouds, Embeddings, Key, Scalar
+from normtheory.particles import _options
+from normtheory.particles._forces import Gradients
 from normtheory.particles._state import (
     State,
     check_positions,
@@ -33,12 +35,14 @@ class Evaluation:
         value: the loss, with the reduction of the system.
         gradients: of every cloud, zero where there is none.
         updated: for every cloud which rows may move, bool (n,), or None for all.
+        slopes: derivatives of the value by the trained options, by name.
     """
 
     clouds: Clouds
     value: Scalar
     gradients: Clouds
     updated: tuple[Array | None, ...]
+    slopes: dict[str, Scalar]
 
 
 def drawn_clouds(system: System, positions: Clouds) -> tuple[int, ...]:
@@ -73,7 +77,7 @@ def evaluate(system: System, state: State) -> Evaluation:
     nothing: tuple[Any, ...] = (None,) * len(clouds)
     if not isinstance(sampling, Minibatch):
         clouds = _fresh(system, for_fresh, clouds)
-        value, gradients = system.force(clouds)
+        value, gradients, slopes = _forced(system, state, clouds)
         updated = nothing
         if isinstance(sampling, Bernoulli):
             hit = sampling.draw(for_rows, len(clouds[chosen[0]]), clouds[0].dtype)
@@ -87,7 +91,7 @@ def evaluate(system: System, state: State) -> Evaluation:
         batch = tuple(_spread.by_rows(z[taken]) if k in chosen else z for k, z in enumerate(clouds))
         if not system.coherent:
             batch = _fresh(system, for_fresh, batch)
-        value, of_batch = system.force(batch, taken)
+        value, of_batch, slopes = _forced(system, state, batch, taken)
         gradients = tuple(
             jnp.zeros_like(clouds[k]).at[taken].add(g) if g is not None and k in chosen else g
             for k, g in enumerate(of_batch)
@@ -102,7 +106,20 @@ def evaluate(system: System, state: State) -> Evaluation:
     if system.reduction == "sum":
         many = jnp.asarray(rows, clouds[0].dtype)
         value, full = many * value, tuple(many * g for g in full)
-    return Evaluation(clouds, value, full, updated)
+        slopes = {name: many * x for name, x in slopes.items()}
+    return Evaluation(clouds, value, full, updated, slopes)
+
+
+def _forced(
+    system: System, state: State, clouds: Clouds, rows: Array | None = None
+) -> tuple[Scalar, Gradients, dict[str, Scalar]]:
+    """Value and gradients of the force, with the trained options as they are, and by these."""
+    if not system.trained:
+        return *system.force(clouds, rows), {}
+    paths, values = _options.paths(system), _options.values(system, state)
+    given = {paths[name]: x for name, x in values.items()}
+    value, gradients, slopes = system.force.differentiate(clouds, rows, given)
+    return value, gradients, {name: slopes[path] for name, path in paths.items()}
 
 
 def norm_power(z: Array, power: Array) -> Array:
@@ -152,7 +169,8 @@ def advance(system: System, state: State, found: Evaluation) -> State:
     after, memory = _keep(system, state, found, tuple(after), memory)
     new = dict(zip(moving, after, strict=True))
     positions, memory = _spread.held(tuple(new.get(k, z) for k, z in enumerate(positions)), memory)
-    return State(positions, memory, state.step + jnp.int32(1), state.key)
+    options = _spread.whole(_options.advanced(system, state, found.slopes))
+    return State(positions, memory, state.step + jnp.int32(1), state.key, options)
 
 
 def _keep(
@@ -231,3 +249,8 @@ def check_door(system: Any, state: Any) -> None:
         raise TypeError(f"state: expected a State from init, got {type(state).__name__}")
     system.check()
     check_positions(state.positions)
+    if state.trained.keys() != system.trained.keys():
+        raise ValueError(
+            f"state: expected the trained options {', '.join(system.trained) or 'none'}, got "
+            f"{', '.join(state.trained) or 'none'}"
+        )

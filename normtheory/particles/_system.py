@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +18,7 @@ from normtheory.particles._describe import described
 from normtheory.particles._names import Names
 from normtheory.particles._tree import map_numbers, static, tree
 from normtheory.particles.optimizers import Rule
+from normtheory.particles.trained import Trained
 
 
 @tree
@@ -49,6 +51,9 @@ class System:
         coherent: with a minibatch, whether the draws of a fresh cloud are shared by the copies of a
             row in the batch.
         sampling: from :mod:`normtheory.particles.sampling`, or None for the full batch.
+        trained: options of the loss that are trained too, each a
+            :func:`normtheory.particles.trained.option`, by name (``temperature``, or
+            ``force.1.temperature`` in a mixture). They start where the force has them.
 
     Raises:
         TypeError, ValueError: a setting of the wrong kind or out of its range.
@@ -66,6 +71,7 @@ class System:
     gradscale: Any = None
     norm: Any = None
     sampling: Any = None
+    trained: dict[str, Trained] = dataclasses.field(default_factory=dict)
     reduction: str = static(default="mean")
     schedule: Callable[[Any], Any] | None = static(default=None)
     coupled_decay: bool = static(default=False)
@@ -99,6 +105,14 @@ class System:
         both = set(self.frozen) & set(self.fresh)
         if both:
             raise ValueError(f"fresh: cloud {min(both)} is frozen")
+        object.__setattr__(self, "trained", dict(sorted(self.trained.items())))
+        for name, one in self.trained.items():
+            if not isinstance(one, Trained):
+                raise TypeError(
+                    f"trained.{name}: expected an option of normtheory.particles.trained, got "
+                    f"{type(one).__name__}"
+                )
+        self._check_trained()
 
     def _check_optimizer(self) -> None:
         if isinstance(self.optimizer, optax.GradientTransformation):
@@ -153,6 +167,35 @@ class System:
             _number(name, getattr(self, name))
         if self.weight_decay is not None and self.learning_rate is not None:
             check_decay(np.asarray(self.learning_rate), np.asarray(self.weight_decay))
+        self._check_trained()
+
+    def _check_trained(self) -> None:
+        known = getattr(self.force, "derivable", dict)() if self.trained else {}
+        starts = self.starts()
+        for name, (path, start) in starts.items():
+            if path not in known:
+                raise ValueError(
+                    f"trained.{name}: expected a number that the force was given and has a "
+                    f"derivative by, one of {', '.join(known) or 'none'}"
+                )
+            self.trained[name].check(f"trained.{name}.", start)
+        paths = [path for path, _ in starts.values()]
+        if len(set(paths)) < len(paths):
+            raise ValueError(f"trained: expected different options, got {', '.join(self.trained)}")
+
+    def starts(self) -> dict[str, tuple[str, Any]]:
+        """Of every trained option, by its name, its path in the force and where it starts."""
+        if not self.trained:
+            return {}
+        names, leaves = Names(self), jax.tree.leaves(self)
+        found = {}
+        for name in self.trained:
+            try:
+                place = names.place(name)
+            except ValueError as error:
+                raise ValueError(f"trained.{error}") from None
+            found[name] = names.path(place).removeprefix("force."), leaves[place]
+        return found
 
     def moving(self, count: int) -> tuple[int, ...]:
         """Places of the clouds that move: trained by the force, neither frozen nor fresh."""
@@ -172,10 +215,14 @@ class System:
     def rate(self, step: Array, dtype: Any) -> Array:
         """γ at a step; 1 where the rate is inside the optimizer."""
         rate = jnp.asarray(1.0 if self.learning_rate is None else self.learning_rate, dtype)
+        return rate if self.schedule is None else rate * self.factor(step, dtype)
+
+    def factor(self, step: Array, dtype: Any) -> Array:
+        """That of the schedule at a step; 1 without one."""
         if self.schedule is None:
-            return rate
+            return jnp.ones((), dtype)
         with jax.numpy_dtype_promotion("standard"):  # optax mixes floats and integer counts
-            return rate * jnp.asarray(self.schedule(step), dtype)
+            return jnp.asarray(self.schedule(step), dtype)
 
     def cast(self, dtype: Any) -> System:
         """The system with its numbers as arrays of one dtype, so that none compiles anew."""

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from normtheory._types import Array, Clouds, Count, Embeddings, PerRow, PerRows, Scalar
+from normtheory.particles._options import values
 from normtheory.particles._state import State
 from normtheory.particles._step import Evaluation, advance, evaluate
 from normtheory.particles._system import System
@@ -44,6 +45,11 @@ class View:
     def gradients(self) -> Clouds:
         """Gradients of the loss, each (n, d), before GradScale; 0 where there is none."""
         return self.found.gradients
+
+    @property
+    def options(self) -> dict[str, Scalar]:
+        """The trained options of the loss by name, as they are."""
+        return values(self.system, self.state)
 
     @property
     def learning_rate(self) -> Scalar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -24,6 +25,7 @@ __all__ = [
     "class_norm",
     "frequency_norm",
     "observable",
+    "option",
     "rotation",
 ]
 
@@ -253,6 +255,33 @@ def rotation(steps: int) -> Observable:
         long_name="angle turned by the next updates",
         **_QUANTILE,
     )
+
+
+@dataclass(frozen=True)
+class _Option:
+    """A trained option by its name; equal to another of that name."""
+
+    name: str
+
+    def __call__(self, view: View) -> Array:
+        options = view.options
+        if self.name not in options:
+            raise ValueError(
+                f"{self.name}: expected a trained option, of {', '.join(options) or 'none'}"
+            )
+        return options[self.name]
+
+
+def option(name: str) -> Observable:
+    """A trained option of the loss, such as its temperature, as it is.
+
+    Args:
+        name: as in ``System.trained``.
+
+    Returns:
+        Observable with the name of the option.
+    """
+    return Observable({}, name, _Option(name), long_name=f"trained option {name}")
 
 
 def _rotation(view: View, *, steps: Array) -> Array:

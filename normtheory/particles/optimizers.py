@@ -37,7 +37,7 @@ class Rule:
     numbers: dict[str, Any]
     factory: Callable[..., optax.GradientTransformation] = static()
     flags: tuple[tuple[str, Any], ...] = static(default=())
-    below: tuple[tuple[str, float | None], ...] = static(default=())
+    below: tuple[tuple[str, float | None], ...] = static(default=(), told=False)
 
     def check(self) -> None:
         """Raise ValueError unless the numbers that can be seen are in their ranges."""

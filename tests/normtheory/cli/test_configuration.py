@@ -382,6 +382,24 @@ def test_observables_have_what_other_tables_say(file, settings, made):
         np.testing.assert_array_equal(found.arrays[name], x)
 
 
+def test_trained_options_are_those_of_their_tables(file):
+    settings = [
+        "force={name='siglip', temperature=0.1, bias=-10}",
+        "trained.temperature={learning_rate=0.1, learned='log', least=0.01}",
+        "trained.bias={learning_rate=1, most=0, optimizer={name='adam', b1=0.5}}",
+        "run={max_steps=0, record=['temperature', 'bias']}",
+    ]
+    config = simulate.config(file, settings)
+    found = _system.system(config, None).trained
+    temperature: Any = found["temperature"]
+    bias: Any = found["bias"]
+    assert (temperature.learned, temperature.least, temperature.most) == ("log", 0.01, None)
+    assert (temperature.learning_rate, temperature.optimizer) == (0.1, None)
+    assert (bias.learned, bias.least, bias.most, bias.learning_rate) == ("value", None, 0.0, 1.0)
+    assert bias.optimizer.numbers == optimizers.adam(0.5).numbers
+    assert [x.name for x in _system.records(config["run"], config, None)] == ["temperature", "bias"]
+
+
 def test_stop_rules_have_the_numbers_of_their_table(file):
     rules = "{mean_cosine=0.5, clouds=[0, 2], loss=-2.0, loss_tolerance=0.25, gradient=1e-3}"
     cosine, loss, gradient = _system.stops(simulate.config(file, [f"stop={rules}"]))

@@ -127,6 +127,16 @@ def test_classes_example(capsys):
     assert norms[-1, 3] / norms[-1, 0] == pytest.approx(8**0.25, abs=0.25)
 
 
+@pytest.mark.parametrize(("norm", "exponent"), [(1.0, 1.0), (2.0, 0.25)])
+def test_clip_example(capsys, norm, exponent):
+    settings = [f"clouds.{k}.norm={norm}" for k in (0, 1)]
+    settings += ["run.max_steps=400", "run.record_every=400"]
+    found = _json(capsys, EXAMPLES / "clip.toml", *_sets(*settings))["data"]
+    gap, temperature = (np.log(found[name]["values"]) for name in ("modality_gap", "temperature"))
+    # A random start is off the symmetric state.
+    assert np.ptp(gap) / np.ptp(temperature) == pytest.approx(exponent, rel=0.1)
+
+
 def test_every_example_is_tested():
     names = {path.stem for path in EXAMPLES.glob("*.toml")}
     assert names == {
@@ -260,6 +270,17 @@ BAD = [
     ("run.max_steps=1.5", "run.max_steps: expected an integer, got 1.5"),
     ("run.max_steps=-1", "run.max_steps: expected an integer >= 0, got -1"),
     ("run.record=['los']", "run.record: expected one of loss, mean_cosine"),
+    ("trained.bias.rate=1", "trained.bias.rate: no such key; allowed: learning_rate"),
+    ("trained.bias={}", "trained.bias.learning_rate: missing, expected a number >= 0"),
+    ("trained.bias.learning_rate=-1", "trained.bias.learning_rate: expected a finite number and"),
+    (
+        "trained.bias.learning_rate=1",
+        "normtheory: trained.bias: this system has no such number",
+    ),
+    (
+        "trained.bias={learning_rate=1, optimizer={name='adm'}}",
+        "trained.bias.optimizer.name: expected one of sgd, momentum",
+    ),
     ("run.record=['class_norm']", "class_norm: expected a table [classes] too"),
     ("run.record=['frequency_norm']", "frequency_norm: expected sampling.frequencies"),
     ("run.rotation_steps=3", "run.rotation_steps: only with rotation in run.record"),

@@ -19,6 +19,7 @@ from normtheory.particles import (
     optimizers,
     run,
     sampling,
+    trained,
 )
 
 N, D, STEPS = 48, 4, 9
@@ -60,7 +61,13 @@ def cases() -> dict[str, tuple[System, Any]]:
         "InfoNCE, dense": (System(contrast, 1.0, optimizers.adam()), np.float64),
         # Of 24 rows each of 8 devices has 3, so that blocks of 5 are cut short.
         "InfoNCE, streamed": (
-            System(blocks, 1.0, fresh=(), sampling=sampling.minibatch(24, replace=False)),
+            System(
+                blocks,
+                1.0,
+                fresh=(),
+                sampling=sampling.minibatch(24, replace=False),
+                trained={"temperature": trained.option(0.1, learned="log")},
+            ),
             np.float64,
         ),
         "mixture, some rows, fresh partners": (

@@ -253,16 +253,17 @@ def test_every_number_of_a_mixture_has_a_name_of_its_own():
     with pytest.raises(ValueError, match=r"several: force.0.temperature, force.1.0.temperature"):
         system.with_numbers(temperature=2.0)
     names = {"force.1.0.temperature": 2.0, "force.0.temperature": 0.75, "force.0.weight": -4.0}
-    changed = system.with_numbers(**names, **{"force.1.weight": 5}, decay=0.25)
+    changed: Any = system.with_numbers(**names, **{"force.1.weight": 5}, decay=0.25)
     first, (second,) = changed.force.forces[0], changed.force.forces[1].forces
     assert (first.options, second.options) == ({"temperature": 0.75}, {"temperature": 2.0})
     assert (changed.force.weights, changed.force.forces[1].weights) == ((-4.0, 5.0), (3.0,))
     assert changed.optimizer.numbers == {"decay": 0.25}
-    assert system.with_numbers(**{"optimizer.decay": 0.0}).optimizer.numbers == {"decay": 0.0}
+    changed = system.with_numbers(**{"optimizer.decay": 0.0})
+    assert changed.optimizer.numbers == {"decay": 0.0}
 
 
 def test_numbers_of_every_term_change_without_compiling():
-    terms = (("clip", {"temperature": 0.5}), ("siglip", {"temperature": 0.5, "bias": -1.0}))
+    terms: Any = (("clip", {"temperature": 0.5}), ("siglip", {"temperature": 0.5, "bias": -1.0}))
     made = [(1.0, forces.loss(name, **options)) for name, options in terms]
     system = System(forces.mixture(*made), 1.0)
     start = init(system, *clouds())
