@@ -27,16 +27,36 @@ SYSTEM = {
     "reduction": "a word",
     "weight_decay": "a number",
     "coupled_decay": "true or false",
+    "decay_all": "true or false",
     "gradscale": "a number",
     "norm": "a number or a list of numbers",
     "frozen": "a list of integers",
     "fresh": "a list of integers",
     "coherent": "true or false",
 }
+
+_NUMBER, _FLAG = "a number", "true or false"
+
+
+def _rule(
+    make: Callable[..., optimizers.Rule], **kinds: str
+) -> tuple[Callable[..., optimizers.Rule], dict[str, str]]:
+    """A rule of a table, with a memory for every row where it is ``lazy``."""
+
+    def made(lazy: bool = False, **about: Any) -> optimizers.Rule:
+        rule = make(**about)
+        return optimizers.lazy(rule) if lazy else rule
+
+    return made, {**kinds, "lazy": _FLAG}
+
+
 OPTIMIZERS: dict[str, tuple[Callable[..., Any] | None, dict[str, str]]] = {
     "sgd": (None, {}),
-    "momentum": (optimizers.momentum, {"decay": "a number", "nesterov": "true or false"}),
-    "adam": (optimizers.adam, {"b1": "a number", "b2": "a number", "eps": "a number"}),
+    "momentum": _rule(optimizers.momentum, decay=_NUMBER, nesterov=_FLAG),
+    "adam": _rule(optimizers.adam, b1=_NUMBER, b2=_NUMBER, eps=_NUMBER),
+    "lion": _rule(optimizers.lion, b1=_NUMBER, b2=_NUMBER),
+    "rowwise_adagrad": _rule(optimizers.rowwise_adagrad, start=_NUMBER, eps=_NUMBER),
+    "muon": _rule(optimizers.muon, beta=_NUMBER, eps=_NUMBER, nesterov=_FLAG, polar=_FLAG),
 }
 OPTIMIZERS["adamw"] = OPTIMIZERS["adam"]
 SCHEDULES: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {

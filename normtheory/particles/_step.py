@@ -7,12 +7,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from normtheory import _spread
 from normtheory._types import Array, Clouds, Embeddings, Key, Scalar
 from normtheory.particles import _options
 from normtheory.particles._forces import Gradients
+from normtheory.particles._rules import kept
 from normtheory.particles._state import (
     State,
     check_positions,
@@ -22,6 +22,7 @@ from normtheory.particles._state import (
     rescale,
 )
 from normtheory.particles._system import System
+from normtheory.particles.optimizers import Rule
 from normtheory.particles.sampling import Bernoulli, Minibatch
 from normtheory.sphere import dot, scaled
 
@@ -159,14 +160,18 @@ def advance(system: System, state: State, found: Evaluation) -> State:
         updates = tuple(u.astype(dtype) for u in jax.tree.leaves(updates))
     # An optax transformation with its own rate returns the step itself.
     sign = -rate if not system.own_rate else rate
+    shrunk = before
+    if decay is not None and not system.coupled_decay:
+        shrunk = tuple((1 - rate * decay) * z for z in before)
     after = []
-    for place, z, update in zip(moving, before, updates, strict=True):
-        keep = z if decay is None or system.coupled_decay else (1 - rate * decay) * z
-        moved = keep + sign * update
+    for place, z, update in zip(moving, shrunk, updates, strict=True):
+        moved = z + sign * update
         if system.norm is not None:
             moved = rescale(moved, norm_of(system, place, moved))
         after.append(moved)
-    after, memory = _keep(system, state, found, tuple(after), memory)
+    # To a fixed norm a row that only decays comes back at once.
+    stay = shrunk if system.decay_all and system.norm is None else before
+    after, memory = _keep(system, state, found, stay, tuple(after), memory)
     new = dict(zip(moving, after, strict=True))
     positions, memory = _spread.held(tuple(new.get(k, z) for k, z in enumerate(positions)), memory)
     options = _spread.whole(_options.advanced(system, state, found.slopes))
@@ -174,36 +179,24 @@ def advance(system: System, state: State, found: Evaluation) -> State:
 
 
 def _keep(
-    system: System, state: State, found: Evaluation, after: Clouds, memory: Any
+    system: System, state: State, found: Evaluation, stay: Clouds, after: Clouds, memory: Any
 ) -> tuple[Clouds, Any]:
-    """Undo the update of rows that were not drawn, in positions and memory alike."""
+    """Undo the update of rows that were not drawn: positions are as they stay, memory as it was."""
     moving = system.moving(len(state.positions))
     masks = tuple(found.updated[k] for k in moving)
     if all(mask is None for mask in masks):
         return after, memory
-    before = tuple(state.positions[k] for k in moving)
     masks = tuple(
         jnp.ones((len(z), 1), bool) if mask is None else mask[:, None]
-        for mask, z in zip(masks, before, strict=True)
+        for mask, z in zip(masks, stay, strict=True)
     )
     after = tuple(
-        jnp.where(mask, new, old) for mask, new, old in zip(masks, after, before, strict=True)
+        jnp.where(mask, new, old) for mask, new, old in zip(masks, after, stay, strict=True)
     )
     transformation = system.transformation()
     if transformation is not None:
-        where = optax.tree_utils.tree_map_params(
-            transformation,
-            lambda _, mask: mask,
-            memory,
-            masks,
-            transform_non_params=lambda _: True,
-        )
-        memory = jax.tree.map(
-            lambda mask, new, old: new if mask is True else jnp.where(mask, new, old),
-            where,
-            memory,
-            state.optimizer,
-        )
+        lazy = isinstance(system.optimizer, Rule) and system.optimizer.lazy
+        memory = kept(transformation, lazy, masks, memory, state.optimizer)
     return after, memory
 
 

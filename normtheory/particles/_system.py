@@ -41,6 +41,8 @@ class System:
         weight_decay: λ >= 0, γλ < 1: z' = (1-γλ)z - γ·update. None for none.
         coupled_decay: add λz to the gradient instead, before the optimizer, as PyTorch's SGD does;
             under plain SGD it is the same.
+        decay_all: whether rows that a step doesn't draw decay all the same, as where decay acts on
+            the whole table and the optimizer on the rows that were seen.
         gradscale: p, each row's gradient times its norm to the p before anything else. None for
             none.
         norm: rows are projected to it after every step: a number, shape (n,), or a tuple of these
@@ -75,6 +77,7 @@ class System:
     reduction: str = static(default="mean")
     schedule: Callable[[Any], Any] | None = static(default=None)
     coupled_decay: bool = static(default=False)
+    decay_all: bool = static(default=False)
     frozen: tuple[int, ...] = static(default=())
     fresh: tuple[int, ...] = static(default=())
     coherent: bool = static(default=False)
@@ -93,6 +96,8 @@ class System:
             object.__setattr__(self, name, _number(name, getattr(self, name)))
         if self.weight_decay is not None:
             check_decay(self.learning_rate, self.weight_decay)
+        if self.decay_all and (self.weight_decay is None or self.coupled_decay):
+            raise ValueError("decay_all: expected a weight_decay that is not coupled_decay")
         norms = self.norm if isinstance(self.norm, tuple) else (self.norm,)
         norms = tuple(None if norm is None else _norm(norm) for norm in norms)
         object.__setattr__(self, "norm", norms if isinstance(self.norm, tuple) else norms[0])

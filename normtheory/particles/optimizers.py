@@ -8,6 +8,7 @@ A :class:`Rule` holds an optax factory that does not know the learning rate (``o
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,9 +18,10 @@ import numpy as np
 import optax
 
 from normtheory._arrays import check_values, concrete
+from normtheory.particles._rules import by_rows, scale_by_muon, scale_by_rowwise_adagrad
 from normtheory.particles._tree import static, tree
 
-__all__ = ["Rule", "adam", "momentum", "rule"]
+__all__ = ["Rule", "adam", "lazy", "lion", "momentum", "muon", "rowwise_adagrad", "rule"]
 
 
 @tree
@@ -30,6 +32,7 @@ class Rule:
         numbers: its arguments that are real numbers.
         factory: an optax function of these numbers and flags, without a learning rate.
         flags: its other arguments.
+        lazy: whether every row has a memory of its own; see :func:`lazy`.
         below: names of numbers >= 0, and what they are less than, or None; nothing is known of
             others.
     """
@@ -37,6 +40,7 @@ class Rule:
     numbers: dict[str, Any]
     factory: Callable[..., optax.GradientTransformation] = static()
     flags: tuple[tuple[str, Any], ...] = static(default=())
+    lazy: bool = static(default=False)
     below: tuple[tuple[str, float | None], ...] = static(default=(), told=False)
 
     def check(self) -> None:
@@ -50,7 +54,8 @@ class Rule:
 
     def transformation(self) -> optax.GradientTransformation:
         """The optax object with these numbers, traced or not."""
-        return self.factory(**self.numbers, **dict(self.flags))
+        made = self.factory(**self.numbers, **dict(self.flags))
+        return by_rows(made) if self.lazy else made
 
 
 def rule(factory: Callable[..., optax.GradientTransformation], **arguments: Any) -> Rule:
@@ -90,7 +95,7 @@ def _named(
     numbers = {**shares, **(others or {})}
     numbers = {k: float(x) if isinstance(x, int | float) else x for k, x in numbers.items()}
     below = tuple((k, 1.0 if k in shares else None) for k in numbers)
-    found = Rule(numbers, factory, tuple(sorted(flags.items())), below)
+    found = Rule(numbers, factory, tuple(sorted(flags.items())), below=below)
     found.check()
     return found
 
@@ -120,3 +125,91 @@ def adam(b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8) -> Rule:
         Kingma and Ba 2015; Loshchilov and Hutter 2019.
     """
     return _named(optax.scale_by_adam, {}, shares={"b1": b1, "b2": b2}, others={"eps": eps})
+
+
+def lion(b1: Any = 0.9, b2: Any = 0.99) -> Rule:
+    """Lion: the step is the sign of a mean of the gradient and its momentum.
+
+    Args:
+        b1: share of the momentum in the sign.
+        b2: decay of the momentum.
+
+    Reference:
+        Chen et al. 2023; theory item 23 for what it does to norms.
+    """
+    return _named(optax.scale_by_lion, {}, shares={"b1": b1, "b2": b2})
+
+
+def rowwise_adagrad(start: Any = 0.0, eps: Any = 0.0) -> Rule:
+    """Row-wise Adagrad, one sum a row: G' = G + mean g², z' = z - γg/(√G' + ε).
+
+    It is lazy by itself: a row without a gradient stays, and its sum with it.
+
+    Args:
+        start: G of every row at first.
+        eps: ε; 0 will do, a row that never had a gradient has no step.
+
+    Reference:
+        Duchi et al. 2011, with a sum for every row as is usual for tables of embeddings; theory
+        item 24 for how norms grow under it.
+    """
+    numbers = {"start": start, "eps": eps}
+    return _named(scale_by_rowwise_adagrad, {}, shares={}, others=numbers)
+
+
+def muon(beta: Any = 0.95, eps: Any = 1e-8, *, nesterov: bool = True, polar: bool = False) -> Rule:
+    """Muon: the momentum of a cloud, as one matrix (n, d), made orthogonal.
+
+    There is no factor for its shape: the step has singular values near γ.
+
+    Args:
+        beta: decay of the momentum, whose start is corrected for.
+        eps: added to the norm of the momentum before it is made orthogonal.
+        nesterov: look ahead.
+        polar: take the polar factor itself, to rounding for singular values above a ten-thousandth
+            of the largest, where Muon's five iterations leave them between 0.7 and 1.2.
+
+    Reference:
+        Jordan et al. 2024; theory item 28 for what it does to rows.
+    """
+    flags = {"nesterov": bool(nesterov), "polar": bool(polar)}
+    return _named(scale_by_muon, flags, shares={"beta": beta}, others={"eps": eps})
+
+
+def lazy(rule: Rule) -> Rule:
+    """The rule with a memory for every row, its count of updates included.
+
+    Where a sampling draws rows, a row's memory changes only when it is drawn, so that a rare row
+    has the corrections of a young one. Other rules keep one count for all.
+
+    Args:
+        rule: one that works on vectors, not :func:`muon`.
+
+    Raises:
+        TypeError: no rule.
+        ValueError: a rule that needs the whole cloud.
+
+    Example:
+        >>> lazy(adam()).lazy
+        True
+    """
+    if not isinstance(rule, Rule):
+        raise TypeError(f"rule: expected a rule of this module, got {type(rule).__name__}")
+    if not works_on(rule, (2,)):
+        raise ValueError("rule: expected one that works on vectors")
+    return dataclasses.replace(rule, lazy=True)
+
+
+def works_on(rule: Rule, shape: tuple[int, ...]) -> bool:
+    """Whether a rule can update an array of a shape."""
+
+    def once(x: Any) -> Any:
+        made = rule.transformation()
+        return made.update(x, made.init(x), x)
+
+    try:
+        with jax.numpy_dtype_promotion("standard"):
+            jax.eval_shape(once, jax.ShapeDtypeStruct(shape, np.float32))
+    except (IndexError, TypeError, ValueError):
+        return False
+    return True

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from normtheory._arrays import check_option, check_values, concrete
-from normtheory._types import Array, Scalar
+from normtheory._types import Scalar
 from normtheory.particles._tree import static, tree
-from normtheory.particles.optimizers import Rule
+from normtheory.particles.optimizers import Rule, works_on
 
 __all__ = ["Parameter", "Trained", "option"]
 
@@ -169,20 +169,6 @@ def option(
             numbers[name] = check_option(name, x)
     found = Trained(**numbers, optimizer=optimizer, learned=learned)
     found.check()
-    if optimizer is not None:
-        _check_rule(optimizer)
+    if optimizer is not None and not works_on(optimizer, ()):
+        raise ValueError("optimizer: expected a rule that works on single numbers")
     return found
-
-
-def _check_rule(optimizer: Rule) -> None:
-    """Raise ValueError for a rule that needs rows, such as Muon."""
-
-    def once(x: Array) -> Any:
-        rule = optimizer.transformation()
-        return rule.update(x, rule.init(x), x)
-
-    try:
-        with jax.numpy_dtype_promotion("standard"):
-            jax.eval_shape(once, jax.ShapeDtypeStruct((), np.float32))
-    except (ValueError, IndexError) as error:
-        raise ValueError("optimizer: expected a rule that works on single numbers") from error

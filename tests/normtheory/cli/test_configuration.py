@@ -292,6 +292,7 @@ def test_runs_that_are_not_shown_are_counted_over_all_axes(capsys, file):
         ("reduction", "sum"),
         ("weight_decay", 0.125),
         ("coupled_decay", True),
+        ("decay_all", True),
         ("gradscale", 1.5),
         ("frozen", (1,)),
         ("fresh", (1,)),
@@ -301,9 +302,10 @@ def test_runs_that_are_not_shown_are_counted_over_all_axes(capsys, file):
     ],
 )
 def test_every_key_of_system_is_that_of_the_system(file, key, value):
-    usual = System(forces.attraction(), 0.5)
-    text = json.dumps(value)
-    system = _system.system(simulate.config(file, [f"system.{key}={text}"]), None)
+    more: Any = {"weight_decay": 0.125} if key == "decay_all" else {}
+    usual = System(forces.attraction(), 0.5, **more)
+    settings = [f"system.{name}={json.dumps(x)}" for name, x in {**more, key: value}.items()]
+    system = _system.system(simulate.config(file, settings), None)
     for name in _system.SYSTEM:
         expected = value if name == key else getattr(usual, name)
         assert getattr(system, name) == expected, name
@@ -316,13 +318,22 @@ def test_every_key_of_system_is_that_of_the_system(file, key, value):
         ("{name='momentum', decay=0.5, nesterov=true}", optimizers.momentum(0.5, nesterov=True)),
         ("{name='adam', b1=0.5, b2=0.75, eps=1e-3}", optimizers.adam(0.5, 0.75, 1e-3)),
         ("{name='adamw', b1=0.5}", optimizers.adam(0.5)),
+        ("{name='adam', b1=0.5, lazy=true}", optimizers.lazy(optimizers.adam(0.5))),
+        ("{name='adam', b1=0.5, lazy=false}", optimizers.adam(0.5)),
+        ("{name='lion', b2=0.5}", optimizers.lion(b2=0.5)),
+        ("{name='rowwise_adagrad', start=0.5, eps=1e-3}", optimizers.rowwise_adagrad(0.5, 1e-3)),
+        (
+            "{name='muon', beta=0.5, eps=0, nesterov=false, polar=true}",
+            optimizers.muon(0.5, 0.0, nesterov=False, polar=True),
+        ),
     ],
 )
 def test_an_optimizer_has_the_numbers_of_its_table(file, table, made):
     system = _system.system(simulate.config(file, [f"optimizer={table}"]), None)
     assert isinstance(system.optimizer, optimizers.Rule)
     assert system.optimizer.numbers == made.numbers
-    assert system.optimizer.flags == made.flags
+    assert (system.optimizer.flags, system.optimizer.lazy) == (made.flags, made.lazy)
+    assert system.optimizer.factory == made.factory
 
 
 @pytest.mark.parametrize(

@@ -255,7 +255,12 @@ BAD = [
     ("force={name='info_nce', temperature=0}", "force.temperature: expected a finite number and"),
     ("force={name='info_nce', temprature=1}", "force.temprature: no such key; did you mean temp"),
     ("force=[]", "force: expected a table [force] or several [[force]], got []"),
-    ("optimizer.name=adm", "optimizer.name: expected one of sgd, momentum, adam, adamw; got 'adm'"),
+    (
+        "optimizer.name=adm",
+        "optimizer.name: expected one of sgd, momentum, adam, lion",
+    ),
+    ("optimizer={name='muon', lazy=true}", "optimizer: rule: expected one that works on vectors"),
+    ("optimizer={name='adam', lazy=1}", "optimizer.lazy: expected true or false, got 1"),
     ("optimizer={name='adam', decay=1}", "optimizer.decay: no such key; allowed: name, b1, b2"),
     ("optimizer={name='momentum', decay=1}", "optimizer.decay: expected < 1, got 1"),
     ("schedule={name='cosine'}", "schedule.steps: missing, expected an integer"),
