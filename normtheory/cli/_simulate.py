@@ -110,29 +110,20 @@ def execute(config: Mapping[str, Any], *, resume: bool, progress: bool | None = 
     saving = _saving(config, resume)
     axes, memory = _axes(config)
     if axes:
-        for name, given in (("run.chunk_steps", "chunk_steps" in about), ("checkpoint", saving)):
-            if given:
-                raise ConfigError(f"{name}: not with [sweep], whose runs go side by side")
+        if "chunk_steps" in about:
+            raise ConfigError("run.chunk_steps: not with [sweep], whose runs go side by side")
+        options |= {"seed": seed, "memory": memory, **saving}
         with section("sweep", axes), _told():
-            found = sweep(
-                system, draw, axes, about["max_steps"], seed=seed, memory=memory, **options
-            )
+            found = sweep(system, draw, axes, about["max_steps"], **options)
     else:
         with section("clouds"):
             start = init(system, *draw(seed), seed=seed)
         options["chunk_steps"] = about.get("chunk_steps")
         with section("run", _RUN), _told():
             if saving:
-                options["settings"] = {"schedule": config.get("schedule")}
-                done = checkpoint.run(
-                    saving.pop("folder"),
-                    system,
-                    start,
-                    about["max_steps"],
-                    resume=resume,
-                    **saving,
-                    **options,
-                )
+                folder = saving.pop("folder")
+                options |= saving
+                done = checkpoint.run(folder, system, start, about["max_steps"], **options)
             else:
                 done = run(system, start, about["max_steps"], **options)
         found = done.dataset
@@ -151,7 +142,7 @@ def _told() -> Iterator[None]:
 
 
 def _saving(config: Mapping[str, Any], resume: bool) -> Table:
-    """The options of ``checkpoint.run``; empty without a table ``[checkpoint]``."""
+    """The options of checkpoints; empty without a table ``[checkpoint]``."""
     about = table(config, "checkpoint", _CHECKPOINT)
     if about and "folder" not in about:
         raise ConfigError("checkpoint.folder: missing, expected a word")
@@ -161,6 +152,8 @@ def _saving(config: Mapping[str, Any], resume: bool) -> Table:
         for name, least in (("every", 1), ("keep", 2)):
             if name in about:
                 check_count(name, about[name], least)
+    if about:
+        about |= {"resume": resume, "settings": {"schedule": config.get("schedule")}}
     return about
 
 

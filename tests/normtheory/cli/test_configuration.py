@@ -429,3 +429,15 @@ def test_checkpoints_are_kept_as_their_table_says(file):
     names = sorted(path.name for path in Path("saved").glob("step-*.npz"))
     # Every second chunk of one step, and of those the last three.
     assert names == [f"step-{k:010}.npz" for k in (8, 10, 12)]
+
+
+def test_a_sweep_is_saved_and_resumed_as_its_tables_say(file):
+    settings = ["sweep.learning_rate=[0.5, 1.0]", "checkpoint={folder='saved', every=2, keep=3}"]
+    settings.append("schedule={name='linear', steps=20}")
+    whole = _found(file, *settings)
+    assert 1 <= len(list(Path("saved").glob("step-*.npz"))) <= 3
+    xr.testing.assert_equal(_found(file, *settings, resume=True), whole)
+    with pytest.raises(_output.RunError, match="of an earlier run"):
+        _found(file, *settings)
+    with pytest.raises(_output.RunError, match="schedule"):
+        _found(file, *settings, "schedule.steps=30", resume=True)

@@ -19,6 +19,8 @@ from normtheory.particles import (
     optimizers,
     run,
     sampling,
+    stop,
+    sweep,
     trained,
 )
 
@@ -81,6 +83,21 @@ def cases() -> dict[str, tuple[System, Any]]:
             np.float32,
         ),
     }
+
+
+def swept(**options: Any) -> dict[str, Any]:
+    """Five runs of eleven steps or fewer, with minibatches."""
+    system, _ = cases()["pairs, minibatches, momentum"]
+    found = sweep(
+        system,
+        tuple(clouds()),
+        {"learning_rate": [0.5, 1.0, 2.0, 4.0, 8.0]},
+        11,
+        stop=stop.mean_cosine(0.5),
+        record_every=4,
+        **options,
+    )
+    return {"steps": found.steps.values.tolist(), "loss": found.loss.values.tolist()}
 
 
 def plain(name: str) -> dict[str, Any]:

@@ -45,6 +45,7 @@ from tests.normtheory.particles.spread_cases import (
     cases,
     clouds,
     specs,
+    swept,
     told,
 )
 
@@ -155,6 +156,8 @@ def on_devices() -> dict[str, Any]:
     return {
         "cases": {name: spread(name) for name in cases()},
         "losses": losses(),
+        # On all five devices that five runs have use for, and in two lanes on each of two.
+        "sweeps": [swept(), swept(devices=jax.devices()[:2], memory=40_000)],
         "programs": {
             "dense on one": sizes(dense, start),
             "dense": sizes(dense, devices.shard(start)),
