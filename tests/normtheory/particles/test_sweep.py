@@ -255,7 +255,8 @@ def test_a_sweep_that_is_stopped_goes_on_to_the_same_bits(tmp_path, monkeypatch)
     assert len(written[-1]["held"]) == 2
     with pytest.raises(checkpoint.CheckpointError, match="of an earlier run: resume that"):
         go(folder=tmp_path)
-    xr.testing.assert_identical(go(folder=tmp_path, resume=True), whole)
+    xr.testing.assert_identical(go(folder=tmp_path, every=1, resume=True), whole)
+    assert sum(int(x["new"].sum()) for x in written) == 3  # begun after the first two, once each
     xr.testing.assert_identical(go(folder=tmp_path, resume=True), whole)  # nothing is left to do
     over = {"learning_rate": [8.0, 6.0, 2.0, 1.0, 0.4], "gradscale": [0.0]}
     with pytest.raises(checkpoint.CheckpointError, match="over learning_rate"):
