@@ -230,4 +230,4 @@ class Mixture:
         """Raise ValueError unless the numbers that can be seen are in their ranges."""
         for force, weight in zip(self.forces, self.weights, strict=True):
             force.check()
-            check_values("weight", np.asarray(weight) if isinstance(weight, float) else weight)
+            check_values("weight", weight)

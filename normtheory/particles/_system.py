@@ -171,7 +171,7 @@ class System:
         for name in ("learning_rate", "weight_decay", "gradscale"):
             _number(name, getattr(self, name))
         if self.weight_decay is not None and self.learning_rate is not None:
-            check_decay(np.asarray(self.learning_rate), np.asarray(self.weight_decay))
+            check_decay(self.learning_rate, self.weight_decay)
         self._check_trained()
 
     def _check_trained(self) -> None:
@@ -270,7 +270,7 @@ def _number(name: str, x: Any) -> Any:
     if not hasattr(x, "dtype"):
         x = check_option(name, x)
     bounds = {"learning_rate": {"above": 0.0}, "weight_decay": {"least": 0.0}}.get(name, {})
-    check_values(name, np.asarray(x) if isinstance(x, float) else x, **bounds)
+    check_values(name, x, **bounds)
     return x
 
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from normtheory._arrays import check_count, check_flag, check_option, check_values
 from normtheory._types import Array
 from normtheory.losses import LOSSES, REQUIRED, Loss
@@ -164,5 +162,5 @@ def mixture(*terms: tuple[Any, Any]) -> Mixture:
 
 def _weight(x: Any) -> Any:
     x = x if hasattr(x, "dtype") else check_option("weight", x)
-    check_values("weight", x if hasattr(x, "dtype") else np.asarray(x))
+    check_values("weight", x)
     return x

@@ -17,7 +17,7 @@ import jax
 import numpy as np
 import optax
 
-from normtheory._arrays import check_values, concrete
+from normtheory._arrays import check_share, check_values
 from normtheory.particles._rules import by_rows, scale_by_muon, scale_by_rowwise_adagrad
 from normtheory.particles._tree import static, tree
 
@@ -33,24 +33,19 @@ class Rule:
         factory: an optax function of these numbers and flags, without a learning rate.
         flags: its other arguments.
         lazy: whether every row has a memory of its own; see :func:`lazy`.
-        below: names of numbers >= 0, and what they are less than, or None; nothing is known of
-            others.
+        checks: of its numbers by name, ``check(name, number)``; nothing is known of others.
     """
 
     numbers: dict[str, Any]
     factory: Callable[..., optax.GradientTransformation] = static()
     flags: tuple[tuple[str, Any], ...] = static(default=())
     lazy: bool = static(default=False)
-    below: tuple[tuple[str, float | None], ...] = static(default=(), told=False)
+    checks: tuple[tuple[str, Callable[[str, Any], None]], ...] = static(default=(), told=False)
 
     def check(self) -> None:
         """Raise ValueError unless the numbers that can be seen are in their ranges."""
-        for name, most in self.below:
-            x = self.numbers[name]
-            check_values(name, np.asarray(x) if isinstance(x, float) else x, least=0.0)
-            values = concrete(x) if hasattr(x, "dtype") else np.asarray(x)
-            if most is not None and values is not None and (values >= most).any():
-                raise ValueError(f"{name}: expected < {most:g}, got {np.max(values):g}")
+        for name, check in self.checks:
+            check(name, self.numbers[name])
 
     def transformation(self) -> optax.GradientTransformation:
         """The optax object with these numbers, traced or not."""
@@ -84,6 +79,10 @@ def rule(factory: Callable[..., optax.GradientTransformation], **arguments: Any)
     return Rule(dict(sorted(real.items())), factory, tuple(sorted(rest.items())))
 
 
+def _check_size(name: str, x: Any) -> None:
+    check_values(name, x, least=0.0)
+
+
 def _named(
     factory: Callable[..., optax.GradientTransformation],
     flags: Mapping[str, Any],
@@ -94,8 +93,8 @@ def _named(
     """A rule whose numbers have ranges: shares in [0, 1), and others >= 0."""
     numbers = {**shares, **(others or {})}
     numbers = {k: float(x) if isinstance(x, int | float) else x for k, x in numbers.items()}
-    below = tuple((k, 1.0 if k in shares else None) for k in numbers)
-    found = Rule(numbers, factory, tuple(sorted(flags.items())), below=below)
+    checks = tuple((k, check_share if k in shares else _check_size) for k in numbers)
+    found = Rule(numbers, factory, tuple(sorted(flags.items())), checks=checks)
     found.check()
     return found
 

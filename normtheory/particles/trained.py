@@ -100,25 +100,17 @@ class Trained:
             start: value of the option where it starts, if it is known.
         """
         bounds: dict[str, Any] = {} if self.learned == "value" else {"above": 0.0}
-        check_values(f"{before}learning_rate", _seen(self.learning_rate), least=0.0)
+        check_values(f"{before}learning_rate", self.learning_rate, least=0.0)
         for what, x in (("least", self.least), ("most", self.most), ("start", start)):
             if x is not None:
-                check_values(before + what, _seen(x), **bounds)
-        values = [None if x is None else _known(x) for x in (self.least, start, self.most)]
+                check_values(before + what, x, **bounds)
+        values = [None if x is None else concrete(x) for x in (self.least, start, self.most)]
         known = [x for x in values if x is not None]
         if any((np.asarray(a) > b).any() for a, b in itertools.pairwise(known)):
             told = ", ".join("none" if x is None else f"{np.max(x):g}" for x in values)
             raise ValueError(f"{before}least: expected least <= start <= most, got {told}")
         if self.optimizer is not None:
             self.optimizer.check()
-
-
-def _seen(x: Any) -> Any:
-    return x if hasattr(x, "dtype") else np.asarray(x, np.float64)
-
-
-def _known(x: Any) -> np.ndarray | None:
-    return concrete(x) if hasattr(x, "dtype") else np.asarray(x, np.float64)
 
 
 def option(

@@ -180,7 +180,7 @@ def test_a_force_in_blocks_is_the_same_force():
 
 
 def test_a_step_works_under_jit_and_keeps_the_dtype():
-    system = System(forces.attraction(), 0.5)
+    system = System(forces.attraction(), 0.5, optimizers.momentum(0.5), weight_decay=0.1)
     state = init(system, *clouds(np.float32))
     close(jax.jit(step)(system.cast(np.float32), state), step(system, state).positions, rtol=1e-6)
     for dtype in (np.float32, np.float64):
