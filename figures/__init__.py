@@ -44,12 +44,22 @@ class Row(NamedTuple):
         published: the paper's number, None where it has none.
         predicted: by a closed form.
         simulated: by a recursion or by SGD.
+        within: how far the simulated number may be from the predicted one, half of an interval or a
+            tolerance; None where nothing is said of it.
     """
 
     quantity: str
     published: float | None
     predicted: float | None
     simulated: float | None
+    within: float | None = None
+
+    @property
+    def verdict(self) -> str | None:
+        """Whether simulated and predicted number agree; None where no row says how closely."""
+        if self.within is None or self.simulated is None or self.predicted is None:
+            return None
+        return "agrees" if abs(self.simulated - self.predicted) <= self.within else "differs"
 
     @property
     def deviation(self) -> float | None:

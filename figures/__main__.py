@@ -91,16 +91,19 @@ def table(rows: list[Row]) -> str:
     """Lay out the closing table.
 
     The deviation is that of the published number from the predicted one; of the simulated number
-    where none is published.
+    where none is published. Where a row says how closely simulated and predicted number must agree,
+    two more columns say that, and whether they do.
     """
+    judged = any(row.verdict for row in rows)
     header = ("", "published", "predicted", "simulated", "deviation")
+    header += ("within", "verdict") if judged else ()
 
     def shown(value: float | None) -> str:
         return "" if value is None else f"{value:.4g}" if abs(value) < 1000 else f"{value:.0f}"
 
     lines: list[tuple[str, ...]] = [header]
     for row in rows:
-        deviation = "" if row.deviation is None else f"{100 * row.deviation:+.2f} %"
+        deviation = "" if row.deviation is None else f"{round(100 * row.deviation, 2) + 0.0:+.2f} %"
         lines.append(
             (
                 row.quantity,
@@ -108,6 +111,7 @@ def table(rows: list[Row]) -> str:
                 shown(row.predicted),
                 shown(row.simulated),
                 deviation,
+                *((shown(row.within), row.verdict or "") if judged else ()),
             )
         )
     widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
@@ -194,7 +198,9 @@ def main(arguments: list[str] | None = None) -> int:
         print("figures: interrupted; the figures listed above are whole", file=sys.stderr)
         return 130
     if options.json:
-        table_of = [{**row._asdict(), "deviation": row.deviation} for row in rows]
+        table_of = [
+            {**row._asdict(), "deviation": row.deviation, "verdict": row.verdict} for row in rows
+        ]
         print(json.dumps(_store.plain(table_of)))
     elif rows:
         print(f"\n{table(rows)}")

@@ -3,10 +3,11 @@
 The written rule. Accepted are floating-point arrays of numpy, JAX and PyTorch, in float32 or
 float64, all of one library and one dtype where they are vectors. Python numbers count as scalars.
 Refused with a TypeError are integer, complex and half-precision arrays, and lists: cast them first,
-so that nobody computes in a precision they did not choose. Only the losses and ``grad_scale``,
-which are part of a training, take half precision; they compute in float32. Values are inspected
-wherever they can be; inside ``jax.jit`` or ``torch.func.vmap`` they cannot, and a row that would
-have been refused comes back as NaN, in that row alone.
+so that nobody computes in a precision they did not choose. So are arrays with more to them than
+values, such as masked ones: what a subclass of numpy's hides or means would be lost. Only the
+losses and ``grad_scale``, which are part of a training, take half precision; they compute in
+float32. Values are inspected wherever they can be; inside ``jax.jit`` or ``torch.func.vmap`` they
+cannot, and a row that would have been refused comes back as NaN, in that row alone.
 """
 
 from __future__ import annotations
@@ -21,10 +22,20 @@ import numpy as np
 from normtheory._types import Array
 
 _FLOATS = ("float32", "float64")
+_PLAIN = (np.ndarray, np.memmap)
+
+
+def has_more(x: Any) -> bool:
+    """Whether an array has a mask, a unit or an algebra of its own, which would be lost here."""
+    if isinstance(x, np.ndarray):
+        return type(x) not in _PLAIN
+    return is_tensor(x) and (type(x).__name__ == "MaskedTensor" or str(x.layout) != "torch.strided")
 
 
 def library_of(x: Array) -> str | None:
-    """The library of an array, or None for what is no array."""
+    """The library of an array, or None for what is no array, or one with more to it than values."""
+    if has_more(x):
+        return None
     if compat.is_numpy_array(x):
         return "numpy"
     if compat.is_jax_array(x):
@@ -34,16 +45,35 @@ def library_of(x: Array) -> str | None:
     return None
 
 
+def require_array(
+    name: str,
+    x: Array,
+    wanted: str = "a numpy, JAX or PyTorch array",
+    libraries: tuple[str, ...] = ("numpy", "JAX", "PyTorch"),
+) -> None:
+    """Raise TypeError unless ``x`` is an array of a library, and nothing but its values."""
+    if library_of(x) in libraries:
+        return
+    hint = "; wrap it in numpy.asarray(..., dtype=float)" if isinstance(x, list | tuple) else ""
+    if has_more(x):
+        hint = ", with more to it than its values, which would be lost; pass a plain array"
+    raise TypeError(f"{name}: expected {wanted}, got {type(x).__name__}{hint}")
+
+
 def dtype_name(x: Array) -> str:
     """The name of the dtype of an array, the same in all libraries."""
     return str(x.dtype).removeprefix("torch.")
 
 
+def refuse_more(name: str, x: Any) -> None:
+    """Raise TypeError for an array with more to it than its values, and for nothing else."""
+    if has_more(x):
+        require_array(name, x)
+
+
 def require_float(name: str, x: Array, wanted: str = "a numpy, JAX or PyTorch array") -> None:
     """Raise TypeError unless ``x`` is an array of float32 or float64."""
-    if library_of(x) is None:
-        hint = "; wrap it in numpy.asarray(..., dtype=float)" if isinstance(x, list | tuple) else ""
-        raise TypeError(f"{name}: expected {wanted}, got {type(x).__name__}{hint}")
+    require_array(name, x, wanted)
     if dtype_name(x) not in _FLOATS:
         raise TypeError(f"{name}: expected float32 or float64, got {dtype_name(x)}; cast it first")
 
@@ -177,11 +207,9 @@ def scalars(**named: Array) -> tuple[Any, list[Array]]:
     """
     arrays = {}
     for name, x in named.items():
-        if isinstance(x, bool | np.bool_) or not isinstance(x, int | float | np.number):
+        if not _is_number(x):
             require_float(name, x, "a number, or a numpy, JAX or PyTorch array")
             arrays[name] = x
-        elif isinstance(x, np.complexfloating):
-            raise TypeError(f"{name}: expected a real number, got {x!r}")
     try:
         np.broadcast_shapes(*(tuple(x.shape) for x in arrays.values()))
     except ValueError as error:
@@ -194,7 +222,7 @@ def scalars(**named: Array) -> tuple[Any, list[Array]]:
     xp = compat.array_namespace(*arrays.values()) if arrays else compat.array_namespace(np.empty(0))
     dtype = xp.result_type(*arrays.values()) if arrays else xp.float64
     return xp, [
-        arrays[name] if name in arrays else xp.asarray(float(x), dtype=dtype)
+        arrays[name] if name in arrays else xp.asarray(check_number(name, x), dtype=dtype)
         for name, x in named.items()
     ]
 
@@ -250,11 +278,7 @@ def numbers(function: str, **named: Array) -> list[np.ndarray]:
             require grad.
     """
     for name, x in named.items():
-        if is_tensor(x) and x.requires_grad:
-            raise TypeError(
-                f"{name} requires grad, and {function} solves in numpy, without derivatives: "
-                f"pass {name}.detach()"
-            )
+        check_no_grad(name, x, f"{function} solves")
     values = [concrete(x) for x in scalars(**named)[1]]
     if any(x is None for x in values):
         raise TypeError(
@@ -263,27 +287,62 @@ def numbers(function: str, **named: Array) -> list[np.ndarray]:
     return [np.asarray(x, dtype=np.float64) for x in values]
 
 
-def check_option(name: str, value: Any) -> float:
-    """Return a finite Python number, or raise TypeError: options of this kind are not arrays."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"{name}: expected a number, got {type(value).__name__}")
-    if isinstance(value, np.complexfloating):
-        raise TypeError(f"{name}: expected a real number, got {value!r}")
+def check_no_grad(name: str, x: Any, who: str) -> None:
+    """Raise TypeError for a tensor that requires grad, which numpy would lose."""
+    if is_tensor(x) and x.requires_grad:
+        raise TypeError(
+            f"{name} requires grad, and {who} in numpy, without derivatives: pass {name}.detach()"
+        )
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, int | float | np.number) and not isinstance(x, bool | np.timedelta64)
+
+
+def check_number(name: str, x: Any) -> float:
+    """Return a Python or numpy number as a float, also infinite, or raise TypeError."""
+    if not _is_number(x):
+        raise TypeError(f"{name}: expected a number, got {type(x).__name__}")
+    if isinstance(x, np.complexfloating):
+        raise TypeError(f"{name}: expected a real number, got {x!r}")
     try:
-        number = float(value)
+        return float(x)
     except OverflowError:
         raise ValueError(
             f"{name}: expected a number within the range of floats, got an integer beyond it"
         ) from None
+
+
+def check_option(name: str, value: Any) -> float:
+    """Return a finite Python number, or raise TypeError: options of this kind are not arrays."""
+    number = check_number(name, value)
     if not math.isfinite(number):  # and not numpy's, so that torch.compile can follow
         raise ValueError(f"{name}: expected a finite number, got {value!r}")
     return number
 
 
-def check_count(name: str, value: Any, least: int, why: str = "") -> None:
-    """Raise ValueError, with a reason if one is given, unless an integer is at least ``least``."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise ValueError(f"{name}: expected an integer >= {least}, got {value!r}{why}")
+LARGEST_SEED = 2**128 - 1
+"""As many bits as numpy takes from the machine to seed a generator."""
+LARGEST_COUNT = 2**63 - 1
+"""What an integer of 64 bits holds: nothing that is counted is more."""
+
+
+def check_count(
+    name: str, value: Any, least: int, why: str = "", *, most: float = LARGEST_COUNT
+) -> None:
+    """Raise ValueError, with a reason if one is given, unless an integer is in its range."""
+    whole = isinstance(value, int | np.integer) and not isinstance(value, bool | np.timedelta64)
+    if not whole or value < least:
+        raise ValueError(f"{name}: expected an integer >= {least}, got {_shown(value)}{why}")
+    if value > most:
+        raise ValueError(f"{name}: expected an integer <= {most}, got {_shown(value)}{why}")
+
+
+def _shown(value: Any) -> str:
+    """How an error shows what came: on one line, however large it is."""
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"one of {value.bit_length()} bits"
+    return type(value).__name__ if np.ndim(value) else repr(value)
 
 
 def power_of_two(xp: Any, x: Array) -> Array:
@@ -304,8 +363,14 @@ def power_of_two(xp: Any, x: Array) -> Array:
 def check_flag(name: str, value: Any) -> bool:
     """Return a truth value, or raise TypeError: a word such as "False" would count as true."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name}: expected True or False, got {value!r}")
+        raise TypeError(f"{name}: expected True or False, got {_shown(value)}")
     return bool(value)
+
+
+def check_kind(name: str, value: Any, kind: Any, wanted: str) -> None:
+    """Raise TypeError unless ``value`` is of a kind, which ``wanted`` says in words."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{name}: expected {wanted}, got {type(value).__name__}")
 
 
 def is_tensor(x: Any) -> bool:

@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from scipy.optimize import brentq
 
-from normtheory._arrays import Array, check_flag, check_option, check_values, numbers, scalars
+from normtheory._arrays import (
+    Array,
+    check_count,
+    check_flag,
+    check_option,
+    check_values,
+    numbers,
+    scalars,
+)
 from normtheory.pair import check_pair, check_tolerance, effective_learning_rate, over_square
 
 __all__ = [
@@ -267,11 +275,7 @@ def random_pair_steps(
         >>> round(float(random_pair_steps(20, 1.0, 0.02)), 1)
         96.4
     """
-    if isinstance(dimension, bool) or not isinstance(dimension, int | np.integer) or dimension <= 3:
-        raise ValueError(
-            f"dimension: expected an integer > 3, got {dimension!r}: the mean of tan(angle/2)**2 "
-            "is infinite there"
-        )
+    check_count("dimension", dimension, 4, ": the mean of tan(angle/2)**2 is infinite below")
     check_tolerance(tolerance)
     rate = effective_learning_rate(learning_rate, norm, gradscale=gradscale)
     ratio = 2 * (int(dimension) - 1) / ((int(dimension) - 3) * float(tolerance))

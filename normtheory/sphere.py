@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from normtheory._arrays import check_count, power_of_two, vectors
+from normtheory._arrays import check_count, check_option, power_of_two, vectors
+from normtheory._read import real_numbers
 from normtheory._types import Array
 
 __all__ = [
@@ -191,12 +192,13 @@ def von_mises_fisher(
     Raises:
         ValueError: a bad n, mean or concentration.
     """
-    mean = np.asarray(mean, dtype=np.float64)
+    mean = real_numbers("mean", mean)
     if mean.ndim != 1 or not np.isfinite(mean).all() or not mean.any():
         got = "zero or not finite" if mean.ndim == 1 else f"shape {mean.shape}"
         raise ValueError(f"mean: expected a finite nonzero vector of shape (d,), got {got}")
     _check_draw(rng, n, mean.shape[0], 2)
-    if not (np.isfinite(concentration) and concentration > 0):
+    concentration = check_option("concentration", concentration)
+    if concentration <= 0:
         raise ValueError(f"concentration: expected a finite number > 0, got {concentration!r}")
     from scipy.stats import vonmises_fisher  # here: scipy.stats takes half a second to import
 
@@ -223,12 +225,14 @@ def pairs_at_angle(
     Raises:
         ValueError: an angle outside [0, pi], a bad n or dimension.
     """
-    angle = np.asarray(angle, dtype=np.float64)
+    angle = real_numbers("angle", angle)
     bad = angle[~((angle >= 0) & (angle <= np.pi))]
     if bad.size:
         raise ValueError(f"angle: expected radians in [0, pi], got {bad[0]}")
     if angle.ndim == 0 and n is None:
         raise ValueError("n: expected the number of pairs, since angle is a single number")
+    if angle.ndim > 1:
+        raise ValueError(f"angle: expected a number or shape (n,), got shape {angle.shape}")
     n = len(angle) if n is None else n
     _check_draw(rng, n, dimension, 2)
     if angle.ndim and angle.shape != (n,):
@@ -258,6 +262,7 @@ def log_uniform_norms(
         ValueError: bad bounds or n.
     """
     _check_draw(rng, n, 1, 1)
-    if not (0 < low <= high < np.inf):
+    low, high = check_option("low", low), check_option("high", high)
+    if not 0 < low <= high:
         raise ValueError(f"expected 0 < low <= high < inf, got low {low!r} and high {high!r}")
     return np.exp(rng.uniform(np.log(low), np.log(high), n))

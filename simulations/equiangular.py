@@ -20,6 +20,7 @@ import xarray as xr
 import normtheory as nt
 from normtheory import particles, symmetric
 from normtheory.particles import forces, observables
+from simulations._clouds import cloud
 from simulations._settings import check_positive
 
 
@@ -61,15 +62,6 @@ class Settings:
 
 
 SMOKE = Settings(sizes=(2, 3), steps=10, contrast_size=3, temperatures=(1.0,), start=2.0)
-
-
-def cloud(n: int, angle: float, rng: np.random.Generator) -> np.ndarray:
-    """Unit vectors (n, n) with all cosines alike, at an angle ψ from collapse, turned at random."""
-    flat = np.eye(n) - 1 / n
-    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
-    points = np.sin(angle / 2) * flat + np.cos(angle / 2) * np.full(n, 1 / np.sqrt(n))
-    turn, _ = np.linalg.qr(rng.standard_normal((n, n)))
-    return points @ turn.T
 
 
 def _mean_cosine(view: particles.View) -> Any:

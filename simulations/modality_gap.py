@@ -20,8 +20,8 @@ import optax
 import xarray as xr
 
 from normtheory import sphere, symmetric
+from simulations._clouds import modalities
 from simulations._settings import check_positive
-from simulations.equiangular import cloud
 
 
 @dataclass(frozen=True)
@@ -101,18 +101,6 @@ def _train(
     return jax.lax.scan(step, start, None, length=steps + 1)[1]
 
 
-def _symmetric(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
-    """Unit embeddings of both modalities (n, n + 1) in the symmetric state."""
-    n = settings.pairs
-    rng = np.random.default_rng(settings.seed)
-    flat = cloud(n, np.pi, rng)  # a simplex
-    shared = np.concatenate([flat, np.zeros((n, 2))], axis=1)
-    root = np.sqrt(1 - settings.gap**2 - settings.common**2)
-    common, gap = np.eye(n + 2)[n], np.eye(n + 2)[n + 1]
-    base = root * shared + settings.common * common
-    return base + settings.gap * gap, base - settings.gap * gap
-
-
 def _random(settings: Settings) -> tuple[np.ndarray, np.ndarray]:
     """Unit embeddings round a mean of their own for every modality."""
     n = settings.pairs
@@ -139,7 +127,8 @@ def run(settings: Settings) -> xr.Dataset:
     """
     n = settings.pairs
     rate = settings.exponent * n * settings.scale_rate
-    unit = _symmetric(settings)
+    start = np.random.default_rng(settings.seed)
+    unit = modalities(n, settings.gap, settings.common, start)
     plans = [(*(r * x for x in unit), rate, False) for r in settings.norms]
     plans += [
         (*_random(settings), rate, False),

@@ -43,7 +43,7 @@ def get(name: str) -> Claim:
         ValueError: No claim has this name; the message lists close matches or all names.
     """
     known = _all()
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
         hint = f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(known)}"
         raise ValueError(f"no claim is called {name!r}; {hint}")

@@ -210,7 +210,6 @@ def _loss(name: str, about: Mapping[str, Any], labels: np.ndarray | None) -> Any
     for key, option in known.items():
         if option.kind == "labels" and key not in options and labels is not None:
             options[key] = labels
-    options = {key: np.asarray(x) if isinstance(x, list) else x for key, x in options.items()}
     places = tuple(own["clouds"]) if "clouds" in own else None
     with section(name, [*own, *options]):
         return forces.loss(loss, clouds=places, block=own.get("block"), **options)

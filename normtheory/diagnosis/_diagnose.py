@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from normtheory._arrays import check_flag
 from normtheory._files import whole_file
 from normtheory.diagnosis._advice import give_advice
 from normtheory.diagnosis._alarms import alarms
@@ -147,7 +148,8 @@ def diagnose(
     Args:
         embeddings: (n, d), n and d >= 2; a numpy, JAX or PyTorch array of floats of 16, 32 or 64
             bits. Everything is computed in float64.
-        labels: n integers or strings.
+        labels: n integers, booleans or strings, all of one kind: an array, a list or a column of a
+            table.
         second_view: (n, d) embeddings of another view of the same samples.
         learning_rate: η > 0 of the optimizer. For a loss with a temperature τ give η/τ.
         weight_decay: λ >= 0, with ηλ < 1; a positive one needs the learning rate.
@@ -172,7 +174,8 @@ def diagnose(
         The diagnosis.
 
     Raises:
-        TypeError: not an array of floats; labels that are neither integers nor strings.
+        TypeError: not an array of floats, or a masked one; labels of several kinds, missing ones
+            among them, or neither integers nor strings.
         ValueError: shapes that don't fit, fewer than two rows, rows that are zero or not finite
             (how many, and which), an option out of range.
 
@@ -205,6 +208,7 @@ def diagnose(
         seed=seed,
         drop_bad_rows=drop_bad_rows,
     )
+    progress = check_flag("progress", progress)
     prepared = prepare(
         embeddings, labels, second_view, drop=options.drop_bad_rows, progress=progress
     )

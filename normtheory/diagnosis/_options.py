@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from normtheory._arrays import check_count, check_option, check_values
+from normtheory._arrays import LARGEST_SEED, check_count, check_flag, check_option, check_values
 from normtheory.pair import check_decay, check_tolerance, pair_decay, pair_rate
 
 
@@ -42,7 +42,8 @@ class Options:
         check_tolerance(self.tolerance)
         for name, least in (("neighbours", 1), ("buckets", 2), ("sample", 2), ("unexpected", 1)):
             check_count(name, getattr(self, name), least)
-        check_count("seed", self.seed, 0)
+        check_count("seed", self.seed, 0, most=LARGEST_SEED)
+        check_flag("drop_bad_rows", self.drop_bad_rows)
         if (self.batch_size is None) != (self.reduction is None):
             raise ValueError(
                 "batch_size and reduction: expected both or neither, since a mean over n pairs "

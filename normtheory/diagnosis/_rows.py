@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import array_api_compat as compat
 import numpy as np
 from tqdm import tqdm
 
-from normtheory._arrays import concrete
+from normtheory._arrays import concrete, library_of, require_array
+from normtheory._read import labels_of
 from normtheory.sphere import scaled
 
 BLOCK_BYTES = 16 * 2**20
@@ -30,16 +30,13 @@ def as_numpy(name: str, x: Any) -> np.ndarray:
     Raises:
         TypeError: not an array, or one whose values can't be seen.
     """
-    if compat.is_torch_array(x) and str(x.dtype) == "torch.bfloat16":
+    require_array(name, x, "a numpy, JAX or PyTorch array of shape (n, d)")
+    if library_of(x) == "PyTorch" and str(x.dtype) == "torch.bfloat16":
         x = x.float()  # numpy has no bfloat16; this widens exactly
-    if compat.is_numpy_array(x) or compat.is_jax_array(x) or compat.is_torch_array(x):
-        values = x if isinstance(x, np.ndarray) else concrete(x)
-        if values is None:
-            raise TypeError(f"{name}: expected values, not an array traced by JAX or PyTorch")
-        return values
-    raise TypeError(
-        f"{name}: expected a numpy, JAX or PyTorch array of shape (n, d), got {type(x).__name__}"
-    )
+    values = x if isinstance(x, np.ndarray) else concrete(x)
+    if values is None:
+        raise TypeError(f"{name}: expected values, not an array traced by JAX or PyTorch")
+    return values
 
 
 class Rows:
@@ -175,18 +172,12 @@ def read_labels(labels: Any, n: int) -> np.ndarray:
         The labels, shape (n,).
 
     Raises:
-        TypeError: floats, or of mixed kinds.
-        ValueError: not of shape (n,).
+        TypeError, ValueError: as :func:`normtheory._read.labels_of`; not of shape (n,).
     """
-    if compat.is_jax_array(labels) or compat.is_torch_array(labels):
-        labels = as_numpy("labels", labels)
-    values = np.asarray(labels)
-    if values.dtype == object and all(isinstance(x, str) for x in values.ravel()):
-        values = values.astype(str)
+    values = labels_of("labels", labels)
+    values = values if isinstance(values, np.ndarray) else as_numpy("labels", values)
     if values.shape != (n,):
         raise ValueError(
             f"labels: expected one label for each of {n} embeddings, got shape {values.shape}"
         )
-    if values.dtype.kind not in "biuUST":
-        raise TypeError(f"labels: expected integers, booleans or strings, got {values.dtype}")
-    return np.char.decode(values) if values.dtype.kind == "S" else values
+    return values

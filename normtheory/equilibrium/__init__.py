@@ -5,12 +5,12 @@ against ever new partners. ``equilibrium_norm`` and ``equilibrium_angular_step``
 ``nt.equilibrium_norm``) are about one pair and its rate; the functions named after an optimizer
 take that optimizer's numbers, and a rate that belongs to the loss as written.
 
-The ``_cosine`` functions say how far embeddings have turned after some steps; the norm does not
-appear in them.
+The ``_cosine`` functions say how far embeddings have turned after some steps.
 """
 
 from __future__ import annotations
 
+from normtheory.equilibrium._adam import adam_cosine, adam_norm
 from normtheory.equilibrium._adamw import adamw_cosine, adamw_norm
 from normtheory.equilibrium._decay import equilibrium_angular_step, equilibrium_norm
 from normtheory.equilibrium._frequency import frequency_exponent
@@ -18,6 +18,8 @@ from normtheory.equilibrium._lion import lion_cosine, lion_norm
 from normtheory.equilibrium._momentum import momentum_cosine, momentum_norm
 
 __all__ = [
+    "adam_cosine",
+    "adam_norm",
     "adamw_cosine",
     "adamw_norm",
     "equilibrium_angular_step",

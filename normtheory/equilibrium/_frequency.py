@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from normtheory._arrays import check_kind
+
 _EXPONENTS: dict[tuple[str, str | None], float] = {
     ("sgd", None): 0.25,
     ("sgd", "every step"): 0.25,
@@ -46,6 +48,7 @@ def frequency_exponent(optimizer: str, *, decay: str | None = None) -> float:
         >>> frequency_exponent("lazy_adam", decay="on visits")
         0.0
     """
+    check_kind("optimizer", optimizer, str, "the name of an optimizer")
     if optimizer in _NO_POWER:
         raise ValueError(f"optimizer: {_NO_POWER[optimizer]}")
     names = sorted({name for name, _ in _EXPONENTS})

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from normtheory._arrays import check_flag
 from normtheory.losses._parts import REQUIRED, Cloud, Option
 from normtheory.losses._slope import Slope
 
@@ -32,6 +33,7 @@ class Definition:
 
     def __post_init__(self) -> None:
         """Refuse a loss that trains nothing or has two arguments of one name."""
+        check_flag("all_pairs", self.all_pairs)
         names = [part.name for part in (*self.clouds, *self.options)]
         if len(set(names)) < len(names) or {"block", "group"} & set(names):
             raise ValueError(f"{self.name}: expected different names of arguments, got {names}")

@@ -18,12 +18,15 @@ import numpy as np
 from normtheory._arrays import (
     check_count,
     check_flag,
+    check_number,
     check_rows,
     check_values,
     concrete,
     dtype_name,
     library_of,
+    require_array,
 )
+from normtheory._read import labels_of, real_numbers
 from normtheory.losses._definition import Definition
 from normtheory.losses._parts import REQUIRED, Option
 
@@ -136,11 +139,7 @@ _MODULES = {"numpy": "numpy", "JAX": "jax", "PyTorch": "torch"}
 def _library(clouds: Mapping[str, Any], options: Mapping[str, Any]) -> str:
     """The library that computes: JAX or PyTorch if any array is of it, else numpy."""
     for name, z in clouds.items():
-        if library_of(z) is None:
-            hint = "; wrap it in numpy.asarray(..., dtype=float)" if isinstance(z, list) else ""
-            raise TypeError(
-                f"{name}: expected a numpy, JAX or PyTorch array, got {type(z).__name__}{hint}"
-            )
+        require_array(name, z)
     kinds = {library_of(x): name for name, x in (*clouds.items(), *options.items())}
     several = [kind for kind in kinds if kind not in (None, "numpy")]
     if len(several) > 1:
@@ -226,17 +225,10 @@ def checked(option: Option, x: Any, sizes: Mapping[str, int] | None = None) -> A
         raise TypeError(f"expected the option {name}")
     if option.kind == "labels":
         return _labels(option, x, sizes)
-    if isinstance(x, bool | np.bool_ | str | bytes) or x is None:
-        raise TypeError(f"{name}: expected a number, got {type(x).__name__}")
-    if library_of(x) is None:
-        try:
-            x = np.asarray(x, dtype=np.float64) if isinstance(x, list | tuple) else float(x)
-        except OverflowError:
-            raise ValueError(
-                f"{name}: expected a finite number, got an integer beyond it"
-            ) from None
-        except (TypeError, ValueError):
-            raise TypeError(f"{name}: expected a number, got {type(x).__name__}") from None
+    if isinstance(x, list | tuple):
+        x = real_numbers(name, x)
+    elif library_of(x) is None or isinstance(x, np.generic):
+        x = check_number(name, x)
     elif not dtype_name(x).startswith(("float", "bfloat", "int", "uint")):
         raise TypeError(f"{name}: expected real numbers, got {dtype_name(x)}")
     _check_shape(option, tuple(np.shape(x)), sizes)
@@ -270,20 +262,25 @@ def _wanted(option: Option) -> str:
     return shown if option.per_row else f"a number or {shown}"
 
 
+_LARGEST_INDEX = 2**31 - 1
+"""JAX counts rows in 32 bits."""
+
+
 def _labels(option: Option, x: Any, sizes: Mapping[str, int] | None) -> Any:
     name = option.name
-    x = np.asarray(x) if library_of(x) is None else x
-    if not dtype_name(x).startswith(("int", "uint")):
-        raise TypeError(f"{name}: expected integers, got {dtype_name(x)}")
+    x = labels_of(name, x, integers=True)
     shape = tuple(x.shape)
     if sizes is not None and shape != (sizes["n"],):
         raise ValueError(f"{name}: expected shape {(sizes['n'],)}, got {shape}")
     if len(shape) != 1:
         raise ValueError(f"{name}: expected labels of shape (n,), got {shape}")
     if option.below is not None:
-        most = np.inf if sizes is None else sizes[option.below] - 1
+        most = _LARGEST_INDEX if sizes is None else sizes[option.below] - 1
         check_values(name, x, least=0, most=most)
     return x
+
+
+_WHOLE = tuple(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))
 
 
 def narrow(x: Any) -> Any:
@@ -292,12 +289,13 @@ def narrow(x: Any) -> Any:
     Only whether labels are equal counts where they may be large; classes with weights have been
     checked to be few.
     """
-    if isinstance(x, np.ndarray) and x.dtype.kind in "iu":
-        small = x.size == 0 or (int(x.min()) >= -(2**31) and int(x.max()) < 2**31)
-        return (
-            x.astype(np.int32) if small else np.unique(x, return_inverse=True)[1].astype(np.int32)
-        )
-    return x
+    whole = library_of(x) is not None and dtype_name(x) in _WHOLE
+    values = concrete(x) if whole else None
+    if values is None:
+        return x
+    small = values.size == 0 or (int(values.min()) >= -(2**31) and int(values.max()) < 2**31)
+    numbers = values if small else np.unique(values, return_inverse=True)[1]
+    return numbers.astype(np.int32)
 
 
 def _block(loss: Definition, block: Any, clouds: tuple[Any, ...], library: str) -> int | None:

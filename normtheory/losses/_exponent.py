@@ -8,6 +8,9 @@ from typing import Any
 import jax
 import numpy as np
 
+from normtheory._arrays import check_count, check_values
+from normtheory._read import real_numbers
+
 Array = Any
 
 
@@ -37,16 +40,18 @@ def gradient_norms(
         float64, shape (k,).
 
     Raises:
-        ValueError: norms that are not finite and positive.
+        TypeError: norms or clouds that are no real numbers, or tensors that require grad.
+        ValueError: norms that are not finite and positive; no such cloud or row.
     """
-    norms = np.asarray(norms, dtype=np.float64)
-    if norms.ndim != 1 or not (np.isfinite(norms) & (norms > 0)).all():
-        raise ValueError(f"norms: expected finite numbers > 0 of shape (k,), got {norms!r}")
+    norms, given = _norms(norms), [real_numbers("clouds", z) for z in clouds]
+    check_count("position", position, 0, most=len(given) - 1)
+    if row is not None:
+        check_count("row", row, 0, most=len(given[position]) - 1)
     with jax.enable_x64(True):
         differentiate = jax.jit(jax.grad(lambda z: value(*z, **options)))
         found = []
         for norm in norms:
-            moved = [np.array(z, dtype=np.float64) for z in clouds]
+            moved = [z.copy() for z in given]
             if row is None:
                 moved = [norm * z / np.linalg.norm(z, axis=1, keepdims=True) for z in moved]
             else:
@@ -84,10 +89,18 @@ def norm_exponent(
         >>> round(norm_exponent(attraction, (z_1, z_2), np.array([0.1, 1.0, 10.0])), 6)
         -1.0
     """
-    norms = np.asarray(norms, dtype=np.float64)
+    norms = _norms(norms)
     if np.unique(norms).size < 2:
         raise ValueError("norms: expected at least two different norms")
     lengths = gradient_norms(value, clouds, norms, row=row, position=position, **options)
     if not (np.isfinite(lengths) & (lengths > 0)).all():
         return float("nan")
     return float(np.polyfit(np.log(norms), np.log(lengths), 1)[0])
+
+
+def _norms(norms: Any) -> np.ndarray:
+    norms = real_numbers("norms", norms)
+    if norms.ndim != 1:
+        raise ValueError(f"norms: expected shape (k,), got shape {norms.shape}")
+    check_values("norms", norms, above=0.0)
+    return norms

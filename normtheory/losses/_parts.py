@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from normtheory._arrays import check_flag
+
 REQUIRED: Any = type("Required", (), {"__repr__": lambda self: "required"})()
 """The default of an option that has none."""
 
@@ -37,6 +39,10 @@ class Cloud:
     size: Callable[[int], int] = lambda n: n
     role: Literal["embeddings", "predictions", "negatives", "queue", "prototypes"] = "embeddings"
     view: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise TypeError for a word as a truth value."""
+        check_flag("trained", self.trained)
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,11 @@ class Option:
     steepness: Callable[[float], float] | None = None
     codes: bool = False
     example: Any = None
+
+    def __post_init__(self) -> None:
+        """Raise TypeError for a word as a truth value."""
+        for name in ("trained", "per_row", "codes"):
+            check_flag(name, getattr(self, name))
 
 
 def temperature(default: float, about: str = "τ", **changes: Any) -> Option:

@@ -41,8 +41,6 @@ def _structure(x: Any) -> Any:
     if hasattr(x, "__dataclass_fields__"):
         found: dict[str, Any] = {"kind": type(x).__name__}
         for name, field in x.__dataclass_fields__.items():
-            if not field.metadata.get("told", True):
-                continue
             value = getattr(x, name)
             several = list(value.values()) if isinstance(value, dict) else value
             inside = several[0] if isinstance(several, list | tuple) and several else value

@@ -51,6 +51,14 @@ class Force(Protocol):
         ...
 
 
+def check_force(name: str, x: Any) -> None:
+    """Raise TypeError unless ``x`` can do what a force does; a loss can't."""
+    if not callable(x) or not callable(getattr(x, "trained", None)):
+        raise TypeError(
+            f"{name}: expected one of normtheory.particles.forces, got {type(x).__name__}"
+        )
+
+
 def _places(
     name: str, clouds: tuple[int, ...] | None, count: int, wanted: int | None = None
 ) -> tuple[int, ...]:

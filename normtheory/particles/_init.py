@@ -8,14 +8,15 @@ import jax
 import jax.numpy as jnp
 
 from normtheory import _spread
+from normtheory._arrays import check_kind
 from normtheory._types import Clouds, Embeddings, Key
 from normtheory.particles._fit import check_fit
+from normtheory.particles._given import key_data
 from normtheory.particles._options import started
 from normtheory.particles._state import (
     State,
     check_positions,
     handed_out,
-    key_data,
     norm_of,
     precision,
     rescale,
@@ -31,7 +32,7 @@ def init(system: System, *clouds: Embeddings, seed: Any = 0) -> State:
         *clouds: positions, one array (n, d) for every cloud of the force, numpy or JAX, float32 or
             float64; the run computes in their dtype. Rows are projected where the system fixes a
             norm.
-        seed: an integer or a JAX key, of every draw of the run.
+        seed: an integer from 0 to 2**64 - 1, or a JAX key, of every draw of the run.
 
     Returns:
         :class:`State`.
@@ -47,8 +48,7 @@ def init(system: System, *clouds: Embeddings, seed: Any = 0) -> State:
         >>> int(init(System(forces.attraction(), 1.0), z, y).step)
         0
     """
-    if not isinstance(system, System):
-        raise TypeError(f"system: expected a System, got {type(system).__name__}")
+    check_kind("system", system, System, "a System")
     check_positions(clouds)
     with precision(clouds[0].dtype), _spread.on_devices_of(clouds):
         positions = tuple(jnp.asarray(z) for z in clouds)

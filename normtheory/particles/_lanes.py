@@ -18,11 +18,12 @@ from jax.sharding import AxisType, Mesh, PartitionSpec
 
 from normtheory._types import Array, Clouds
 from normtheory.particles import _chunk
+from normtheory.particles._given import key_data
 from normtheory.particles._init import start
 from normtheory.particles._names import Names
 from normtheory.particles._record import numpy_of
 from normtheory.particles._run import NEVER, Size, bar_of
-from normtheory.particles._state import State, check_positions, key_data, rescale
+from normtheory.particles._state import State, check_positions, rescale
 from normtheory.particles._system import System
 from normtheory.particles.observables import Observable
 from normtheory.particles.stop import Stop

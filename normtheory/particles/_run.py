@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from normtheory import _spread
-from normtheory._arrays import check_count
+from normtheory._arrays import check_count, check_flag, check_kind
 from normtheory.particles import _chunk
 from normtheory.particles._fit import check_fit
 from normtheory.particles._options import fits, values
@@ -129,6 +129,10 @@ def run(
         raise ValueError(f"max_steps: expected at least the state's {state.step}, got {max_steps}")
     if max_steps >= NEVER:
         raise ValueError(f"max_steps: expected below {NEVER}, got {max_steps}")
+    check_progress(progress)
+    if on_chunk is not None:
+        check_kind("on_chunk", on_chunk, Callable, "a callable")
+    check_kind("history", {} if history is None else history, Mapping, "the records of a run")
     rule, items = rules(stop), chosen(record)
     every = min(record_every or NEVER, NEVER)
     begin = int(state.step)
@@ -215,6 +219,12 @@ class Size:
             return
         wanted = steps * _SECONDS / max(seconds, 1e-6)
         self.steps = int(max(1, min(wanted, 16 * self.steps, NEVER)))
+
+
+def check_progress(progress: Any) -> None:
+    """Raise TypeError unless it is a truth value, or None for where there is a terminal."""
+    if progress is not None:
+        check_flag("progress", progress)
 
 
 def bar_of(progress: bool | None, begin: int, total: int, unit: str) -> Any:

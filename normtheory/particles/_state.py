@@ -13,7 +13,7 @@ import numpy as np
 from jax.core import Tracer
 
 from normtheory import _spread
-from normtheory._arrays import check_rows
+from normtheory._arrays import check_rows, require_array
 from normtheory._types import Array, Clouds, Count, Embeddings, Key
 from normtheory.particles._system import System
 from normtheory.particles._tree import tree
@@ -91,8 +91,7 @@ def check_positions(clouds: tuple[Any, ...]) -> None:
         raise ValueError("clouds: expected at least one")
     for k, z in enumerate(clouds):
         name = f"clouds[{k}]"
-        if not hasattr(z, "dtype") or not hasattr(z, "shape"):
-            raise TypeError(f"{name}: expected a numpy or JAX array, got {type(z).__name__}")
+        require_array(name, z, "a numpy or JAX array", ("numpy", "JAX"))
         if z.dtype not in (np.float32, np.float64):
             raise TypeError(f"{name}: expected float32 or float64, got {z.dtype}; cast it first")
         if z.ndim != 2 or 0 in z.shape:
@@ -123,18 +122,3 @@ def _check_rows(name: str, z: Any) -> None:
     if zero is not None:
         raise ValueError(f"{name} row {zero} is zero: a zero vector has no direction")
     return None
-
-
-def key_data(seed: Any) -> np.ndarray:
-    """A seed or a JAX key as the two words of a threefry key."""
-    if isinstance(seed, int | np.integer) and not isinstance(seed, bool):
-        seed = jax.random.key(int(seed))
-    if isinstance(seed, jax.Array) and jnp.issubdtype(seed.dtype, jax.dtypes.prng_key):
-        seed = jax.random.key_data(seed)
-    if not isinstance(seed, jax.Array | np.ndarray):
-        raise TypeError(f"seed: expected an integer or a JAX key, got {type(seed).__name__}")
-    if seed.dtype != np.uint32 or seed.shape != (2,):
-        raise TypeError(
-            f"seed: expected a key of the kind threefry2x32, got {seed.dtype} of shape {seed.shape}"
-        )
-    return np.asarray(seed)

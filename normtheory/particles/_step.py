@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from normtheory import _spread
+from normtheory._arrays import check_kind
 from normtheory._types import Array, Clouds, Embeddings, Key, Scalar
 from normtheory.particles import _options
 from normtheory.particles._forces import Gradients
@@ -236,10 +237,8 @@ def step(system: System, state: State) -> State:
 
 def check_door(system: Any, state: Any) -> None:
     """Raise unless a system and a state come in, the state without a zero or non-finite row."""
-    if not isinstance(system, System):
-        raise TypeError(f"system: expected a System, got {type(system).__name__}")
-    if not isinstance(state, State):
-        raise TypeError(f"state: expected a State from init, got {type(state).__name__}")
+    check_kind("system", system, System, "a System")
+    check_kind("state", state, State, "a State from init")
     system.check()
     check_positions(state.positions)
     if state.trained.keys() != system.trained.keys():

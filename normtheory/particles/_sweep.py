@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,15 @@ import jax
 import numpy as np
 import xarray as xr
 
-from normtheory._arrays import check_count, check_values
+from normtheory._arrays import check_count, check_kind, check_values
+from normtheory._read import labels_of, real_numbers
 from normtheory.particles import checkpoint
+from normtheory.particles._given import LARGEST_SEED
 from normtheory.particles._init import init
 from normtheory.particles._lanes import Draws, Lanes, Start
 from normtheory.particles._memory import bytes_of_step
 from normtheory.particles._record import attributes, variables
+from normtheory.particles._run import check_progress
 from normtheory.particles._state import State, precision
 from normtheory.particles._system import System
 from normtheory.particles.observables import Observable, chosen
@@ -29,15 +33,15 @@ from normtheory.particles.stop import Stop, rules
 
 def _read_axes(over: Mapping[str, Any]) -> dict[str, np.ndarray]:
     found = {}
+    check_kind("over", over, Mapping, "a mapping of names to values")
     if not over:
         raise ValueError("over: expected at least one axis, such as {'learning_rate': [0.1, 1.0]}")
     for name, values in over.items():
-        values = np.asarray(values, dtype=None if name == "seed" else np.float64)
+        read = partial(labels_of, integers=True) if name == "seed" else real_numbers
+        values = np.asarray(read(name, values))
         if values.ndim != 1 or not len(values):
             raise ValueError(f"over: expected {name} to be a list of values, got {values!r}")
         if name == "seed":
-            if values.dtype.kind not in "iu":
-                raise TypeError(f"seed: expected integers, got {values.dtype}")
             check_values("seed", values, least=0)
         elif name == "norm":
             check_values("norm", values, above=0.0)
@@ -120,11 +124,15 @@ def sweep(
         >>> found.steps.values.tolist()
         [[29, 15], [115, 57]]
     """
+    check_kind("system", system, System, "a System")
+    check_kind("clouds", clouds, (Iterable, Callable), "clouds, or a function of a seed")
     axes = _read_axes(over)
+    check_progress(progress)
     check_count("max_steps", max_steps, 0)
     check_count("memory", memory, 1)
     if record_every is not None:
         check_count("record_every", record_every, 1)
+    check_count("seed", seed, 0, most=LARGEST_SEED)
     rule, items = rules(stop), chosen(record)
     draws = Draws(clouds)
     shape = tuple(len(values) for values in axes.values())

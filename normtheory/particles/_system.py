@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -11,13 +11,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from normtheory._arrays import check_option, check_values, concrete
+from normtheory._arrays import check_flag, check_kind, check_values, concrete, library_of
+from normtheory._read import real_numbers
 from normtheory._types import Array
+from normtheory.losses._door import narrow
 from normtheory.pair import check_decay
 from normtheory.particles._describe import described
+from normtheory.particles._forces import check_force
+from normtheory.particles._given import number, places
 from normtheory.particles._names import Names
 from normtheory.particles._tree import map_numbers, static, tree
 from normtheory.particles.optimizers import Rule
+from normtheory.particles.sampling import Bernoulli, Minibatch
 from normtheory.particles.trained import Trained
 
 
@@ -84,11 +89,7 @@ class System:
 
     def __post_init__(self) -> None:
         """Check what a person passes; JAX rebuilds systems without coming here."""
-        if not callable(self.force) or not hasattr(self.force, "trained"):
-            raise TypeError(
-                "force: expected one of normtheory.particles.forces, got "
-                f"{type(self.force).__name__}"
-            )
+        check_force("force", self.force)
         if self.reduction not in ("mean", "sum"):
             raise ValueError(f"reduction: expected 'mean' or 'sum', got {self.reduction!r}")
         self._check_optimizer()
@@ -101,22 +102,22 @@ class System:
         norms = self.norm if isinstance(self.norm, tuple) else (self.norm,)
         norms = tuple(None if norm is None else _norm(norm) for norm in norms)
         object.__setattr__(self, "norm", norms if isinstance(self.norm, tuple) else norms[0])
-        if self.schedule is not None and not callable(self.schedule):
-            raise TypeError(f"schedule: expected a callable, got {type(self.schedule).__name__}")
+        if self.schedule is not None:
+            check_kind("schedule", self.schedule, Callable, "a callable")
         for name in ("frozen", "fresh"):
-            places = getattr(self, name)
-            places = (places,) if isinstance(places, int) else tuple(places)
-            object.__setattr__(self, name, places)
+            object.__setattr__(self, name, places(name, getattr(self, name)))
+        for name in ("coupled_decay", "decay_all", "coherent"):
+            object.__setattr__(self, name, check_flag(name, getattr(self, name)))
+        wanted = "one of normtheory.particles.sampling or None"
+        check_kind("sampling", self.sampling, Minibatch | Bernoulli | None, wanted)
         both = set(self.frozen) & set(self.fresh)
         if both:
             raise ValueError(f"fresh: cloud {min(both)} is frozen")
+        check_kind("trained", self.trained, Mapping, "options of the force by name")
         object.__setattr__(self, "trained", dict(sorted(self.trained.items())))
         for name, one in self.trained.items():
-            if not isinstance(one, Trained):
-                raise TypeError(
-                    f"trained.{name}: expected an option of normtheory.particles.trained, got "
-                    f"{type(one).__name__}"
-                )
+            wanted = "an option of normtheory.particles.trained"
+            check_kind(f"trained.{name}", one, Trained, wanted)
         self._check_trained()
 
     def _check_optimizer(self) -> None:
@@ -155,19 +156,22 @@ class System:
             {'temperature': 0.5}
         """
         names = Names(self)
+        known = {name: names.place(name) for name in numbers}
         leaves, structure = jax.tree.flatten(self)
         for name, value in numbers.items():
-            whole = isinstance(value, int) and not isinstance(value, bool)
-            leaves[names.place(name)] = float(value) if whole else value
-        found = jax.tree.unflatten(structure, leaves)
-        found.check()
-        return found
+            leaves[known[name]] = value if hasattr(value, "dtype") else number(name, value)
+        jax.tree.unflatten(structure, leaves).check()
+        for place in known.values():
+            leaves[place] = narrow(leaves[place])
+        return jax.tree.unflatten(structure, leaves)
 
     def check(self) -> None:
         """Raise ValueError unless the numbers that can be seen are in their ranges."""
         self.force.check()
         if isinstance(self.optimizer, Rule):
             self.optimizer.check()
+        if isinstance(self.sampling, Bernoulli):
+            number("probability", self.sampling.probability, least=0.0, most=1.0)
         for name in ("learning_rate", "weight_decay", "gradscale"):
             _number(name, getattr(self, name))
         if self.weight_decay is not None and self.learning_rate is not None:
@@ -265,20 +269,15 @@ class _Given:
 
 def _number(name: str, x: Any) -> Any:
     """Check a number that may be swept or traced; a Python number becomes a float."""
-    if x is None:
-        return None
-    if not hasattr(x, "dtype"):
-        x = check_option(name, x)
     bounds = {"learning_rate": {"above": 0.0}, "weight_decay": {"least": 0.0}}.get(name, {})
-    check_values(name, x, **bounds)
-    return x
+    return None if x is None else number(name, x, **bounds)
 
 
 def _norm(x: Any) -> Any:
     """Check a norm or one for every row; leave tracers alone."""
-    if concrete(x) is None:
+    if library_of(x) == "JAX" and concrete(x) is None:
         return x
-    values = np.asarray(x, np.float64)
+    values = real_numbers("norm", x)
     if values.ndim > 1:
         raise ValueError(f"norm: expected a number or shape (n,), got shape {values.shape}")
     check_values("norm", values, above=0.0)

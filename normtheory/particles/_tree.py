@@ -17,9 +17,9 @@ import jax
 T = TypeVar("T")
 
 
-def static(*, default: Any = dataclasses.MISSING, told: bool = True) -> Any:
-    """A field that is part of the structure: hashable, compiled in, and told of a result or not."""
-    return dataclasses.field(default=default, metadata={"static": True, "told": told})
+def static(*, default: Any = dataclasses.MISSING) -> Any:
+    """A field that is part of the structure: hashable, and compiled in."""
+    return dataclasses.field(default=default, metadata={"static": True})
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, static))

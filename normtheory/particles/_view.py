@@ -8,6 +8,7 @@ from functools import cached_property
 import jax
 import jax.numpy as jnp
 
+from normtheory._arrays import check_kind
 from normtheory._types import Array, Clouds, Count, Embeddings, PerRow, PerRows, Scalar
 from normtheory.particles._options import values
 from normtheory.particles._state import State
@@ -111,6 +112,8 @@ class View:
 
 def view(system: System, state: State) -> View:
     """Look at a state."""
+    check_kind("system", system, System, "a System")
+    check_kind("state", state, State, "a State from init")
     return View(system, state, evaluate(system, state))
 
 

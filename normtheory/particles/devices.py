@@ -23,6 +23,8 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 
 from normtheory import _spread
+from normtheory._arrays import check_kind
+from normtheory.particles._given import several
 from normtheory.particles._state import State, precision
 
 __all__ = ["gathered", "mesh", "rows", "shard"]
@@ -35,6 +37,7 @@ def mesh(devices: Sequence[Any] | None = None) -> Mesh:
         devices: which of ``jax.devices()``; None for all, those of other processes included.
 
     Raises:
+        TypeError: something else than devices.
         ValueError: no devices.
 
     Example:
@@ -42,7 +45,11 @@ def mesh(devices: Sequence[Any] | None = None) -> Mesh:
         >>> mesh(jax.devices()[:1]).size
         1
     """
-    devices = jax.devices() if devices is None else list(devices)
+    devices = (
+        jax.devices()
+        if devices is None
+        else several("devices", devices, jax.Device, "devices of jax.devices()")
+    )
     if not devices:
         raise ValueError("devices: expected at least one")
     return jax.make_mesh(
@@ -66,8 +73,7 @@ def _flat(given: Mesh | None) -> Mesh:
     """A mesh with the one axis that we know, over the same devices."""
     if given is None:
         return mesh()
-    if not isinstance(given, Mesh):
-        raise TypeError(f"mesh: expected a jax.sharding.Mesh, got {type(given).__name__}")
+    check_kind("mesh", given, Mesh, "a jax.sharding.Mesh")
     return Mesh(given.devices.reshape(-1), (_spread.AXIS,), axis_types=(AxisType.Auto,))
 
 
@@ -96,8 +102,7 @@ def shard(state: State, mesh: Mesh | None = None) -> State:
         >>> gathered(done.state).positions[0].shape
         (48, 8)
     """
-    if not isinstance(state, State):
-        raise TypeError(f"state: expected a State from init, got {type(state).__name__}")
+    check_kind("state", state, State, "a State from init")
     to = _flat(mesh)
     lengths = [len(z) for z in state.positions]
     for k, n in enumerate(lengths):
@@ -160,7 +165,11 @@ def gathered(state: State) -> State:
 
     Returns:
         The same state in numpy.
+
+    Raises:
+        TypeError: not a state.
     """
+    check_kind("state", state, State, "a State from init")
 
     def one(x: Any) -> np.ndarray:
         if not getattr(x, "is_fully_addressable", True) and not x.is_fully_replicated:

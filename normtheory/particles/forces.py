@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from normtheory._arrays import check_count, check_flag, check_option, check_values
+from normtheory._arrays import check_count, check_flag, check_kind, is_tensor, refuse_more
 from normtheory._types import Array
-from normtheory.losses import LOSSES, REQUIRED, Loss
+from normtheory.losses import LOSSES, REQUIRED, Loss, Option
 from normtheory.losses._door import checked, narrow
-from normtheory.particles._forces import Force, FunctionForce, LossForce, Mixture
+from normtheory.particles._forces import Force, FunctionForce, LossForce, Mixture, check_force
+from normtheory.particles._given import number, places, several
 
 __all__ = [
     "Force",
@@ -33,13 +34,10 @@ __all__ = [
 def _check_places(clouds: Any) -> tuple[int, ...] | None:
     if clouds is None:
         return None
-    if isinstance(clouds, int):
-        clouds = (clouds,)
-    for k in clouds:
-        check_count("clouds", k, 0)
-    if not clouds or len(set(clouds)) < len(clouds):
-        raise ValueError(f"clouds: expected different places, got {clouds!r}")
-    return tuple(int(k) for k in clouds)
+    found = places("clouds", clouds)
+    if not found:
+        raise ValueError("clouds: expected at least one place, got none")
+    return found
 
 
 def loss(
@@ -69,6 +67,7 @@ def loss(
         >>> loss("info_nce", temperature=0.1).options
         {'temperature': 0.1}
     """
+    check_kind("loss", name, str | Loss, "the name of a loss, or one of your own")
     if isinstance(name, Loss):
         found = name
     elif name in LOSSES:
@@ -83,14 +82,21 @@ def loss(
         if option.kind == "flag":
             flags.append((key, check_flag(key, x)))
         else:
-            numbers[key] = narrow(checked(option, x))
+            numbers[key] = _number(option, x)
     for option in found.options:
         if option.default is REQUIRED and option.name not in options:
             raise ValueError(f"{found.name}: expected the option {option.name}")
-    places, count = _check_places(clouds), len(found.clouds)
-    if places is not None and len(places) != count:
-        raise ValueError(f"clouds: {found.name} takes {count} clouds, got {places}")
-    return LossForce(numbers, found, tuple(flags), places, block)
+    chosen, count = _check_places(clouds), len(found.clouds)
+    if chosen is not None and len(chosen) != count:
+        raise ValueError(f"clouds: {found.name} takes {count} clouds, got {chosen}")
+    return LossForce(numbers, found, tuple(flags), chosen, block)
+
+
+def _number(option: Option, x: Any) -> Any:
+    """A number or labels that JAX can hold."""
+    if is_tensor(x):
+        raise TypeError(f"{option.name}: expected numbers or arrays of numpy or JAX, got a tensor")
+    return narrow(checked(option, x))
 
 
 def _check_block(loss: Loss, block: Any) -> None:
@@ -136,11 +142,17 @@ def function(
         **options: numbers and arrays, which may change without compiling anew.
 
     Raises:
-        TypeError: not callable.
+        TypeError: not callable; a masked array among the options.
+        ValueError: a name in ``rows`` that is no option.
     """
-    if not callable(value):
-        raise TypeError(f"function: expected a callable, got {type(value).__name__}")
-    return FunctionForce(dict(sorted(options.items())), value, _check_places(clouds), tuple(rows))
+    check_kind("function", value, Callable, "a callable")
+    for key, x in options.items():
+        refuse_more(key, x)
+    follow = several("rows", rows, str, "names of options")
+    for key in follow:
+        if key not in options:
+            raise ValueError(f"rows: expected names of options, {', '.join(options)}; got {key!r}")
+    return FunctionForce(dict(sorted(options.items())), value, _check_places(clouds), follow)
 
 
 def mixture(*terms: tuple[Any, Any]) -> Mixture:
@@ -155,12 +167,8 @@ def mixture(*terms: tuple[Any, Any]) -> Mixture:
     if not terms:
         raise ValueError("mixture: expected at least one (weight, force)")
     for term in terms:
-        if not isinstance(term, tuple) or len(term) != 2 or not hasattr(term[1], "trained"):
+        if not isinstance(term, tuple) or len(term) != 2:
             raise TypeError(f"mixture: expected pairs (weight, force), got {term!r}")
-    return Mixture(tuple(force for _, force in terms), tuple(_weight(w) for w, _ in terms))
-
-
-def _weight(x: Any) -> Any:
-    x = x if hasattr(x, "dtype") else check_option("weight", x)
-    check_values("weight", x)
-    return x
+        check_force("mixture", term[1])
+    weights = tuple(number("weight", weight) for weight, _ in terms)
+    return Mixture(tuple(force for _, force in terms), weights)

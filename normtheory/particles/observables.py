@@ -11,8 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from normtheory._arrays import check_count, check_values
+from normtheory._arrays import check_count, check_kind, check_values, refuse_more
+from normtheory._read import labels_of, real_numbers
 from normtheory._types import Array
+from normtheory.particles._given import several
 from normtheory.particles._motion import length, radial_drift, torque, turned
 from normtheory.particles._motion import rotation as turns
 from normtheory.particles._tree import static, tree
@@ -86,7 +88,7 @@ def observable(
         **arrays: what else it needs.
 
     Raises:
-        TypeError: not callable.
+        TypeError: not callable; a masked array among the arrays.
 
     Example:
         >>> import jax.numpy as jnp
@@ -94,12 +96,16 @@ def observable(
         >>> centre.dims
         ('axis',)
     """
-    if not callable(function):
-        raise TypeError(f"function: expected a callable, got {type(function).__name__}")
+    check_kind("name", name, str, "text")
+    check_kind("function", function, Callable, "a callable")
+    check_kind("coords", {} if coords is None else coords, Mapping, "values by the name of an axis")
+    dims = several("dims", dims, str, "names of axes")
+    for key, x in arrays.items():
+        refuse_more(key, x)
     if name == "step" or "step" in dims:
         raise ValueError("name, dims: 'step' is the axis of the record itself")
     fixed = tuple((dim, tuple(np.asarray(x).tolist())) for dim, x in (coords or {}).items())
-    return Observable(arrays, name, function, tuple(dims), units, long_name or name, fixed)
+    return Observable(arrays, name, function, dims, units, long_name or name, fixed)
 
 
 def _loss(view: View) -> Array:
@@ -298,12 +304,15 @@ def _group_norm(view: View, *, labels: Array, counts: Array) -> Array:
     return total / jnp.asarray(counts, norms.dtype)
 
 
+_MOST_CLASSES = 2**20  # each record has a number for every one
+
+
 def class_norm(labels: Any, classes: int | None = None) -> Observable:
     """The mean norm of every class, of the first cloud.
 
     Args:
         labels: integers (n,).
-        classes: how many there are; None for the largest label + 1.
+        classes: how many there are, up to 2**20; None for the largest label + 1.
 
     Returns:
         Observable ``class_norm`` over ``class``; NaN for a class without particles.
@@ -311,14 +320,13 @@ def class_norm(labels: Any, classes: int | None = None) -> Observable:
     Raises:
         TypeError, ValueError: not integers, or out of range (the index is named).
     """
-    labels = np.asarray(labels)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise TypeError(
-            f"labels: expected integers (n,), got {labels.dtype} of shape {labels.shape}"
-        )
-    classes = int(labels.max()) + 1 if classes is None else classes
-    check_count("classes", classes, 1)
-    check_values("labels", labels, least=0, most=classes - 1)
+    labels = np.asarray(labels_of("labels", labels, integers=True))
+    if labels.ndim != 1 or not len(labels):
+        raise ValueError(f"labels: expected shape (n,), got shape {labels.shape}")
+    if classes is not None:
+        check_count("classes", classes, 1, most=_MOST_CLASSES)
+    check_values("labels", labels, least=0, most=(classes or _MOST_CLASSES) - 1)
+    classes = int(labels.max()) + 1 if classes is None else int(classes)
     return _by_group("class", tuple(range(classes)), labels, "mean norm of a class")
 
 
@@ -333,13 +341,14 @@ def frequency_norm(frequencies: Any) -> Observable:
         Observable ``frequency_norm`` over ``frequency``, the different ones in ascending order.
 
     Raises:
+        TypeError: not real numbers.
         ValueError: not of shape (n,), or out of range (the index is named).
 
     Example:
         >>> frequency_norm([0.5, 0.1, 0.5]).coords
         (('frequency', (0.1, 0.5)),)
     """
-    values = np.asarray(frequencies, np.float64)
+    values = real_numbers("frequencies", frequencies)
     if values.ndim != 1 or not len(values):
         raise ValueError(f"frequencies: expected shape (n,), got shape {values.shape}")
     check_values("frequencies", values, least=0.0)
@@ -369,7 +378,7 @@ def chosen(record: Any) -> tuple[Observable, ...]:
         TypeError: something else.
     """
     found = []
-    for item in (record,) if isinstance(record, str | Observable) else tuple(record):
+    for item in several("record", record, str | Observable, "names and observables"):
         if isinstance(item, str):
             if item not in OBSERVABLES:
                 raise ValueError(
@@ -377,8 +386,6 @@ def chosen(record: Any) -> tuple[Observable, ...]:
                     f"got {item!r}"
                 )
             item = OBSERVABLES[item]
-        if not isinstance(item, Observable):
-            raise TypeError(f"record: expected names and observables, got {type(item).__name__}")
         found.append(item)
     names = [item.name for item in found]
     if len(set(names)) < len(names):

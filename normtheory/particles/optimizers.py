@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import numpy as np
 import optax
 
-from normtheory._arrays import check_share, check_values
+from normtheory._arrays import check_flag, check_kind, check_share
+from normtheory.particles._given import number
 from normtheory.particles._rules import by_rows, scale_by_muon, scale_by_rowwise_adagrad
 from normtheory.particles._tree import static, tree
 
@@ -33,19 +34,21 @@ class Rule:
         factory: an optax function of these numbers and flags, without a learning rate.
         flags: its other arguments.
         lazy: whether every row has a memory of its own; see :func:`lazy`.
-        checks: of its numbers by name, ``check(name, number)``; nothing is known of others.
     """
 
     numbers: dict[str, Any]
     factory: Callable[..., optax.GradientTransformation] = static()
     flags: tuple[tuple[str, Any], ...] = static(default=())
     lazy: bool = static(default=False)
-    checks: tuple[tuple[str, Callable[[str, Any], None]], ...] = static(default=(), told=False)
 
     def check(self) -> None:
-        """Raise ValueError unless the numbers that can be seen are in their ranges."""
-        for name, check in self.checks:
-            check(name, self.numbers[name])
+        """Raise unless its numbers are real, and in their ranges where these are known."""
+        self.read()
+
+    def read(self) -> dict[str, Any]:
+        """Its numbers, checked; Python's as floats."""
+        ranges = _RANGES.get(self.factory, {})
+        return {name: ranges.get(name, number)(name, x) for name, x in self.numbers.items()}
 
     def transformation(self) -> optax.GradientTransformation:
         """The optax object with these numbers, traced or not."""
@@ -79,26 +82,6 @@ def rule(factory: Callable[..., optax.GradientTransformation], **arguments: Any)
     return Rule(dict(sorted(real.items())), factory, tuple(sorted(rest.items())))
 
 
-def _check_size(name: str, x: Any) -> None:
-    check_values(name, x, least=0.0)
-
-
-def _named(
-    factory: Callable[..., optax.GradientTransformation],
-    flags: Mapping[str, Any],
-    *,
-    shares: Mapping[str, Any],
-    others: Mapping[str, Any] | None = None,
-) -> Rule:
-    """A rule whose numbers have ranges: shares in [0, 1), and others >= 0."""
-    numbers = {**shares, **(others or {})}
-    numbers = {k: float(x) if isinstance(x, int | float) else x for k, x in numbers.items()}
-    checks = tuple((k, check_share if k in shares else _check_size) for k in numbers)
-    found = Rule(numbers, factory, tuple(sorted(flags.items())), checks=checks)
-    found.check()
-    return found
-
-
 def momentum(decay: Any = 0.9, *, nesterov: bool = False) -> Rule:
     """Heavy ball: v' = αv + g, z' = z - γv'.
 
@@ -106,10 +89,14 @@ def momentum(decay: Any = 0.9, *, nesterov: bool = False) -> Rule:
         decay: α in [0, 1).
         nesterov: look ahead.
 
+    Raises:
+        TypeError, ValueError: no real number, or out of range; ``nesterov`` is no truth value.
+
     Reference:
         Polyak 1964; theory item 15 for what it does to norms.
     """
-    return _named(optax.trace, {"nesterov": bool(nesterov)}, shares={"decay": decay})
+    flags = (("nesterov", check_flag("nesterov", nesterov)),)
+    return _checked(Rule({"decay": decay}, optax.trace, flags))
 
 
 def adam(b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8) -> Rule:
@@ -120,10 +107,13 @@ def adam(b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8) -> Rule:
         b2: decay of the mean of their squares.
         eps: added to the root; may be 0 where no gradient is exactly 0.
 
+    Raises:
+        TypeError, ValueError: no real numbers, or out of range.
+
     Reference:
         Kingma and Ba 2015; Loshchilov and Hutter 2019.
     """
-    return _named(optax.scale_by_adam, {}, shares={"b1": b1, "b2": b2}, others={"eps": eps})
+    return _checked(Rule({"b1": b1, "b2": b2, "eps": eps}, optax.scale_by_adam))
 
 
 def lion(b1: Any = 0.9, b2: Any = 0.99) -> Rule:
@@ -136,7 +126,7 @@ def lion(b1: Any = 0.9, b2: Any = 0.99) -> Rule:
     Reference:
         Chen et al. 2023; theory item 23 for what it does to norms.
     """
-    return _named(optax.scale_by_lion, {}, shares={"b1": b1, "b2": b2})
+    return _checked(Rule({"b1": b1, "b2": b2}, optax.scale_by_lion))
 
 
 def rowwise_adagrad(start: Any = 0.0, eps: Any = 0.0) -> Rule:
@@ -152,8 +142,7 @@ def rowwise_adagrad(start: Any = 0.0, eps: Any = 0.0) -> Rule:
         Duchi et al. 2011, with a sum for every row as is usual for tables of embeddings; theory
         item 24 for how norms grow under it.
     """
-    numbers = {"start": start, "eps": eps}
-    return _named(scale_by_rowwise_adagrad, {}, shares={}, others=numbers)
+    return _checked(Rule({"start": start, "eps": eps}, scale_by_rowwise_adagrad))
 
 
 def muon(beta: Any = 0.95, eps: Any = 1e-8, *, nesterov: bool = True, polar: bool = False) -> Rule:
@@ -171,8 +160,8 @@ def muon(beta: Any = 0.95, eps: Any = 1e-8, *, nesterov: bool = True, polar: boo
     Reference:
         Jordan et al. 2024; theory item 28 for what it does to rows.
     """
-    flags = {"nesterov": bool(nesterov), "polar": bool(polar)}
-    return _named(scale_by_muon, flags, shares={"beta": beta}, others={"eps": eps})
+    flags = tuple((k, check_flag(k, x)) for k, x in (("nesterov", nesterov), ("polar", polar)))
+    return _checked(Rule({"beta": beta, "eps": eps}, scale_by_muon, flags))
 
 
 def lazy(rule: Rule) -> Rule:
@@ -192,8 +181,7 @@ def lazy(rule: Rule) -> Rule:
         >>> lazy(adam()).lazy
         True
     """
-    if not isinstance(rule, Rule):
-        raise TypeError(f"rule: expected a rule of this module, got {type(rule).__name__}")
+    check_kind("rule", rule, Rule, "a rule of this module")
     if not works_on(rule, (2,)):
         raise ValueError("rule: expected one that works on vectors")
     return dataclasses.replace(rule, lazy=True)
@@ -212,3 +200,29 @@ def works_on(rule: Rule, shape: tuple[int, ...]) -> bool:
     except (IndexError, TypeError, ValueError):
         return False
     return True
+
+
+def _share(name: str, x: Any) -> Any:
+    """Check a decay of a running mean: >= 0, and < 1."""
+    x = number(name, x, least=0.0)
+    check_share(name, x)
+    return x
+
+
+def _size(name: str, x: Any) -> Any:
+    return number(name, x, least=0.0)
+
+
+_RANGES: dict[Any, dict[str, Callable[[str, Any], Any]]] = {
+    optax.trace: {"decay": _share},
+    optax.scale_by_adam: {"b1": _share, "b2": _share, "eps": _size},
+    optax.scale_by_lion: {"b1": _share, "b2": _share},
+    scale_by_rowwise_adagrad: {"start": _size, "eps": _size},
+    scale_by_muon: {"beta": _share, "eps": _size},
+}
+"""What is known of the numbers of a rule."""
+
+
+def _checked(given: Rule) -> Rule:
+    """The rule, its numbers as floats or arrays and in their ranges."""
+    return dataclasses.replace(given, numbers=given.read())

@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from normtheory._arrays import check_count, check_values
+from normtheory._arrays import check_count, check_flag, check_values
+from normtheory._read import real_numbers
+from normtheory.particles._given import places
 from normtheory.particles._tree import static, tree
 
 __all__ = ["Bernoulli", "Minibatch", "bernoulli", "minibatch"]
@@ -69,6 +71,9 @@ class Bernoulli:
         return jax.random.uniform(key, (n,), dtype) < jnp.asarray(self.probability, dtype)
 
 
+_MOST = 2**31 - 1  # rows are counted in 32 bits
+
+
 def minibatch(
     size: int,
     frequencies: Any = None,
@@ -93,12 +98,14 @@ def minibatch(
             have as many rows as the first.
 
     Raises:
+        TypeError: frequencies that are no real numbers; ``replace`` or ``lazy`` no truth value.
         ValueError: a bad size or frequency (the row is named).
     """
-    check_count("size", size, 1)
+    check_count("size", size, 1, most=_MOST)
+    replace, lazy = check_flag("replace", replace), check_flag("lazy", lazy)
     cumulative = log_frequency = None
     if frequencies is not None:
-        weights = np.asarray(frequencies, dtype=np.float64)
+        weights = real_numbers("frequencies", frequencies)
         if weights.ndim != 1 or not len(weights):
             raise ValueError(f"frequencies: expected shape (n,), got shape {weights.shape}")
         check_values("frequencies", weights, least=0.0)
@@ -116,8 +123,8 @@ def minibatch(
                 )
             with np.errstate(divide="ignore"):
                 log_frequency = np.log(weights / weights.max())
-    places = None if clouds is None else tuple(int(k) for k in clouds)
-    return Minibatch(cumulative, log_frequency, size, bool(lazy), places, bool(replace))
+    chosen = None if clouds is None else places("clouds", clouds)
+    return Minibatch(cumulative, log_frequency, int(size), lazy, chosen, replace)
 
 
 def bernoulli(probability: Any, *, clouds: tuple[int, ...] | None = None) -> Bernoulli:
@@ -131,11 +138,11 @@ def bernoulli(probability: Any, *, clouds: tuple[int, ...] | None = None) -> Ber
         clouds: places of the clouds it applies to; None for all with as many rows as the first.
 
     Raises:
+        TypeError: no real numbers.
         ValueError: a probability out of range, or a bad shape.
     """
-    chance = np.asarray(probability, dtype=np.float64)
+    chance = real_numbers("probability", probability)
     if chance.ndim > 1:
         raise ValueError(f"probability: expected a number or shape (n,), got shape {chance.shape}")
     check_values("probability", chance, least=0.0, most=1.0)
-    places = None if clouds is None else tuple(int(k) for k in clouds)
-    return Bernoulli(chance, places)
+    return Bernoulli(chance, None if clouds is None else places("clouds", clouds))

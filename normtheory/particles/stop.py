@@ -11,6 +11,7 @@ import numpy as np
 from normtheory._arrays import check_option, check_values
 from normtheory._types import Flag, Scalar
 from normtheory.pair import check_tolerance
+from normtheory.particles._given import places, several
 from normtheory.particles._tree import static, tree
 from normtheory.particles._view import View, mean_distance, norm
 
@@ -56,10 +57,13 @@ def mean_cosine(tolerance: float = 1e-3, *, clouds: tuple[int, int] = (0, 1)) ->
         clouds: places of the two clouds.
 
     Raises:
-        ValueError: a tolerance out of range.
+        TypeError, ValueError: a tolerance out of range; not two places.
     """
     check_tolerance(tolerance)
-    return Stop({"tolerance": float(tolerance)}, "mean_cosine", _mean_cosine, tuple(clouds))
+    chosen = places("clouds", clouds)
+    if len(chosen) != 2:
+        raise ValueError(f"clouds: expected the places of two clouds, got {chosen}")
+    return Stop({"tolerance": float(tolerance)}, "mean_cosine", _mean_cosine, chosen)
 
 
 def _loss(view: View, *, target: Scalar, tolerance: Scalar) -> Flag:
@@ -103,10 +107,4 @@ def gradient(tolerance: float) -> Stop:
 
 def rules(stop: Any) -> tuple[Stop, ...]:
     """Read one rule, several, or None."""
-    found = () if stop is None else (stop,) if isinstance(stop, Stop) else tuple(stop)
-    for rule in found:
-        if not isinstance(rule, Stop):
-            raise TypeError(
-                f"stop: expected rules of normtheory.particles.stop, got {type(rule).__name__}"
-            )
-    return found
+    return several("stop", stop, Stop, "rules of normtheory.particles.stop")

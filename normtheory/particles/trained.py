@@ -15,8 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from normtheory._arrays import check_option, check_values, concrete
+from normtheory._arrays import check_kind, check_values, concrete
 from normtheory._types import Scalar
+from normtheory.particles._given import number
 from normtheory.particles._tree import static, tree
 from normtheory.particles.optimizers import Rule, works_on
 
@@ -150,15 +151,13 @@ def option(
     """
     if learned not in _WAYS:
         raise ValueError(f"learned: expected one of {', '.join(_WAYS)}; got {learned!r}")
-    if optimizer is not None and not isinstance(optimizer, Rule):
-        raise TypeError(
-            "optimizer: expected a rule of normtheory.particles.optimizers or None, got "
-            f"{type(optimizer).__name__}"
-        )
-    numbers = {"learning_rate": learning_rate, "least": least, "most": most}
-    for name, x in numbers.items():
-        if x is not None and not hasattr(x, "dtype"):
-            numbers[name] = check_option(name, x)
+    wanted = "a rule of normtheory.particles.optimizers or None"
+    check_kind("optimizer", optimizer, Rule | None, wanted)
+    given = {"learning_rate": learning_rate, "least": least, "most": most}
+    numbers = {
+        name: x if x is None and name != "learning_rate" else number(name, x)
+        for name, x in given.items()
+    }
     found = Trained(**numbers, optimizer=optimizer, learned=learned)
     found.check()
     if optimizer is not None and not works_on(optimizer, ()):

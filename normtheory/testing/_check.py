@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from normtheory._arrays import check_count
+from normtheory._arrays import LARGEST_SEED, check_count, check_option
 from normtheory.testing._draw import middle, ordinary, source
 from normtheory.testing._evaluate import LossFunction
 from normtheory.testing._infer import evaluator_of
@@ -20,12 +20,8 @@ def check_norms(norms: Any, dtype: str, name: str = "norms") -> tuple[float, flo
     """Return a range of norms as two floats; raise ValueError if it is none or too wide."""
     if not isinstance(norms, Sequence) or len(norms) != 2:
         raise ValueError(f"{name}: expected (low, high), got {norms!r}")
-    low, high = norms
-    try:
-        fine = bool(0 < low < high < np.inf)
-    except TypeError:
-        fine = False
-    if not fine:
+    low, high = (check_option(name, norm) for norm in norms)
+    if not 0 < low < high:
         raise ValueError(f"{name}: expected 0 < low < high < inf, got {norms!r}")
     least, most = _SAFE.get(dtype, _SAFE["float64"])
     if low < least or high > most:
@@ -33,14 +29,12 @@ def check_norms(norms: Any, dtype: str, name: str = "norms") -> tuple[float, flo
             f"{name}: expected norms from {least:g} to {most:g}, whose squares are {dtype} "
             f"numbers, got {norms!r}"
         )
-    return float(low), float(high)
+    return low, high
 
 
 def check_tolerance(tolerance: Any) -> None:
     """Raise ValueError unless a tolerance is a number between 0 and 1."""
-    if isinstance(tolerance, bool) or not isinstance(tolerance, float | int | np.number):
-        raise ValueError(f"tolerance: expected a number, got {tolerance!r}")
-    if not 0 < tolerance < 1:
+    if not 0 < check_option("tolerance", tolerance) < 1:
         raise ValueError(f"tolerance: expected a number between 0 and 1, got {tolerance!r}")
 
 
@@ -75,7 +69,7 @@ def prepare(
     check_count("n", n, 1)
     one_dimension = "; in one dimension a direction is a sign, and has no gradient"
     check_count("dimension", dimension, 2, one_dimension if dimension == 1 else "")
-    check_count("seed", seed, 0)
+    check_count("seed", seed, 0, most=LARGEST_SEED)
     low, high = check_norms(norms, dtype)
     norm = middle((low, high)) if norm is None else norm
     first = ordinary(source(seed, 1), n, dimension, norm)

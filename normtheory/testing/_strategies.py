@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from normtheory import sphere
-from normtheory.testing._check import check_count
+from normtheory._arrays import check_count, check_option
 
 
 class PointCloud(NamedTuple):
@@ -48,9 +48,10 @@ def norms(low: float = 1e-3, high: float = 1e3) -> st.SearchStrategy[float]:
         ...     assert 0.1 <= norm <= 10.0
         >>> test()
     """
-    if not 0 < low <= high < math.inf:
+    low, high = check_option("low", low), check_option("high", high)
+    if not 0 < low <= high:
         raise ValueError(f"norms: expected 0 < low <= high < inf, got low {low!r}, high {high!r}")
-    return _norms(float(low), float(high))
+    return _norms(low, high)
 
 
 @st.composite
@@ -69,7 +70,7 @@ def _generators() -> st.SearchStrategy[np.random.Generator]:
 
 
 def _check_angle(name: str, angle: float) -> None:
-    if not 0 <= angle <= math.pi:
+    if not 0 <= check_option(name, angle) <= math.pi:
         raise ValueError(f"{name}: expected an angle in [0, pi] radians, got {angle!r}")
 
 
@@ -152,9 +153,9 @@ def point_clouds(
         >>> test()
     """
     check_count("classes", classes, 1)
-    if not 1 <= norm_spread < math.inf:
+    if check_option("norm_spread", norm_spread) < 1:
         raise ValueError(f"norm_spread: expected a finite number >= 1, got {norm_spread!r}")
-    if not 0 < concentration < math.inf:
+    if check_option("concentration", concentration) <= 0:
         raise ValueError(f"concentration: expected a finite number > 0, got {concentration!r}")
     if positives is not None:
         _check_angle("positives", positives)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from normtheory._arrays import check_flag, check_kind
 from normtheory.losses import Loss
 from normtheory.losses._door import checked
 from normtheory.torch._processes import averaged, several, shared
@@ -37,7 +38,8 @@ class DirectionLoss(nn.Module):
         **options: of the loss: numbers, tensors, parameters (which become the module's own).
 
     Raises:
-        TypeError, ValueError: an unknown option, or one out of range.
+        TypeError, ValueError: an unknown option, or one out of range; no truth value where one is
+            expected.
 
     Example:
         >>> import torch, normtheory as nt
@@ -61,13 +63,17 @@ class DirectionLoss(nn.Module):
     ) -> None:
         """See the class."""
         super().__init__()
+        check_kind("loss", loss, Loss, "a Loss, such as one of normtheory.losses.LOSSES")
         self.loss = loss
         if block is not None and not loss.all_pairs:
             raise ValueError(f"block: {loss.name} is not of all pairs, so that nothing is divided")
-        self.block, self.group, self.average = block, group, average
-        self.gather_distributed = gather_distributed or group is not None
+        self.block, self.group, self.average = block, group, check_flag("average", average)
+        gather = check_flag("gather_distributed", gather_distributed)
+        self.gather_distributed = gather or group is not None
         for name, value in options.items():
-            if loss.option(name).kind == "number":  # a flag is checked when it is used
+            if loss.option(name).kind == "flag":
+                check_flag(name, value)
+            elif loss.option(name).kind == "number":  # labels come with their batch
                 checked(loss.option(name), value)
             setattr(self, name, value)
         self._options = tuple(options)

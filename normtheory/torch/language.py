@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from normtheory._arrays import check_count, check_flag, check_option
 from normtheory.losses import LOSSES, Loss
 from normtheory.torch._module import DirectionLoss
 
@@ -18,13 +19,19 @@ class _PairLoss(DirectionLoss):
     def __init__(self, loss: Loss, world_size: int, rank: int, settings: dict[str, Any]) -> None:
         """See the class."""
         # The rank is that of the process group; only whether there are others is asked.
-        gather = settings.pop("gather_distributed", False) or world_size > 1
+        check_count("world_size", world_size, 1)
+        check_count("rank", rank, 0)
+        gather = check_flag("gather_distributed", settings.pop("gather_distributed", False))
+        gather = gather or world_size > 1
         super().__init__(loss, gather_distributed=gather, **settings)
 
 
 def _temperature(logit_scale: Any) -> Any:
     if not isinstance(logit_scale, torch.Tensor):
-        return 1 / float(logit_scale)
+        scale = check_option("logit_scale", logit_scale)
+        if scale <= 0:
+            raise ValueError(f"logit_scale: expected a finite number > 0, got {scale!r}")
+        return 1 / scale
     return 1 / logit_scale.to(torch.promote_types(logit_scale.dtype, torch.float32))
 
 
@@ -73,12 +80,14 @@ class ClipLoss(_PairLoss):
         **settings: Any,
     ) -> None:
         """See the class."""
-        if not gather_with_grad and (world_size > 1 or settings.get("gather_distributed")):
+        check_flag("local_loss", local_loss)
+        check_flag("cache_labels", cache_labels)
+        super().__init__(LOSSES["clip"], world_size, rank, settings)
+        if not check_flag("gather_with_grad", gather_with_grad) and self.gather_distributed:
             raise ValueError(
                 "gather_with_grad: expected True: the gradient of the whole batch is taken, not a "
                 "part of it"
             )
-        super().__init__(LOSSES["clip"], world_size, rank, settings)
 
     def forward(
         self,
@@ -97,6 +106,7 @@ class ClipLoss(_PairLoss):
             logit_bias: cancels.
             output_dict: whether to give back ``{"contrastive_loss": loss}``.
         """
+        check_flag("output_dict", output_dict)
         value = super().forward(
             image_features, text_features, temperature=_temperature(logit_scale)
         )
@@ -135,6 +145,8 @@ class SigLipLoss(_PairLoss):
         **settings: Any,
     ) -> None:
         """See the class."""
+        check_flag("cache_labels", cache_labels)
+        check_count("chunk_size", chunk_size, 0)
         if chunk_size:
             settings.setdefault("block", chunk_size)
         super().__init__(LOSSES["siglip"], world_size, rank, settings)
@@ -157,6 +169,7 @@ class SigLipLoss(_PairLoss):
                 ``normtheory.losses.siglip``.
             output_dict: whether to give back ``{"contrastive_loss": loss}``.
         """
+        check_flag("output_dict", output_dict)
         value = super().forward(
             image_features,
             text_features,

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from normtheory._arrays import check_option
 from normtheory.losses import LOSSES
 from normtheory.torch._module import DirectionLoss
 
@@ -37,7 +38,7 @@ class SupConLoss(DirectionLoss):
     ) -> None:
         """See the class."""
         super().__init__(LOSSES["supcon"], temperature=temperature, **settings)
-        if base_temperature is not None and not base_temperature > 0:
+        if base_temperature is not None and check_option("base_temperature", base_temperature) <= 0:
             raise ValueError(f"base_temperature: expected a number > 0, got {base_temperature!r}")
         self.base_temperature = base_temperature
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import distributed
 
-from normtheory._arrays import check_count
+from normtheory._arrays import check_count, check_flag, check_option
 from normtheory.losses import LOSSES
 from normtheory.torch._module import DirectionLoss, _of_one_dtype
 from normtheory.torch._processes import several
@@ -36,7 +36,7 @@ def sinkhorn(
         Caron et al. 2020, sec. 3.1, after Cuturi 2013; Lightly's ``sinkhorn``.
     """
     check_count("iterations", iterations, 1)
-    if not epsilon > 0:
+    if check_option("epsilon", epsilon) <= 0:
         raise ValueError(f"epsilon: expected a number > 0, got {epsilon!r}")
     with torch.no_grad(), torch.autocast(similarities.device.type, enabled=False):
         wide = similarities.to(torch.promote_types(similarities.dtype, torch.float32))
@@ -82,7 +82,8 @@ class SwaVLoss(DirectionLoss):
         **settings: Any,
     ) -> None:
         """See the class."""
-        settings.setdefault("gather_distributed", sinkhorn_gather_distributed)
+        gather = check_flag("sinkhorn_gather_distributed", sinkhorn_gather_distributed)
+        settings.setdefault("gather_distributed", gather)
         super().__init__(LOSSES["swav"], temperature=temperature, **settings)
         check_count("sinkhorn_iterations", sinkhorn_iterations, 1)
         self.sinkhorn_iterations, self.sinkhorn_epsilon = sinkhorn_iterations, sinkhorn_epsilon

@@ -44,6 +44,15 @@ def adamw(setting: Mapping[str, Any]) -> optax.GradientTransformation:
     )
 
 
+def adam(setting: Mapping[str, Any]) -> optax.GradientTransformation:
+    """Adam, its decay joined to the gradient."""
+    return optax.chain(
+        optax.add_decayed_weights(setting["weight_decay"]),
+        optax.scale_by_adam(setting["beta_1"], setting["beta_2"], setting["epsilon"]),
+        optax.scale(-setting["learning_rate"]),
+    )
+
+
 def lion(setting: Mapping[str, Any]) -> optax.GradientTransformation:
     """Lion."""
     return optax.lion(
@@ -241,6 +250,31 @@ def adamw_equilibrium(
         f"slope {r['slope']:g}, epsilon {r['epsilon']:g}, frequency {r['frequency']:g}, d={d}"
         for r in rows
     )
+    return Sample(inputs, values, labels)
+
+
+def adam_equilibrium(d: int, points: int, rng: np.random.Generator) -> Sample:
+    """Adam with L2 against fresh random partners."""
+    rows = []
+    for slope, beta, lost in ((1.0, 0.9, 0.002), (0.05, 0.5, 0.002), (5.0, 0.0, 0.004)):
+        size = slope * (1 - 1 / d) ** 0.5
+        decay = size * lost**1.5 * 2**0.5 / (_ADAMW["learning_rate"] ** 2 * d)
+        rows.append(_ADAMW | {"slope": slope, "beta_1": beta, "weight_decay": decay})
+    start = [
+        1.15 * (0.5 * r["learning_rate"] * r["slope"] * d**0.5 / r["weight_decay"]) ** (1 / 3)
+        for r in rows
+    ]
+    lag, relaxation = 4, 62  # as adamw_equilibrium, where decay takes 0.002
+    inputs, means = run(
+        adam, rows, start, d, points, rng, lag=lag, burn_in=4 * relaxation, blocks=3 * relaxation
+    )
+    inputs |= {
+        "dimension": np.full((len(rows), 1), float(d)),
+        "steps": np.full((len(rows), 1), float(lag)),
+    }
+    inputs["slope"] = inputs["slope"] * (1 - 1 / d) ** 0.5  # its root mean square
+    values = {"norm": np.sqrt(means["square"]), "cosine": means["once"], "later": means["later"]}
+    labels = tuple(f"slope {r['slope']:g}, beta_1 {r['beta_1']:g}, d={d}" for r in rows)
     return Sample(inputs, values, labels)
 
 

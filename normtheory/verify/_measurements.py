@@ -73,6 +73,7 @@ MEASUREMENTS: dict[str, Measurement] = {
     "noisy_scale": Measurement(_temperature.noisy_scale, (3,)),
     "siglip_bias": Measurement(_temperature.siglip_bias, (3,)),
     "momentum_equilibrium": Measurement(_equilibria.momentum_equilibrium, (3, 16)),
+    "adam_equilibrium": Measurement(_equilibria.adam_equilibrium, (64,)),
     "adamw_equilibrium": Measurement(_equilibria.adamw_equilibrium, (64,)),
     "adam_growth": Measurement(_equilibria.adam_growth, (64,)),
     "lion_equilibrium": Measurement(_equilibria.lion_equilibrium, (64,)),

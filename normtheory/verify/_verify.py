@@ -14,6 +14,7 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
+from normtheory._arrays import LARGEST_SEED, check_count, check_flag, check_kind
 from normtheory.claims import _registry as claim_list
 from normtheory.claims._claim import Claim
 from normtheory.claims._symbolic import entries
@@ -53,14 +54,18 @@ def verify(
 
     Raises:
         ValueError: A name is unknown, ``points`` is below 4, or a dimension is below 2.
-        TypeError: ``names`` is a single string.
+        TypeError: ``names`` is a single string; ``progress`` is no truth value.
     """
+    progress = check_flag("progress", progress)
+    check_count("seed", seed, 0, most=LARGEST_SEED)
+    check_count("points", points, 4)
+    for dimension in dimensions:
+        check_count("dimensions", dimension, 2)
     if isinstance(names, str):
         raise TypeError(f"expected a list of claim names, got the string {names!r}")
-    if points < 4:
-        raise ValueError(f"expected at least 4 points of each kind, got {points}")
-    if not dimensions or min(dimensions) < 2:
-        raise ValueError(f"expected dimensions of at least 2, got {tuple(dimensions)}")
+    if not dimensions:
+        raise ValueError("dimensions: expected at least one, got none")
+    check_kind("names", () if names is None else names, Iterable, "a list of claim names")
     chosen = [claim_list.get(name) for name in (claim_list.list() if names is None else names)]
     started = time.perf_counter()
     measure = _measurer(seed, points, tuple(dimensions))

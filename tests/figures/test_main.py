@@ -72,6 +72,7 @@ def test_json_is_the_closing_table(tmp_path: Path, capsys: pytest.CaptureFixture
     expected = figures.get("norm_growth").rows(smoke("norm_growth"))
     assert [r["simulated"] for r in rows] == [r.simulated for r in expected]
     assert [r["deviation"] for r in rows] == [r.deviation for r in expected]
+    assert [(r["within"], r["verdict"]) for r in rows] == [(r.within, r.verdict) for r in expected]
 
 
 def test_force_runs_the_experiment_again(

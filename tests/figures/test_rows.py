@@ -129,6 +129,23 @@ def test_deviation_is_that_of_the_published_number_where_there_is_one() -> None:
     assert Row("", None, 100.0, None).deviation is None
 
 
+def test_rows_that_say_how_closely_numbers_agree_are_judged() -> None:
+    close, far = Row("a", None, 1.0, 0.9, 0.11), Row("b", None, 1.0, 1.2, 0.11)
+    assert (close.verdict, far.verdict) == ("agrees", "differs")
+    assert Row("", None, 1.0, 1.0).verdict is None
+    assert Row("", None, None, 1.0, 0.1).verdict is None
+    header, _, first, second, third = table([close, far, Row("c", 1.0, None, 1.0)]).splitlines()
+    assert header.split()[-2:] == ["within", "verdict"]
+    assert first.split()[-2:] == ["0.11", "agrees"]
+    assert second.split()[-2:] == ["0.11", "differs"]
+    assert third.split() == ["c", "1", "1"]
+
+
+def test_a_deviation_that_rounds_to_nothing_has_no_minus() -> None:
+    assert table([Row("a", None, -2.0, -2.0 + 1e-9)]).split()[-2:] == ["+0.00", "%"]
+    assert table([Row("a", None, 2.0, 2.0 - 2e-4)]).split()[-2:] == ["-0.01", "%"]
+
+
 def test_table_is_laid_out_in_columns() -> None:
     text = table([Row("steps", 9662.0, 9641.9, 9642.1), Row("slope", None, 0.25, 0.2491)])
     header, rule, steps, slope = text.splitlines()

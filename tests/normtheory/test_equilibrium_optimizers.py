@@ -12,6 +12,8 @@ from scipy.linalg import solve_discrete_lyapunov
 
 import normtheory as nt
 from normtheory.equilibrium import (
+    adam_cosine,
+    adam_norm,
     adamw_cosine,
     adamw_norm,
     frequency_exponent,
@@ -235,6 +237,25 @@ def test_lion_of_simulated_coordinates():
     assert inner / square == pytest.approx(turned, rel=0.02)
 
 
+def test_adam_with_l2_by_hand():
+    # 0.5·16·√16/(2·0.5) = 32, whose third root is 2·4^(1/3); a harder one 8 times: twice the norm.
+    assert adam_norm(0.5, 0.5, 16, 16.0) == pytest.approx(32 ** (1 / 3))
+    assert adam_norm(0.01, 0.1, 64, 0.8) == pytest.approx(2 * adam_norm(0.01, 0.1, 64, 0.1))
+    # κ = ηλ√dρ/s at that norm, 0.4: 1 − 0.4/3, and then R₂ = (1.5 − 0.2)R₁ − ½.
+    rate, decay = 0.5, 0.8 * 0.4
+    slope = rate**2 * decay * 16 / (2 * 0.4**3) ** 0.5
+    norm = adam_norm(rate, decay, 16, slope)
+    assert rate * decay * 4 * norm / slope == pytest.approx(0.4)
+    one = 1 - 0.4 / 3
+    assert adam_cosine(rate, decay, 16, slope, beta_1=0.5) == pytest.approx(one)
+    two = adam_cosine(rate, decay, 16, slope, beta_1=0.5, steps=2)
+    assert two == pytest.approx(1.3 * one - 0.5)
+    # What decay takes is what AdamW's takes at the same norm, η²d/2ρ².
+    assert adamw_norm(rate, 0.4 / rate, 16, beta_1=0.0, beta_2=1 - 1e-14) == pytest.approx(
+        norm / np.sqrt(1 - 0.4 / 2)
+    )
+
+
 def test_exponents():
     assert frequency_exponent("sgd") == frequency_exponent("sgd", decay="every step") == 0.25
     assert frequency_exponent("lazy_adam", decay="every step") == 0.5
@@ -247,6 +268,8 @@ FUNCTIONS = {
     "momentum_norm": lambda rate: momentum_norm(rate, 0.1, 0.9, 0.8),
     "momentum_norm, coupled": lambda rate: momentum_norm(rate, 0.1, 0.9, 0.8, coupled=True),
     "momentum_cosine": lambda rate: momentum_cosine(rate, 0.1, 0.9, steps=6),
+    "adam_norm": lambda rate: adam_norm(rate, 1e-3, 64, 0.5),
+    "adam_cosine": lambda rate: adam_cosine(rate, 1e-3, 64, 0.5, steps=5),
     "adamw_norm": lambda rate: adamw_norm(rate, 0.1, 64, frequency=0.01),
     "adamw_norm, ε": lambda rate: adamw_norm(rate, 0.1, 64, epsilon=0.1, slope=0.5),
     "adamw_cosine": lambda rate: adamw_cosine(rate, 0.1, steps=5),
@@ -283,6 +306,13 @@ BAD = [
     (lambda: momentum_cosine(0.1, 0.1, 0.9, steps=0), ValueError, "steps: expected an integer >="),
     (lambda: momentum_cosine(0.1, 0.1, 0.9, coupled=1), TypeError,  # pyright: ignore
      "coupled: expected True or False, got 1"),
+    (lambda: adam_norm(0.1, 0.1, 1, 1.0), ValueError, "dimension: expected a finite number and >="),
+    (lambda: adam_norm(0.1, 0.1, 8, 0.0), ValueError, "slope: expected a finite number and > 0"),
+    (lambda: adam_norm(1.0, 1.0, 8, 4.0), ValueError,
+     "weight_decay: a step would take 1.25992 of an embedding, expected < 1"),
+    (lambda: adam_cosine(0.1, 1e-3, 8, 1.0, beta_1=1.0), ValueError,
+     "beta_1: expected a number >= 0 and < 1, got 1"),
+    (lambda: adam_cosine(0.1, 1e-3, 8, 1.0, steps=0), ValueError, "steps: expected an integer >="),
     (lambda: adamw_norm(0.1, 0.1, 1), ValueError, "dimension: expected a finite number and >= 2"),
     (lambda: adamw_norm(0.1, 0.1, 8, beta_1=1.0), ValueError,
      "beta_1: expected a number >= 0 and < 1, got 1"),

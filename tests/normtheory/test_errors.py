@@ -27,6 +27,7 @@ TWO_VECTORS = {
     "cosine_similarity": (nt.cosine_similarity, "z", "y"),
     "angle": (nt.angle, "z", "y"),
     "cosine_gradient": (nt.cosine_gradient, "z", "y"),
+    "cosine_hessian": (nt.cosine_hessian, "z", "y"),
     "tangent_projection": (nt.tangent_projection, "z", "v"),
 }
 BAD_VECTORS: list[tuple[Any, Any, type[Exception], str]] = [
@@ -212,9 +213,9 @@ BAD_CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: nt.equilibrium_angular_step(0.1, -0.1), ValueError, "weight_decay: expected a finite"),
     (lambda: nt.equilibrium_angular_step(10.0, 0.2), ValueError, "expected < 1, got 2"),
     (lambda: nt.random_pair_steps(3, 1.0, 0.1), ValueError,
-     "dimension: expected an integer > 3, got 3: the mean of tan(angle/2)**2 is infinite there"),
-    (lambda: nt.random_pair_steps(True, 1.0, 0.1), ValueError, "expected an integer > 3, got True"),
-    (lambda: nt.random_pair_steps(4.0, 1.0, 0.1), ValueError, "expected an integer > 3, got 4.0"),  # pyright: ignore
+     "dimension: expected an integer >= 4, got 3: the mean of tan(angle/2)**2 is infinite below"),
+    (lambda: nt.random_pair_steps(True, 1.0, 0.1), ValueError, "an integer >= 4, got True"),
+    (lambda: nt.random_pair_steps(4.0, 1.0, 0.1), ValueError, "expected an integer >= 4, got 4.0"),  # pyright: ignore
     (lambda: nt.random_pair_steps(5, -1.0, 0.1), ValueError, "norm: expected a finite number and "),
     (lambda: nt.random_pair_steps(5, 1.0, 0.1, tolerance=3.0), ValueError, "tolerance: expected a"),
     # The draws.

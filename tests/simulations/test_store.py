@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -120,6 +121,15 @@ def test_what_a_result_does_not_depend_on_may_change(tmp_path: Path) -> None:
     for path in ("simulations/gradscale.py", "figures/norm_effect.py"):
         (root / path).write_text("# changed\n")
     assert fingerprint("norm_effect", SMOKE, root) == before
+
+
+def test_what_experiments_share_is_part_of_their_results() -> None:
+    # Of other files only helpers and encoders are: an experiment takes nothing from another one.
+    taken = re.compile(r"^\s*from simulations(?:\.(\w+)| import (\w+))", re.MULTILINE)
+    for name in simulations.names():
+        text = (ROOT / "simulations" / f"{name}.py").read_text("utf-8")
+        others = {a or b for a, b in taken.findall(text)}
+        assert not [o for o in others if not o.startswith("_") and o != "encoders"], name
 
 
 def test_another_version_of_a_library_is_another_result(

@@ -13,11 +13,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from normtheory._arrays import check_count
+from normtheory._arrays import check_count, check_flag, check_kind
 from normtheory._files import whole_file
 from normtheory.particles import _run
 from normtheory.particles._record import Records
 from normtheory.particles._state import State, precision
+from normtheory.particles._step import check_door
 from normtheory.particles._system import System
 from normtheory.particles.checkpoint import _file as in_file
 from normtheory.particles.checkpoint import _fit as fit
@@ -94,6 +95,7 @@ def save(
         CheckpointError: it can't be written; those before it are as they were.
     """
     check_count("keep", keep, 2)
+    check_kind("run", run, _run.Run, "a Run")
     folder = Path(folder)
     leaves = fit.named(run.state)
     about = {
@@ -258,8 +260,11 @@ def run(
         >>> whole.steps
         20
     """
+    resume = check_flag("resume", resume)
     check_count("every", every, 1)
     check_count("keep", keep, 2)
+    check_kind("settings", {} if settings is None else settings, Mapping, "settings by name")
+    check_door(system, start)
     folder = prepare(folder)
     about = describe(system, start, stop=stop, record=record, record_every=record_every)
     if settings:

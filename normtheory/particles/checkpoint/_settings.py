@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from normtheory._arrays import check_kind
 from normtheory.particles._state import State
 from normtheory.particles._system import System
 from normtheory.particles.observables import chosen
@@ -31,6 +32,8 @@ def describe(
 
     Functions (schedules, losses and observables of one's own) are known by their names only.
     """
+    check_kind("system", system, System, "a System")
+    check_kind("start", start, State, "a State from init")
     rule, items = rules(stop), chosen(record)
     found = {
         "system": of_system(system.describe()),

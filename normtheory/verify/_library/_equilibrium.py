@@ -10,6 +10,7 @@ import numpy as np
 
 import normtheory as nt
 from normtheory.claims import (
+    adam_equilibrium,
     adamw_equilibrium,
     lion_equilibrium,
     momentum_equilibrium,
@@ -115,6 +116,23 @@ def _adamw_cosine(learning_rate: Any, weight_decay: Any, beta_1: Any, steps: Any
         partial(nt.equilibrium.adamw_cosine, steps=int(steps[0, 0])),
         learning_rate=learning_rate,
         weight_decay=weight_decay,
+        beta_1=beta_1,
+    )
+
+
+def _adam_norm(learning_rate: Any, weight_decay: Any, dimension: Any, slope: Any) -> Any:
+    return nt.equilibrium.adam_norm(learning_rate, weight_decay, dimension, slope)
+
+
+def _adam_cosine(
+    learning_rate: Any, weight_decay: Any, dimension: Any, slope: Any, beta_1: Any, steps: Any
+) -> Any:
+    return by_row(
+        partial(nt.equilibrium.adam_cosine, steps=int(steps[0, 0])),
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        dimension=dimension,
+        slope=slope,
         beta_1=beta_1,
     )
 
@@ -225,6 +243,39 @@ CHECKS: dict[str, tuple[LibraryCheck, ...]] = {
                 **_CLOSE,
             ),
         )
+    ),
+    "normtheory.equilibrium.adam_norm": (
+        library(
+            "adam_norm",
+            "adam_equilibrium",
+            _adam_norm,
+            **_against(adam_equilibrium.norm),
+        ),
+        library(
+            "adam_norm",
+            "adam_equilibrium",
+            _adam_norm,
+            quantity="norm",
+            tolerance=0.015,
+            **_CLOSE,
+        ),
+    ),
+    "normtheory.equilibrium.adam_cosine": (
+        library(
+            "adam_cosine",
+            "adam_equilibrium",
+            _adam_cosine,
+            **_against(adam_equilibrium.later_cosine),
+        ),
+        library(
+            "adam_cosine",
+            "adam_equilibrium",
+            _adam_cosine,
+            quantity="later",
+            scale=_lack,
+            tolerance=0.05,
+            **_CLOSE,
+        ),
     ),
     "normtheory.equilibrium.adamw_norm": (
         library(

@@ -59,6 +59,7 @@ EXPECTED = {
     "linear_encoder",
     "momentum_equilibrium",
     "adamw_equilibrium",
+    "adam_equilibrium",
     "lion_equilibrium",
     "norm_and_frequency",
 }

@@ -119,7 +119,20 @@ def test_bad_rows_of_either_view_can_be_left_out():
         (np.arange(5), ValueError, r"for each of 200 embeddings, got shape \(5,\)"),
         (np.zeros((200, 1), dtype=int), ValueError, r"got shape \(200, 1\)"),
         (np.linspace(0, 1, 200), TypeError, "integers, booleans or strings, got float64"),
-        ([1, "a", None] + [0] * 197, TypeError, "got object"),
+        (
+            ["a"] * 199 + [np.nan],
+            TypeError,
+            r"and a missing one \(nan\) at index 199",
+        ),
+        ([None] * 200, TypeError, r"got a missing one \(None\) at index 0"),
+        ([1] * 199 + ["1"], TypeError, "an integer at index 0 and text at index 199"),
+        ([1] * 199 + [True], TypeError, "an integer at index 0 and a truth value at index 199"),
+        (["a"] * 199 + [b"a"], TypeError, "text at index 0 and bytes at index 199"),
+        (np.array(["a"] * 199 + [1], dtype=object), TypeError, "text at index 0 and an integer"),
+        (["a"] * 199 + ["a\0"], ValueError, r"null character, which numpy drops, .* at index 199"),
+        (np.array([b"a"] * 199 + [b"\xe9"]), ValueError, r"UTF-8, got b'\\xe9' at index 199"),
+        ([1] * 199 + [2**64], ValueError, "integers of 64 bits"),
+        (np.ma.array([1] * 200, mask=[False] * 199 + [True]), TypeError, "MaskedArray"),
     ],
 )
 def test_wrong_labels(labels, error, message):

@@ -97,8 +97,8 @@ def test_no_exponent_where_the_gradient_vanishes():
     ("norms", "text"),
     [
         ([1.0], "norms: expected at least two different norms"),
-        ([1.0, -1.0], "norms: expected finite numbers > 0"),
-        ([1.0, np.inf], "norms: expected finite numbers > 0"),
+        ([1.0, -1.0], "norms: expected a finite number and > 0, got -1.0 at index 1"),
+        ([1.0, np.inf], "norms: expected a finite number and > 0, got inf at index 1"),
     ],
 )
 def test_bad_norms_are_named(norms, text):

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import numpy as np
 import optax
 import pytest
 
+from normtheory.losses import LOSSES
 from normtheory.particles import (
     System,
+    checkpoint,
+    devices,
     forces,
     init,
     observables,
@@ -19,10 +23,15 @@ from normtheory.particles import (
     step,
     stop,
     sweep,
+    view,
 )
+from normtheory.particles._given import key_data
 
 Z, Y = np.random.default_rng(0).standard_normal((2, 6, 4))
 LABELS = np.array([0, 1, 2, 0, 1, 2])
+FIVE: Any = 5  # what a checker of types would refuse
+THREE: Any = (0, 1, 2)
+WORD: Any = "v"
 
 
 def system(**more: Any) -> System:
@@ -185,6 +194,47 @@ CASES = {
         ),
         "learning_rate: the optax transformation has its own",
     ),
+    "class beyond 32 bits": (
+        lambda: forces.loss("arcface", labels=np.array([0, 1, 2**32])),
+        r"labels: .* <= 2.14748e\+09, got 4294967296 at index 2",
+    ),
+    "changed class beyond 32 bits": (
+        lambda: system(force=forces.loss("arcface", labels=LABELS)).with_numbers(
+            labels=LABELS * 2**32
+        ),
+        "labels: .* got 4294967296 at index 1",
+    ),
+    "class with a number of its own": (
+        lambda: observables.class_norm([0, 2**32]),
+        r"labels: .* <= 1.04858e\+06, got 4294967296 at index 1",
+    ),
+    "batch beyond 32 bits": (
+        lambda: sampling.minibatch(2**62),
+        "size: expected an integer <= 2147483647, got 4611686018427387904",
+    ),
+    "negative seed": (lambda: init(system(), Z, Y, seed=-1), "seed: expected an integer >= 0"),
+    "seed beyond 64 bits": (
+        lambda: init(system(), Z, Y, seed=2**64),
+        "seed: expected an integer <= 18446744073709551615, got 18446744073709551616",
+    ),
+    "seed of a sweep": (lambda: sweep(system(), (Z, Y), {"norm": [1.0]}, 0, seed=-1), "seed: "),
+    "place that is none": (
+        lambda: sampling.minibatch(2, clouds=(FIVE / 10,)),
+        "clouds: expected an integer >= 0, got 0.5",
+    ),
+    "places of a stop": (lambda: stop.mean_cosine(clouds=THREE), "places of two clouds"),
+    "swept decay": (
+        lambda: sweep(system(optimizer=optimizers.momentum()), (Z, Y), {"decay": [1.5]}, 0),
+        "decay: expected < 1, got 1.5",
+    ),
+    "changed probability": (
+        lambda: system(sampling=sampling.bernoulli(0.5)).with_numbers(probability=2.0),
+        "probability: .* <= 1, got 2.0",
+    ),
+    "row that is no option": (
+        lambda: forces.function(lambda z, w: z.sum(), rows=WORD, w=np.ones(6)),
+        "rows: expected names of options, w; got 'v'",
+    ),
     "dims": (
         lambda: (
             run(
@@ -226,6 +276,25 @@ TYPES = {
     "state": (lambda: step(system(), Z), "state: expected a State from init, got ndarray"),
     "system": (lambda: step(Z, Z), "system: expected a System, got ndarray"),
     "stop": (lambda: stop.rules("loss"), "stop: expected rules of"),
+    "a number as a stop": (lambda: stop.rules(5), "stop: expected rules of .*, got int"),
+    "a number to record": (
+        lambda: observables.chosen(5),
+        "record: expected names and observables, got int",
+    ),
+    "a loss as a force": (lambda: System(LOSSES["attraction"], 1.0), "force: .* got Loss"),
+    "a loss in a mixture": (
+        lambda: forces.mixture((1.0, LOSSES["attraction"])),
+        "mixture: .* got Loss",
+    ),
+    "sampling": (lambda: system(sampling="x"), "sampling: expected one of .* or None, got str"),
+    "no places": (lambda: system(frozen=None), "frozen: expected places of clouds, .* got None"),
+    "places in a word": (lambda: system(frozen="01"), "frozen: .* got '01'"),
+    "no mapping": (lambda: sweep(system(), (Z, Y), FIVE, 0), "over: expected a mapping .* got int"),
+    "no clouds": (lambda: sweep(system(), FIVE, {"norm": [1.0]}, 0), "clouds: .* got int"),
+    "gathered": (lambda: devices.gathered(FIVE), "state: expected a State from init, got int"),
+    "mesh": (lambda: devices.mesh(FIVE), r"devices: expected devices of jax.devices\(\), got int"),
+    "view": (lambda: view(FIVE, FIVE), "system: expected a System, got int"),
+    "run to save": (lambda: checkpoint.save("nowhere", FIVE), "run: expected a Run, got int"),
     "labels": (lambda: observables.class_norm(np.ones(3)), "labels: expected integers"),
     "labels of a loss": (
         lambda: forces.loss("supcon", labels=np.ones(3)),
@@ -238,3 +307,12 @@ TYPES = {
 def test_types_are_refused(attempt, message):
     with pytest.raises(TypeError, match=message):
         attempt()
+
+
+def test_a_seed_of_more_than_32_bits_is_another_one():
+    """JAX drops the upper word outside of its mode of 64 bits."""
+    for seed, words in {5: (0, 5), 2**32 + 5: (1, 5), 2**64 - 1: (2**32 - 1, 2**32 - 1)}.items():
+        assert tuple(key_data(seed)) == words
+    with jax.enable_x64(True):
+        for seed in (5, 2**32 + 5, 2**63 - 1):
+            np.testing.assert_array_equal(key_data(seed), key_data(jax.random.key(seed)))

@@ -126,3 +126,27 @@ def test_without_pytorch_the_extra_is_named():
         [sys.executable, "-c", program], check=True, cwd=ROOT, capture_output=True, text=True
     )
     assert done.stdout == "normtheory.torch needs PyTorch: pip install normtheory[torch]\n"
+
+
+@pytest.mark.parametrize(
+    ("made", "name"),
+    [
+        (lambda word: modules.DirectionLoss(LOSSES["clip"], average=word), "average"),
+        (
+            lambda word: modules.DirectionLoss(LOSSES["clip"], gather_distributed=word),
+            "gather_distributed",
+        ),
+        (lambda word: modules.DirectionLoss(LOSSES["info_nce"], symmetric=word), "symmetric"),
+        (lambda word: modules.ClipLoss(local_loss=word), "local_loss"),
+        (lambda word: modules.ClipLoss(gather_with_grad=word), "gather_with_grad"),
+        (lambda word: modules.SigLipLoss(cache_labels=word), "cache_labels"),
+        (
+            lambda word: modules.SwaVLoss(sinkhorn_gather_distributed=word),
+            "sinkhorn_gather_distributed",
+        ),
+        (lambda word: modules.ClipLoss()(Z, Y, 1.0, output_dict=word), "output_dict"),
+    ],
+)
+def test_a_word_is_no_truth_value(made, name):
+    with pytest.raises(TypeError, match=f"^{name}: expected True or False, got 'false'$"):
+        made("false")

@@ -20,7 +20,7 @@ def _steps(rule, gradients, z):
     return path
 
 
-@pytest.mark.parametrize("kind", ["decoupled", "coupled", "lion", "adamw"])
+@pytest.mark.parametrize("kind", ["decoupled", "coupled", "lion", "adam", "adamw"])
 def test_steps_are_those_of_the_claims(kind):
     rng = np.random.default_rng(0)
     z, gradients = rng.standard_normal(5), rng.standard_normal((6, 5))
@@ -34,7 +34,8 @@ def test_steps_are_those_of_the_claims(kind):
         "beta_2": second,
         "epsilon": 0.01,
     }
-    make = {"lion": equilibria.lion, "adamw": equilibria.adamw}.get(kind, equilibria.momentum)
+    makers = {"lion": equilibria.lion, "adam": equilibria.adam, "adamw": equilibria.adamw}
+    make = makers.get(kind, equilibria.momentum)
     with _plain_float64():
         path = _steps(make(setting), gradients, z)
     m, v, keep = np.zeros(5), np.zeros(5), 1 - rate * decay
@@ -49,9 +50,10 @@ def test_steps_are_those_of_the_claims(kind):
             z = keep * z - rate * np.sign(first * m + (1 - first) * g)
             m = second * m + (1 - second) * g
         else:
+            g = g + decay * z if kind == "adam" else g
             m, v = first * m + (1 - first) * g, second * v + (1 - second) * g**2
             root = np.sqrt(v / (1 - second**k)) + 0.01
-            z = keep * z - rate * m / (1 - first**k) / root
+            z = (z if kind == "adam" else keep * z) - rate * m / (1 - first**k) / root
         np.testing.assert_allclose(found, z, rtol=1e-12)
 
 
