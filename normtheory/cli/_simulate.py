@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import xarray as xr
 
@@ -18,6 +19,7 @@ from normtheory.cli._config import (
     KINDS,
     ConfigError,
     Table,
+    choice,
     override,
     read,
     section,
@@ -25,7 +27,7 @@ from normtheory.cli._config import (
     unknown,
 )
 from normtheory.cli._output import RunError
-from normtheory.particles import checkpoint, init, run, sweep
+from normtheory.particles import checkpoint, devices, init, run, sweep
 from normtheory.particles.checkpoint import CheckpointError
 
 __all__ = ["ConfigError", "RunError", "config", "execute"]
@@ -52,6 +54,7 @@ _RUN = {
     "record_every": "an integer",
     "rotation_steps": "an integer",
     "chunk_steps": "an integer",
+    "devices": "a word",
 }
 _LEAST = {"max_steps": 0, "record_every": 1, "rotation_steps": 1, "chunk_steps": 1}
 _CHECKPOINT = {"folder": "a word", "every": "an integer", "keep": "an integer"}
@@ -97,6 +100,7 @@ def execute(config: Mapping[str, Any], *, resume: bool, progress: bool | None = 
     about = table(config, "run", _RUN)
     if "max_steps" not in about:
         raise ConfigError("run.max_steps: missing, expected an integer >= 0")
+    choice("run.devices", about.get("devices", "one"), ("one", "all"))
     with section("run", _RUN):
         for name, least in _LEAST.items():
             if name in about:
@@ -112,12 +116,16 @@ def execute(config: Mapping[str, Any], *, resume: bool, progress: bool | None = 
     if axes:
         if "chunk_steps" in about:
             raise ConfigError("run.chunk_steps: not with [sweep], whose runs go side by side")
+        if "devices" in about:
+            raise ConfigError("run.devices: not with [sweep], which gives all devices runs")
         options |= {"seed": seed, "memory": memory, **saving}
         with section("sweep", axes), _told():
             found = sweep(system, draw, axes, about["max_steps"], **options)
     else:
         with section("clouds"):
             start = init(system, *draw(seed), seed=seed)
+            if about.get("devices") == "all" and len(jax.devices()) > 1:
+                start = devices.shard(start)
         options["chunk_steps"] = about.get("chunk_steps")
         with section("run", _RUN), _told():
             if saving:

@@ -289,6 +289,7 @@ BAD = [
     ("run.record=['class_norm']", "class_norm: expected a table [classes] too"),
     ("run.record=['frequency_norm']", "frequency_norm: expected sampling.frequencies"),
     ("run.rotation_steps=3", "run.rotation_steps: only with rotation in run.record"),
+    ("run.devices=some", "run.devices: expected one of one, all; got 'some'"),
     ("run.rotation_steps=0", "run.rotation_steps: expected an integer >= 1, got 0"),
     ("checkpoint.every=1", "checkpoint.folder: missing"),
     ("checkpoint={folder='x', keep=1}", "checkpoint.keep: expected an integer >= 2, got 1"),

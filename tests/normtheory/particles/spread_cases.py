@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from normtheory.cli._simulate import execute
 from normtheory.particles import (
     Run,
     State,
@@ -83,6 +85,19 @@ def cases() -> dict[str, tuple[System, Any]]:
             np.float32,
         ),
     }
+
+
+@cache
+def simulated(devices: str) -> Any:
+    """A run from a configuration, on one device or on all."""
+    cloud = {"n": 16, "dimension": 4}
+    config = {
+        "clouds": [cloud, cloud],
+        "force": {"name": "attraction"},
+        "system": {"learning_rate": 1.0},
+        "run": {"max_steps": 5, "devices": devices},
+    }
+    return execute(config, resume=False, progress=False)
 
 
 def swept(**options: Any) -> dict[str, Any]:

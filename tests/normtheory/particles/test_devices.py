@@ -98,6 +98,11 @@ def test_one_against_eight_devices(tmp_path):
     for name, difference in found["losses"].items():
         assert difference < 1e-5, name
 
+    # A configuration asks for all of them in a word.
+    assert (found["commanded"], spread_cases.simulated("all").attrs["devices"]) == (8, 1)
+    expected = spread_cases.simulated("one").loss.values
+    np.testing.assert_allclose(found["commanded loss"], expected, rtol=1e-12)
+
     alone = spread_cases.swept(devices=jax.devices()[:1])
     for one in found["sweeps"]:
         assert one["steps"] == alone["steps"]
