@@ -61,8 +61,41 @@ def require_array(
 
 
 def dtype_name(x: Array) -> str:
-    """The name of the dtype of an array, the same in all libraries."""
-    return str(x.dtype).removeprefix("torch.")
+    """The name of the dtype of an array, the same in all libraries and byte orders."""
+    if getattr(x.dtype, "kind", "") == "U":
+        return "text"
+    return getattr(x.dtype, "name", str(x.dtype)).removeprefix("torch.")
+
+
+def native(x: Any) -> Any:
+    """Return a numpy array in the byte order of this machine, the only one JAX and PyTorch know.
+
+    What a file of another machine holds comes swapped; anything else is returned as it is.
+    """
+    if isinstance(x, np.ndarray) and not x.dtype.isnative:
+        return x.astype(x.dtype.newbyteorder("="))
+    return x
+
+
+def torch_ready(x: Any) -> Any:
+    """Return a numpy array as PyTorch takes it; anything else as it is.
+
+    It knows one byte order and no reversed memory, and warns of what may not be written to.
+    """
+    if isinstance(x, np.ndarray) and (min(x.strides, default=0) < 0 or not x.flags.writeable):
+        return native(x.copy())
+    return native(x)
+
+
+def cast_hint(x: Array) -> str:
+    """What to do about an array of a dtype that isn't taken."""
+    if dtype_name(x) == "void16":  # numpy's files have no other word for bfloat16
+        return (
+            'if it is bfloat16 that numpy has saved, take x.view(ml_dtypes.bfloat16).astype("f4")'
+        )
+    if dtype_name(x).startswith("void"):
+        return "numpy's files don't say what such bytes are: cast to float32 before saving"
+    return "cast it first"
 
 
 def refuse_more(name: str, x: Any) -> None:
@@ -75,7 +108,7 @@ def require_float(name: str, x: Array, wanted: str = "a numpy, JAX or PyTorch ar
     """Raise TypeError unless ``x`` is an array of float32 or float64."""
     require_array(name, x, wanted)
     if dtype_name(x) not in _FLOATS:
-        raise TypeError(f"{name}: expected float32 or float64, got {dtype_name(x)}; cast it first")
+        raise TypeError(f"{name}: expected float32 or float64, got {dtype_name(x)}; {cast_hint(x)}")
 
 
 def constant(x: Array) -> Array:
@@ -158,6 +191,7 @@ def vectors(*, allow_zero: tuple[str, ...] = (), **named: Array) -> tuple[Any, l
         ValueError: no axis of components, shapes that don't fit, a zero or non-finite row (which
             one is said).
     """
+    named = {name: native(x) for name, x in named.items()}
     for name, x in named.items():
         require_float(name, x)
         if x.ndim == 0 or x.shape[-1] == 0:
@@ -209,7 +243,7 @@ def scalars(**named: Array) -> tuple[Any, list[Array]]:
     for name, x in named.items():
         if not _is_number(x):
             require_float(name, x, "a number, or a numpy, JAX or PyTorch array")
-            arrays[name] = x
+            arrays[name] = native(x)
     try:
         np.broadcast_shapes(*(tuple(x.shape) for x in arrays.values()))
     except ValueError as error:

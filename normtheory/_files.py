@@ -32,6 +32,21 @@ def identity(path: Path) -> object:
     return found.st_dev, found.st_ino
 
 
+_POINTERS = {
+    b"version https://git-lfs": "Git LFS, not the file itself: git lfs pull brings it",
+    b"/annex/objects/": "git-annex, not the file itself: git annex get brings it",
+}
+
+
+def refuse_pointer(path: Path) -> None:
+    """Raise ValueError if a file only says where the real one is kept, as in a fresh clone."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    for start, meaning in _POINTERS.items():
+        if head.startswith(start):
+            raise ValueError(f"{path}: a pointer of {meaning}")
+
+
 def refuse_input(output: Path, inputs: Mapping[str, Path | None]) -> None:
     """Raise ValueError if a file to be written is one that is read, under whatever name.
 

@@ -29,7 +29,7 @@ _KINDS = {
 }
 _MISSING = ("NoneType", "NAType", "NaTType")
 _INTEGERS = ("int", "uint")
-_OTHERS = ("bool", "<U", ">U", "StringDType")
+_OTHERS = ("bool", "text", "StringDType")
 
 
 def real_numbers(name: str, x: Any) -> np.ndarray:

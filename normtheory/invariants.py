@@ -18,6 +18,7 @@ from normtheory._arrays import (
     constant,
     dtype_name,
     library_of,
+    native,
     require_float,
     row_name,
     scalars,
@@ -39,7 +40,7 @@ __all__ = [
 def _clouds(name: str, given: Array | Sequence[Array]) -> list[Array]:
     """One cloud or several, as a list of checked arrays (..., n, d)."""
     several = isinstance(given, list | tuple)
-    found: list[Any] = list(given) if several else [given]
+    found: list[Any] = [native(x) for x in (given if several else [given])]
     if not found:
         raise ValueError(
             f"{name}: expected at least one cloud, got an empty {type(given).__name__}"

@@ -21,6 +21,7 @@ NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.md"))
 KNOWN_HOSTS = {
     "arxiv.org",
     "doi.org",
+    "git-lfs.github.com",  # the first line of a Git LFS pointer
     "github.com",
     "keepachangelog.com",
     "openreview.net",

@@ -176,8 +176,9 @@ def diagnose(
         Path,
         typer.Argument(
             metavar="FILE",
-            help="Embeddings (n, d), before they are normalised: "
-            ".npy, .npz, .parquet, .safetensors or .pt.",
+            help="Embeddings (n, d), before they are normalised: .npy, .npz, .parquet, "
+            ".safetensors, .pt, .pth, .h5, .hdf5, .csv, .tsv, .txt, .vec, .bin, .fvecs or .bvecs; "
+            "of these .npy and the texts also with .gz.",
         ),
     ],
     key: Annotated[
@@ -236,7 +237,10 @@ def diagnose(
     unexpected: Annotated[int, typer.Option(help="Number of smallest norms listed.")] = 10,
     seed: Annotated[int, typer.Option(min=0, help="Seed of that sample.")] = 0,
     drop_bad_rows: Annotated[
-        bool, typer.Option("--drop-bad-rows", help="Leave out rows that are zero or not finite.")
+        bool,
+        typer.Option(
+            "--drop-bad-rows", help="Leave out rows that are zero, not finite or incomplete."
+        ),
     ] = False,
     html: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Also write one HTML page with figures.")

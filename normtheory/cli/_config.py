@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from normtheory._files import refuse_pointer
+
 Table = dict[str, Any]
 
 
@@ -17,17 +19,20 @@ class ConfigError(ValueError):
 
 
 def read(path: Path) -> Table:
-    """Parse a TOML file.
+    """Parse a TOML file; a byte order mark before it is passed over.
 
     Raises:
-        ConfigError: no such file, or not TOML; the line is named.
+        ConfigError: no such file, a pointer to one, or not TOML; the line is named.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        refuse_pointer(path)
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from None
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
 
 
 def override(config: Table, setting: str) -> None:

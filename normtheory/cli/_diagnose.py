@@ -9,9 +9,10 @@ from typing import Any
 
 from normtheory._files import refuse_input
 from normtheory.diagnosis._diagnose import Diagnosis, examine
-from normtheory.diagnosis._files import UsageError, entries, read
+from normtheory.diagnosis._files import UsageError, find, read
 from normtheory.diagnosis._options import Options
 from normtheory.diagnosis._prepare import prepare
+from normtheory.diagnosis._readers import Found
 from normtheory.diagnosis._rows import read_labels
 
 __all__ = ["InputError", "UsageError", "check", "run", "write"]
@@ -60,31 +61,34 @@ def run(
     if labels == (None, key) and key is not None:
         raise UsageError(f"--labels-key {key!r} is the entry with the embeddings")
     try:
-        arrays = [
-            None if place == (None, None) else read(place[0] or main, place[1], default)
+        drop = options.drop_bad_rows
+        z, y, second = (
+            Found(None)
+            if place == (None, None)
+            else find(place[0] or main, place[1], default, drop=drop)
             for place, default in (
                 (embeddings, "embeddings"),
                 (labels, "labels"),
                 (second_view, "second_view"),
             )
-        ]
-        prepared = prepare(*arrays, drop=options.drop_bad_rows, progress=True)
+        )
+        prepared = prepare(z.values, y.values, second.values, drop=drop, progress=True)
     except UsageError:
         raise
     except (TypeError, ValueError, ModuleNotFoundError) as error:
         raise InputError(" ".join(str(error).split())) from None
     # Outside of the above: what fails from here on is a defect of ours.
     report = examine(prepared, options, progress=True)
-    if labels == (None, None) and _has_labels(main, prepared.rows.values.shape[0]):
-        unused = f"{main} has labels that were not used: --labels-key labels would use them"
-        report = dataclasses.replace(report, warnings=(*report.warnings, unused))
-    return report
+    of_second = [f"second view: {note}" for note in second.notes]
+    said = [*z.warnings, *second.warnings, *report.warnings]
+    unused = labels == (None, None) and "labels" in z.names
+    if unused and _are_labels(main, prepared.rows.values.shape[0]):
+        said.append(f"{main} has labels that were not used: --labels-key labels would use them")
+    return dataclasses.replace(report, warnings=tuple(said), notes=(*z.notes, *of_second))
 
 
-def _has_labels(path: Path, n: int) -> bool:
-    """Whether an entry ``labels`` beside the embeddings would do as labels of n of them."""
-    if "labels" not in entries(path):
-        return False
+def _are_labels(path: Path, n: int) -> bool:
+    """Whether the entry ``labels`` beside the embeddings would do as labels of n of them."""
     try:
         read_labels(read(path, "labels"), n)
     except (TypeError, ValueError):

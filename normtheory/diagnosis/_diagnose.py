@@ -54,6 +54,8 @@ class Diagnosis(Findings):
         unexpected: ``rows`` of the smallest norms.
         advice: ``cut_factor`` and ``gradscale`` power, with what they amount to.
         warnings: sentences, gravest first; empty if all looks well.
+        notes: which parts of a file the embeddings are, where ``normtheory diagnose`` had to find
+            that out.
     """
 
     def __str__(self) -> str:
@@ -236,7 +238,7 @@ def examine(prepared: Prepared, options: Options, *, progress: bool = False) -> 
     report = Diagnosis(
         n=len(rows),
         dimension=rows.dimension,
-        dtype=rows.values.dtype.name,
+        dtype=rows.dtype,
         dropped=dropped,
         options=options,
         norms=summarise_norms(norms),

@@ -32,6 +32,7 @@ class Findings:
     unexpected: Unexpected
     advice: Advice
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def headline(self) -> str:

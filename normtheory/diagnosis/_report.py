@@ -81,6 +81,7 @@ def fragment(report: Findings) -> str:
     parts += [
         f'<p class="warning">{escape(said[0].upper() + said[1:])}.</p>' for said in report.warnings
     ]
+    parts += [f'<p class="note">Read: {escape(said)}.</p>' for said in report.notes]
     for section in sections(report):
         parts += _section(section, _FIGURES.get(section.name, _nothing)(report))
     return "\n".join([*parts, "</div>"])

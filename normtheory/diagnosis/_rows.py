@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from normtheory._arrays import concrete, library_of, require_array
+from normtheory._arrays import cast_hint, concrete, dtype_name, library_of, require_array
 from normtheory._read import labels_of
 from normtheory.sphere import scaled
 
@@ -43,7 +43,8 @@ class Rows:
     """Embeddings (n, d) that have been found usable, in rows that are kept.
 
     Attributes:
-        values: the whole array as it came, (total, d).
+        values: the whole array, (total, d).
+        dtype: the name of the dtype that it came in.
         kept: numbers of the rows that are kept, (n,), ascending.
         norms: ‖z‖ of those, (n,) float64.
     """
@@ -66,10 +67,11 @@ class Rows:
         """
         self.name = name
         self.values = as_numpy(name, embeddings)
-        if self.values.dtype.name not in _FLOATS:
+        self.dtype = dtype_name(embeddings)
+        if self.dtype not in _FLOATS:
             raise TypeError(
                 f"{name}: expected floats of 16, 32 or 64 bits, got {self.values.dtype}; "
-                "cast it first"
+                f"{cast_hint(embeddings)}"
             )
         if self.values.ndim != 2 or self.values.shape[1] < 2:
             raise ValueError(

@@ -19,6 +19,7 @@ def render(report: Findings) -> str:
 
     out = [report.headline, "=" * len(report.headline)]
     out += [line for said in report.warnings for line in _wrap(f"WARNING: {said}.", 0)]
+    out += [line for said in report.notes for line in _wrap(f"Read: {said}.", 0)]
     for section in sections(report):
         out += ["", section.title, "-" * len(section.title)]
         for label, value, quantity in section.lines:

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from normtheory._arrays import (
+    cast_hint,
     check_count,
     check_flag,
     check_number,
@@ -24,7 +25,9 @@ from normtheory._arrays import (
     concrete,
     dtype_name,
     library_of,
+    native,
     require_array,
+    torch_ready,
 )
 from normtheory._read import labels_of, real_numbers
 from normtheory.losses._definition import Definition
@@ -87,7 +90,7 @@ def _read(loss: Definition, arguments: tuple[Any, ...], options: dict[str, Any])
         raise TypeError(f"{loss.name}: {error}") from None
     bound.apply_defaults()
     found = bound.arguments
-    clouds = {cloud.name: found[cloud.name] for cloud in loss.clouds}
+    clouds = {cloud.name: native(found[cloud.name]) for cloud in loss.clouds}
     given = {option.name: found[option.name] for option in loss.options}
     library = _library(clouds, given)
     clouds = _check_clouds(library, clouds)
@@ -156,7 +159,7 @@ def _check_clouds(library: str, clouds: Mapping[str, Any]) -> dict[str, Any]:
     for name, z in arrays.items():
         if dtype_name(z) not in ("float32", "float64", *HALF):
             raise TypeError(
-                f"{name}: expected floats of 16, 32 or 64 bits, got {dtype_name(z)}; cast it"
+                f"{name}: expected floats of 16, 32 or 64 bits, got {dtype_name(z)}; {cast_hint(z)}"
             )
         if z.ndim != 2 or 0 in z.shape:
             raise ValueError(
@@ -187,7 +190,7 @@ def _of_library(library: str, z: Any, clouds: Mapping[str, Any]) -> Any:
     import torch  # pyright: ignore[reportMissingImports]
 
     where = next((x.device for x in clouds.values() if library_of(x) == library), None)
-    return torch.as_tensor(z, device=where)
+    return torch.as_tensor(torch_ready(z), device=where)
 
 
 def _check_sizes(loss: Definition, clouds: Mapping[str, Any], whole: bool = True) -> dict[str, int]:
@@ -220,7 +223,7 @@ def checked(option: Option, x: Any, sizes: Mapping[str, int] | None = None) -> A
         TypeError: not numbers; labels that are no integers.
         ValueError: a shape that doesn't fit, a value out of range.
     """
-    name = option.name
+    name, x = option.name, native(x)
     if x is REQUIRED:
         raise TypeError(f"expected the option {name}")
     if option.kind == "labels":

@@ -15,7 +15,7 @@ import array_api_compat.torch as api
 import torch  # pyright: ignore[reportMissingImports]
 from torch import distributed  # pyright: ignore[reportMissingImports]
 
-from normtheory._arrays import is_wrapped
+from normtheory._arrays import is_wrapped, torch_ready
 from normtheory.losses._definition import Definition
 from normtheory.losses._door import check_batch
 from normtheory.losses._evaluate import Evaluated, evaluate
@@ -309,7 +309,7 @@ def _prepared(
     def one(x: Any) -> Tensor:
         if isinstance(x, float | int):  # not by the default dtype, which would round it
             return torch.tensor(x, dtype=dtype, device=first.device)
-        x = torch.as_tensor(x, device=first.device)
+        x = torch.as_tensor(torch_ready(x), device=first.device)
         if x.is_floating_point() or not x.ndim:
             x = x.to(dtype)
         return x

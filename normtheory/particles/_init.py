@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from normtheory import _spread
-from normtheory._arrays import check_kind
+from normtheory._arrays import check_kind, native
 from normtheory._types import Clouds, Embeddings, Key
 from normtheory.particles._fit import check_fit
 from normtheory.particles._given import key_data
@@ -49,6 +49,7 @@ def init(system: System, *clouds: Embeddings, seed: Any = 0) -> State:
         0
     """
     check_kind("system", system, System, "a System")
+    clouds = tuple(map(native, clouds))
     check_positions(clouds)
     with precision(clouds[0].dtype), _spread.on_devices_of(clouds):
         positions = tuple(jnp.asarray(z) for z in clouds)

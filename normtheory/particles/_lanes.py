@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, PartitionSpec
 
+from normtheory._arrays import native
 from normtheory._types import Array, Clouds
 from normtheory.particles import _chunk
 from normtheory.particles._given import key_data
@@ -135,7 +136,7 @@ class Draws:
         if not callable(self.clouds):
             return tuple(self.clouds)
         if seed not in self.kept:
-            drawn = tuple(self.clouds(seed))
+            drawn = tuple(map(native, self.clouds(seed)))
             check_positions(drawn)
             if self.kept:
                 one = next(iter(self.kept.values()))

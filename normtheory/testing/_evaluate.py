@@ -177,23 +177,29 @@ class TorchEvaluator:
         self._torch = torch
         self._loss = loss
 
-    def _call(self, z: np.ndarray, *, grad: bool) -> tuple[Any, Any]:
+    def _call(self, z: np.ndarray) -> tuple[Any, Any, float]:
+        """The cloud as the loss depends on it, what the loss returned, and that as a number.
+
+        The loss gets embeddings as an encoder hands them over, no leaf: it may work in place on
+        them, and differentiate by them itself.
+        """
         # torch.set_default_dtype is the user's; so the dtype is explicit.
         array = self._torch.tensor(
-            z, dtype=getattr(self._torch, self.dtype), device="cpu", requires_grad=grad
+            z, dtype=getattr(self._torch, self.dtype), device="cpu", requires_grad=True
         )
-        return array, self._loss(array)
+        out = self._loss(array.clone())
+        plain = out.detach() if compat.is_torch_array(out) else out
+        return array, out, as_number(plain, self.dtype)
 
     def value(self, z: np.ndarray) -> float:
         """The loss at z (n, d)."""
-        _, out = self._call(z, grad=False)
-        return as_number(out.detach() if compat.is_torch_array(out) else out, self.dtype)
+        with self._torch.enable_grad():
+            return self._call(z)[2]
 
     def slope(self, z: np.ndarray) -> Slope:
         """Value and gradient at z (n, d)."""
         with self._torch.enable_grad():
-            array, out = self._call(z, grad=True)
-            value = as_number(out.detach() if compat.is_torch_array(out) else out, self.dtype)
+            array, out, value = self._call(z)
             if not getattr(out, "requires_grad", False):
                 raise ValueError("PyTorch finds no path from the embeddings to the result")
             (gradient,) = self._torch.autograd.grad(out, array, allow_unused=True)

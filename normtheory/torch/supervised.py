@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from normtheory._arrays import check_option
+from normtheory._arrays import check_option, torch_ready
 from normtheory.losses import LOSSES
 from normtheory.torch._module import DirectionLoss
 
@@ -62,7 +62,9 @@ class SupConLoss(DirectionLoss):
                     )
                 labels = torch.arange(n, device=embeddings.device)
             embeddings = embeddings.flatten(0, 1)
-            labels = torch.as_tensor(labels, device=embeddings.device).repeat_interleave(views)
+            labels = torch.as_tensor(
+                torch_ready(labels), device=embeddings.device
+            ).repeat_interleave(views)
         if labels is None:
             raise ValueError("labels: expected labels for embeddings (n, d)")
         value = super().forward(embeddings, labels=labels)

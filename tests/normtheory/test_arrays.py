@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from normtheory import _arrays
+import normtheory as nt
+from normtheory import _arrays, particles
 from tests.helpers import DTYPES, PROPERTY, precision
 
 POSITIVE = st.floats(np.finfo(np.float64).tiny, np.finfo(np.float64).max)
@@ -151,3 +152,67 @@ def test_bounds(bounds, value, passes):
     else:
         with pytest.raises(ValueError, match="x: expected a finite number"):
             _arrays.check_values("x", np.array(value), **bounds)
+
+
+ATTRACTION = particles.System(particles.forces.attraction(), 1.0)
+Z, Y = np.random.default_rng(3).standard_normal((2, 6, 3))
+CLASSES = np.array([0, 1, 2, 0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        nt.cosine_similarity,
+        nt.losses.info_nce,
+        lambda z, y: nt.losses.supcon(z, CLASSES.astype(z.dtype.byteorder + "i8")),
+        lambda z, y: nt.losses.siglip(z, y, bias=z[0, 0]),
+        lambda z, y: nt.invariants.torque([z], [y]),
+        lambda z, y: nt.effective_learning_rate(0.1, (z**2).astype(z.dtype)),
+        lambda z, y: nt.simulate_pairs((z[0] ** 2 / 4).astype(z.dtype), 1.0, 1.0, 0.1).steps,
+        lambda z, y: nt.cut_init({"w": z}, 2.0)["w"],
+        lambda z, y: nt.diagnose(
+            z, CLASSES.astype(z.dtype.byteorder + "i8"), neighbours=1
+        ).to_dict(),
+        lambda z, y: np.asarray(particles.init(ATTRACTION, z, y).positions[0]),
+        lambda z, y: np.asarray(
+            nt.losses.info_nce(jnp.asarray(Z, "f4"), y.astype(z.dtype.byteorder + "f4"))
+        ),
+    ],
+)
+def test_arrays_of_the_other_byte_order_are_swapped(function):
+    swapped = [x.astype(x.dtype.newbyteorder()) for x in (Z, Y)]
+    assert not swapped[0].dtype.isnative
+    found = function(*swapped)
+    np.testing.assert_equal(found, function(Z, Y))
+    assert not isinstance(found, np.ndarray) or found.dtype.isnative
+
+
+def test_one_byte_order_may_stand_beside_the_other():
+    assert (nt.cosine_similarity(Z.astype(">f8"), Z) > 1 - 1e-15).all()
+
+
+@pytest.mark.torch
+def test_numpy_arrays_that_torch_does_not_take_as_they_are_are_copied():
+    import torch  # pyright: ignore[reportMissingImports]
+
+    from normtheory.torch import SupConLoss
+
+    fixed = Y.copy()
+    fixed.setflags(write=False)  # a warning, and warnings are errors here
+    for y in (Y.astype(">f8"), Y[::-1], fixed):
+        found = float(nt.losses.info_nce(torch.tensor(Z), y))
+        assert found == pytest.approx(nt.losses.info_nce(Z, np.array(y)), rel=1e-13)
+    labels = CLASSES[:3].astype(">i8")[::-1]
+    found = SupConLoss(temperature=0.1)(torch.tensor(np.stack([Z[:3], Z[3:]], 1)), labels)
+    joined = Z[[0, 3, 1, 4, 2, 5]]
+    assert float(found) == pytest.approx(
+        nt.losses.supcon(joined, np.repeat(labels, 2), temperature=0.1)
+    )
+
+
+def test_what_numpy_saves_without_a_name_is_told_how_to_cast():
+    for width, told in ((2, r"\.view\(ml_dtypes.bfloat16\)\.astype"), (1, "before saving")):
+        z = np.zeros((2, 3), f"V{width}")
+        for function in (nt.diagnose, lambda z: nt.cosine_similarity(z, z), nt.losses.uniformity):
+            with pytest.raises(TypeError, match=rf"got (void{8 * width}|.V{width}); .*{told}"):
+                function(z)

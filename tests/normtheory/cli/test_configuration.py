@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from normtheory import cli
-from normtheory.cli import _clouds, _output, _system
+from normtheory.cli import _clouds, _config, _output, _system
 from normtheory.cli import _simulate as simulate
 from normtheory.particles import System, forces, init, observables, optimizers, run, sampling
 
@@ -441,3 +441,16 @@ def test_a_sweep_is_saved_and_resumed_as_its_tables_say(file):
         _found(file, *settings)
     with pytest.raises(_output.RunError, match="schedule"):
         _found(file, *settings, "schedule.steps=30", resume=True)
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_bytes(b"\xef\xbb\xbfseed = 3\n")
+    assert _config.read(path) == {"seed": 3}
+
+
+def test_a_pointer_of_git_lfs_is_no_configuration(tmp_path):
+    path = tmp_path / "run.toml"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n")
+    with pytest.raises(_config.ConfigError, match=r"run\.toml: a pointer of Git LFS, not the file"):
+        _config.read(path)

@@ -132,8 +132,11 @@ def test_html(capsys, files):
     [
         ((), "Missing argument 'FILE'"),
         (("gone.npy",), "gone.npy: no such file"),
-        (("z.txt",), "expected a file ending in"),
-        (("all.npz", "--key", "x"), "no entry 'x'; there are: embeddings, second_view"),
+        (("z.doc",), "expected a file ending in"),
+        (
+            ("all.npz", "--key", "x"),
+            "no entry 'x'; there are: embeddings (float64, 300 x 6), second_view",
+        ),
         (("all.npz", "--key", "topic", "--labels-key", "topic"), "the entry with the embeddings"),
         (("z.npy", "--labels", "gone.npy"), "gone.npy: no such file"),
         (("z.npy", "--neighbours", "0"), "neighbours: expected an integer >= 1, got 0"),
@@ -206,3 +209,44 @@ def test_help_shows_an_example(capsys):
     assert "Example: normtheory diagnose" in " ".join(out.split())
     for option in ("--key", "--labels-key", "--second-view", "--drop-bad-rows", "--html", "--json"):
         assert option in out
+
+
+def test_the_report_says_which_columns_are_the_embedding(capsys, tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    z, _ = clusters()
+    columns = {f"dim_{k}": z[:, k] for k in range(z.shape[1])}
+    path = tmp_path / "z.parquet"
+    table = arrow.table({"id": np.arange(len(z)), "score": z[:, 0] * 2, **columns})
+    importlib.import_module("pyarrow.parquet").write_table(table, path)
+    said = f"the components are the {z.shape[1]} columns dim_0 to dim_{z.shape[1] - 1}"
+    doubt = "columns of floats beside the components were left out: score"
+    status, out, err = _run(capsys, path, "--html", tmp_path / "z.html")
+    assert (status, err) == (0, "")
+    assert f"\nRead: {said}.\n" in out
+    assert f"\nWARNING: {doubt}.\n" in out
+    page = (tmp_path / "z.html").read_text()
+    assert f"Read: {said}." in page
+    assert f"C{doubt[1:]}." in page
+    _, out, _ = _run(capsys, path, "--json")
+    found = json.loads(out)
+    assert (found["notes"], found["warnings"][0]) == ([said], doubt)
+    assert found["norms"] == json.loads(nt.diagnose(z).to_json())["norms"]
+
+
+def test_rows_that_are_missing_or_of_another_length_are_left_out(capsys, tmp_path):
+    arrow = pytest.importorskip("pyarrow")
+    z, labels = clusters()
+    rows = [*z.tolist()]
+    rows[3], rows[7] = None, rows[7][:-1]
+    path = tmp_path / "z.parquet"
+    table = arrow.table({"embeddings": arrow.array(rows), "labels": labels})
+    importlib.import_module("pyarrow.parquet").write_table(table, path)
+    status, _, err = _run(capsys, path, "--labels-key", "labels")
+    assert (status, "row 3 has no value" in err) == (1, True)
+    status, out, _ = _run(capsys, path, "--labels-key", "labels", "--drop-bad-rows", "--json")
+    found = json.loads(out)
+    assert (status, found["dropped"]) == (0, [3, 7])
+    kept = np.delete(np.arange(len(z)), [3, 7])
+    expected = nt.diagnose(z[kept], labels[kept])
+    assert found["norms"] == json.loads(expected.to_json())["norms"]
+    assert found["classes"] == json.loads(expected.to_json())["classes"]

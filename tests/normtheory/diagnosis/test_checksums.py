@@ -49,3 +49,13 @@ def test_a_flipped_byte_of_a_parquet_page_is_noticed(tmp_path: Path) -> None:
         _flip(path, path.read_bytes().index(some) + 40)
         with pytest.raises(ValueError, match=r"cannot be read: .*CRC checksum"):
             read(path)
+
+
+def test_a_name_that_an_archive_lists_otherwise_than_it_stands_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "z.npz"
+    np.savez(path, embeddings=DATA, labels=np.arange(40))
+    content = path.read_bytes()
+    place = content.rindex(b"embeddings.npy")  # in the list at its end: labels were the only array
+    path.write_bytes(content[:place] + b"embeddings.npx" + content[place + 14 :])
+    with pytest.raises(ValueError, match=r"cannot be read: File name in directory .* and header"):
+        read(path)

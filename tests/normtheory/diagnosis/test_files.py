@@ -100,10 +100,12 @@ def test_pt(tmp_path, zipped):
     torch.save(torch.nn.Parameter(z), path, _use_new_zipfile_serialization=zipped)
     assert torch.equal(read(path), z)
     torch.save({"embeddings": z, "labels": z}, path)
-    with pytest.raises(UsageError, match="no entry 'x'; there are: embeddings, labels"):
+    with pytest.raises(
+        UsageError, match=r"no entry 'x'; there are: embeddings \(float32, 20 x 4\), l"
+    ):
         read(path, "x")
-    torch.save([z], path)
-    with pytest.raises(ValueError, match="expected a tensor or a dict of tensors, got list"):
+    torch.save(3, path)
+    with pytest.raises(ValueError, match="expected a tensor or a dict of tensors, got int"):
         read(path)
 
 
@@ -122,7 +124,7 @@ def test_parquet_with_a_column_of_vectors(tmp_path):
         np.testing.assert_array_equal(found, Z)
         np.testing.assert_array_equal(read(path, "topic").astype(str), LABELS)
         np.testing.assert_array_equal(read(path, "text").astype(str), LABELS)
-    with pytest.raises(UsageError, match="no column 'y'; there are: text, z, topic"):
+    with pytest.raises(UsageError, match=r"no column 'y'; there are: text \(string\), z \(.*float"):
         read(path, "y")
 
 
@@ -145,7 +147,7 @@ def test_parquet_with_holes(tmp_path):
     def path(*rows):
         return _parquet(tmp_path / "z.parquet", z=arrow.array(rows, type=kind))
 
-    with pytest.raises(ValueError, match="row 2 has 1 values, expected 2 as in row 0"):
+    with pytest.raises(ValueError, match="row 2 has 1 values, expected 2 as most rows have"):
         read(path([1, 2], [3, 4], [5]))
     with pytest.raises(ValueError, match="row 1 has no value"):
         read(path([1, 2], None))
@@ -158,9 +160,9 @@ def test_parquet_with_holes(tmp_path):
     [
         ("gone.npy", None, "gone.npy: no such file"),
         ("folder.npz", None, "folder.npz: a folder, expected a file"),
-        ("z.csv", None, r"expected a file ending in .npy, .npz, .parquet, .pt, .safetensors"),
-        ("z.npz", None, "say which entry to read; there are: one, two"),
-        ("z.npz", "three", "no entry 'three'; there are: one, two"),
+        ("z.doc", None, r"expected a file ending in .npy, .npz, .parquet, .safetensors, .pt, .pth"),
+        ("z.npz", None, r"say which entry to read; there are: one \(float32, 20 x 4\), two"),
+        ("z.npz", "three", r"no entry 'three'; there are: one \(float32, 20 x 4\), two"),
         ("z.npy", "one", "holds one array without a name, so no entry 'one'"),
     ],
 )
@@ -225,7 +227,7 @@ def test_a_cut_off_numpy_file_is_not_taken_for_a_pickle(tmp_path, suffix):
 def test_an_entry_of_an_archive_that_is_no_array(tmp_path):
     with zipfile.ZipFile(tmp_path / "z.npz", "w") as archive:
         archive.writestr("notes.txt", "no array")
-    _refused(tmp_path / "z.npz", "entry 'notes.txt' is no array")
+    _refused(tmp_path / "z.npz", r"nothing in it can be read; there are: notes.txt \(no array\)")
 
 
 @pytest.mark.torch
@@ -298,7 +300,7 @@ def test_a_truncated_npy(tmp_path):
     path = tmp_path / "z.npy"
     np.save(path, Z)
     path.write_bytes(path.read_bytes()[:-40])
-    with pytest.raises(ValueError, match=r"z\.npy: cannot be read: mmap length"):
+    with pytest.raises(ValueError, match=r"z\.npy: .* 280 bytes of numbers, its header says 320"):
         read(path)
 
 
@@ -338,6 +340,7 @@ def test_pickles_in_pt_files_are_refused_unread(tmp_path):
     [
         (".parquet", "pyarrow", "formats"),
         (".safetensors", "safetensors", "formats"),
+        (".h5", "h5py", "formats"),
         (".pt", "torch", "torch"),
     ],
 )
@@ -354,7 +357,7 @@ def test_a_bad_row_far_down_a_table_has_its_own_number(tmp_path):
     rows = [[1.0, 2.0]] * 9000  # more than a batch of 8192
     for bad, said in (
         (None, "row 8500 has no value"),
-        ([1.0], "row 8500 has 1 values, expected 2 as in row 0"),
+        ([1.0], "row 8500 has 1 values, expected 2 as most rows have"),
     ):
         given = [*rows[:8500], bad, *rows[8501:]]
         column = arrow.array(given, type=arrow.list_(arrow.float64()))

@@ -44,6 +44,7 @@ def test_torch_tensors_are_taken(dtype):
     expected = nt.diagnose(z.detach().double().numpy(), np.arange(200) % 3)
     assert found.norms == expected.norms
     assert found.neighbours == expected.neighbours
+    assert found.dtype == dtype
 
 
 @pytest.mark.parametrize(
@@ -146,6 +147,7 @@ def test_wrong_labels(labels, error, message):
         ["a", "b"] * 100,
         np.array(["a", "b"] * 100, dtype=object),
         np.array([b"a", b"b"] * 100),
+        np.array([b"a", b"b"] * 100, dtype=object),
         np.array([True, False] * 100),
     ],
 )
