@@ -189,7 +189,7 @@ def section(name: str, keys: Iterable[str] = ()) -> Iterator[None]:
     """Put the name of a section before what the library says about a value in it.
 
     Args:
-        name: of the section.
+        name: of the section; "" where the messages name it themselves.
         keys: of the section; a message that begins with one is about it.
 
     Raises:
@@ -203,7 +203,7 @@ def section(name: str, keys: Iterable[str] = ()) -> Iterator[None]:
     except (TypeError, ValueError) as error:
         message = " ".join(str(error).split())
         joint = "." if message.partition(":")[0] in keys else ": "
-        raise ConfigError(f"{name}{joint}{message}") from None
+        raise ConfigError(f"{name}{joint}{message}" if name else message) from None
     except OverflowError:
         raise ConfigError(f"{name}: a number in it is too large to compute with") from None
     except MemoryError:

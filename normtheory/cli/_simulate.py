@@ -21,6 +21,7 @@ from normtheory.cli._config import (
     ConfigError,
     Table,
     check_size,
+    choice,
     override,
     read,
     section,
@@ -28,7 +29,7 @@ from normtheory.cli._config import (
     unknown,
 )
 from normtheory.cli._output import RunError
-from normtheory.particles import checkpoint, init, run, sweep
+from normtheory.particles import checkpoint, devices, init, run, sweep
 from normtheory.particles._memory import bytes_of_step
 from normtheory.particles._state import precision
 from normtheory.particles.checkpoint import CheckpointError
@@ -45,6 +46,7 @@ _SECTIONS = (
     "optimizer",
     "schedule",
     "sampling",
+    "trained",
     "stop",
     "run",
     "checkpoint",
@@ -54,9 +56,12 @@ _RUN = {
     "max_steps": "an integer",
     "record": "a list of words",
     "record_every": "an integer",
+    "rotation_steps": "an integer",
     "chunk_steps": "an integer",
+    "devices": "a word",
 }
 _MOST_VALUES = 10**6  # on an axis
+_LEAST = {"max_steps": 0, "record_every": 1, "rotation_steps": 1, "chunk_steps": 1}
 _CHECKPOINT = {"folder": "a word", "every": "an integer", "keep": "an integer"}
 
 
@@ -101,44 +106,40 @@ def execute(config: Mapping[str, Any], *, resume: bool, progress: bool | None = 
     about = table(config, "run", _RUN)
     if "max_steps" not in about:
         raise ConfigError("run.max_steps: missing, expected an integer >= 0")
+    choice("run.devices", about.get("devices", "one"), ("one", "all"))
     with section("run", _RUN):
-        for name, least in (("max_steps", 0), ("record_every", 1), ("chunk_steps", 1)):
+        for name, least in _LEAST.items():
             if name in about:
                 check_count(name, about[name], least)
     options: Table = {
         "stop": _system.stops(config),
-        "record": _system.records(about.get("record", ["loss"]), labels),
+        "record": _system.records(about, config, labels),
         "record_every": about.get("record_every"),
         "progress": progress,
     }
     saving = _saving(config, resume)
     axes, memory = _axes(config)
     if axes:
-        for name, given in (("run.chunk_steps", "chunk_steps" in about), ("checkpoint", saving)):
-            if given:
-                raise ConfigError(f"{name}: not with [sweep], whose runs go side by side")
+        if "chunk_steps" in about:
+            raise ConfigError("run.chunk_steps: not with [sweep], whose runs go side by side")
+        if "devices" in about:
+            raise ConfigError("run.devices: not with [sweep], which gives all devices runs")
+        options |= {"seed": seed, "memory": memory, **saving}
         with section("sweep", axes), _told():
-            found = sweep(
-                system, draw, axes, about["max_steps"], seed=seed, memory=memory, **options
-            )
+            found = sweep(system, draw, axes, about["max_steps"], **options)
     else:
         with section("clouds"):
             start = init(system, *draw(seed), seed=seed)
+            if about.get("devices") == "all" and len(jax.devices()) > 1:
+                start = devices.shard(start)
         options["chunk_steps"] = about.get("chunk_steps")
         with section("run", _RUN), _told():
             with precision(start.dtype):
                 bytes_of_step(system, start)  # what is beyond all memory is said before the run
             if saving:
-                options["settings"] = {"schedule": config.get("schedule")}
-                done = checkpoint.run(
-                    saving.pop("folder"),
-                    system,
-                    start,
-                    about["max_steps"],
-                    resume=resume,
-                    **saving,
-                    **options,
-                )
+                folder = saving.pop("folder")
+                options |= saving
+                done = checkpoint.run(folder, system, start, about["max_steps"], **options)
             else:
                 done = run(system, start, about["max_steps"], **options)
         found = done.dataset
@@ -164,7 +165,7 @@ def _told() -> Iterator[None]:
 
 
 def _saving(config: Mapping[str, Any], resume: bool) -> Table:
-    """The options of ``checkpoint.run``; empty without a table ``[checkpoint]``."""
+    """The options of checkpoints; empty without a table ``[checkpoint]``."""
     about = table(config, "checkpoint", _CHECKPOINT)
     if about and "folder" not in about:
         raise ConfigError("checkpoint.folder: missing, expected a word")
@@ -174,6 +175,8 @@ def _saving(config: Mapping[str, Any], resume: bool) -> Table:
         for name, least in (("every", 1), ("keep", 2)):
             if name in about:
                 check_count(name, about[name], least)
+    if about:
+        about |= {"resume": resume, "settings": {"schedule": config.get("schedule")}}
     return about
 
 
@@ -187,13 +190,24 @@ def _is_range(values: Mapping[str, Any]) -> bool:
     )
 
 
+def _paths(found: Mapping[str, Any], before: str = "") -> Table:
+    """Axes by the path of the number: tables in tables, but for those that are ranges."""
+    paths: Table = {}
+    for name, values in found.items():
+        if isinstance(values, dict) and values and not values.keys() & {"low", "high", "count"}:
+            paths.update(_paths(values, f"{before}{name}."))
+        else:
+            paths[before + name] = values
+    return paths
+
+
 def _axes(config: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
     """Axes of ``[sweep]`` and the memory that its runs may take, bytes."""
     found = config.get("sweep", {})
     if not isinstance(found, dict):
         raise ConfigError(f"sweep: expected a table [sweep], got {quoted(found)}")
     axes, memory = {}, 2**30
-    for name, values in found.items():
+    for name, values in _paths(found).items():
         if name == "memory":
             with section("sweep", found):
                 check_count("memory", values, 1)

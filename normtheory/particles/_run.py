@@ -17,6 +17,7 @@ from normtheory import _spread
 from normtheory._arrays import check_count, check_flag, check_kind
 from normtheory.particles import _chunk
 from normtheory.particles._fit import check_fit
+from normtheory.particles._options import fits, values
 from normtheory.particles._pairs import by_blocks
 from normtheory.particles._record import (
     Records,
@@ -168,7 +169,7 @@ def run(
                     seconds = _spread.agreed(time.perf_counter() - clock, state.positions[0])
                     size.took(reached - at, seconds)
                 if not out.finite:
-                    raise FloatingPointError(_first_bad(state, reached))
+                    raise FloatingPointError(_first_bad(cast, state, reached))
                 count = int(out.count)
                 if count:
                     kept = {k: np.asarray(x)[:count] for k, x in out.rows.items()}
@@ -189,7 +190,14 @@ def _slots(system: System, state: State, record: tuple[Observable, ...]) -> int:
     return max(1, min(_SLOTS, _ROOM // max(size, 1)))
 
 
-def _first_bad(state: State, step: int) -> str:
+def _first_bad(system: System, state: State, step: int) -> str:
+    for name, fit in fits(system, state).items():
+        if not fit:
+            value = float(values(system, state)[name])
+            return (
+                f"{name} is {value:g} at step {step}, out of its range: give it bounds, learn its "
+                "logarithm, or take smaller steps"
+            )
     for k, z in enumerate(state.positions):
         row, _ = _spread.first_rows(z)
         if row is not None:

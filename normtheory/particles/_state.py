@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from normtheory._arrays import check_rows, dtype_name, require_array
 from normtheory._types import Array, Clouds, Count, Embeddings, Key
 from normtheory.particles._system import System
 from normtheory.particles._tree import tree
+from normtheory.particles.trained import Parameter
 from normtheory.sphere import dot, scaled
 
 
@@ -31,12 +33,14 @@ class State:
         optimizer: what the optimizer remembers.
         step: updates done so far, int32.
         key: the random key, as uint32 (2,); it does not change. Draws follow from it and the step.
+        trained: options of the loss that are trained, by name.
     """
 
     positions: Clouds
     optimizer: Any
     step: Count
     key: Key
+    trained: dict[str, Parameter] = dataclasses.field(default_factory=dict)
 
     @property
     def dtype(self) -> Any:

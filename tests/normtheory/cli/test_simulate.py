@@ -129,6 +129,16 @@ def test_classes_example(capsys):
     assert norms[-1, 3] / norms[-1, 0] == pytest.approx(8**0.25, abs=0.25)
 
 
+@pytest.mark.parametrize(("norm", "exponent"), [(1.0, 1.0), (2.0, 0.25)])
+def test_clip_example(capsys, norm, exponent):
+    settings = [f"clouds.{k}.norm={norm}" for k in (0, 1)]
+    settings += ["run.max_steps=400", "run.record_every=400"]
+    found = _json(capsys, EXAMPLES / "clip.toml", *_sets(*settings))["data"]
+    gap, temperature = (np.log(found[name]["values"]) for name in ("modality_gap", "temperature"))
+    # A random start is off the symmetric state.
+    assert np.ptp(gap) / np.ptp(temperature) == pytest.approx(exponent, rel=0.1)
+
+
 def test_every_example_is_tested():
     names = {path.stem for path in EXAMPLES.glob("*.toml")}
     assert names == {
@@ -247,7 +257,12 @@ BAD = [
     ("force={name='info_nce', temperature=0}", "force.temperature: expected a finite number and"),
     ("force={name='info_nce', temprature=1}", "force.temprature: no such key; did you mean temp"),
     ("force=[]", "force: expected a table [force] or several [[force]], got []"),
-    ("optimizer.name=adm", "optimizer.name: expected one of sgd, momentum, adam, adamw; got 'adm'"),
+    (
+        "optimizer.name=adm",
+        "optimizer.name: expected one of sgd, momentum, adam, lion",
+    ),
+    ("optimizer={name='muon', lazy=true}", "optimizer: rule: expected one that works on vectors"),
+    ("optimizer={name='adam', lazy=1}", "optimizer.lazy: expected true or false, got 1"),
     ("optimizer={name='adam', decay=1}", "optimizer.decay: no such key; allowed: name, b1, b2"),
     ("optimizer={name='momentum', decay=1}", "optimizer.decay: expected < 1, got 1"),
     ("schedule={name='cosine'}", "schedule.steps: missing, expected an integer"),
@@ -262,7 +277,22 @@ BAD = [
     ("run.max_steps=1.5", "run.max_steps: expected an integer, got 1.5"),
     ("run.max_steps=-1", "run.max_steps: expected an integer >= 0, got -1"),
     ("run.record=['los']", "run.record: expected one of loss, mean_cosine"),
+    ("trained.bias.rate=1", "trained.bias.rate: no such key; allowed: learning_rate"),
+    ("trained.bias={}", "trained.bias.learning_rate: missing, expected a number >= 0"),
+    ("trained.bias.learning_rate=-1", "trained.bias.learning_rate: expected a finite number and"),
+    (
+        "trained.bias.learning_rate=1",
+        "normtheory: trained.bias: this system has no such number",
+    ),
+    (
+        "trained.bias={learning_rate=1, optimizer={name='adm'}}",
+        "trained.bias.optimizer.name: expected one of sgd, momentum",
+    ),
     ("run.record=['class_norm']", "class_norm: expected a table [classes] too"),
+    ("run.record=['frequency_norm']", "frequency_norm: expected sampling.frequencies"),
+    ("run.rotation_steps=3", "run.rotation_steps: only with rotation in run.record"),
+    ("run.devices=some", "run.devices: expected one of one, all; got 'some'"),
+    ("run.rotation_steps=0", "run.rotation_steps: expected an integer >= 1, got 0"),
     ("checkpoint.every=1", "checkpoint.folder: missing"),
     ("checkpoint={folder='x', keep=1}", "checkpoint.keep: expected an integer >= 2, got 1"),
     ("sweep.norm=[]", "sweep.norm: expected a list of numbers, got []"),
