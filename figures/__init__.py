@@ -16,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from normtheory._drawing import style  # isort: split
+
 import matplotlib.pyplot as plt
 import xarray as xr
 from matplotlib.figure import Figure
@@ -112,7 +114,7 @@ def figure(name: str, *, smoke: bool = False, force: bool = False, settings: Any
 
 def draw(module: ModuleType, data: xr.Dataset | None) -> Figure:
     """Draw the figure of a module from a result, in the style of the project."""
-    with plt.style.context(STYLE):
+    with style(STYLE):
         picture = module.draw() if data is None else module.draw(data)
     plt.close(picture)  # or a notebook would show it twice; it can still be saved
     return picture

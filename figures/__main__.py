@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import logging
 import sys
 import time
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import matplotlib
 
@@ -21,20 +19,20 @@ from matplotlib.animation import PillowWriter
 from matplotlib.figure import Figure
 
 import figures
+import simulations
 from figures import Row, _fidelity
-from normtheory._files import whole_file
+from normtheory._command import BAD_USAGE, FAILED, Parser, say, status_of
+from normtheory._drawing import style
+from normtheory._files import check_place, whole_file
 from normtheory._progress import bar
+from normtheory._text import shown
 from simulations import _store
 from simulations._cores import use_all_cores
+from simulations._overwrite import keep_inputs
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> Any:
-        self.exit(2, f"figures: {message}\n")
-
-
-def _parser() -> _Parser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m figures",
         description="Draw the figures, running their experiments where no current result is kept.",
         epilog="example: python -m figures norm_effect opposite_halves --output /tmp/figures",
@@ -75,13 +73,13 @@ def save(picture: Figure, path: Path) -> None:
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
     # In the style again: resolution and the kind of embedded fonts are settled when saving.
-    with whole_file(path) as temporary, plt.style.context(figures.STYLE):
+    with whole_file(path) as temporary, style(figures.STYLE):
         picture.savefig(temporary, format=path.suffix[1:], metadata=metadata)
 
 
 def animate(module: ModuleType, data: xr.Dataset | None, path: Path) -> None:
     """Write the moving picture of a figure that has one, whole or not at all."""
-    with whole_file(path) as temporary, plt.style.context(figures.STYLE):
+    with whole_file(path) as temporary, style(figures.STYLE):
         moving = module.animate(data)
         moving.save(temporary, writer=PillowWriter(fps=10), dpi=100)
         plt.close("all")
@@ -133,12 +131,20 @@ def _write_fidelity(path: Path, *, force: bool) -> None:
         try:
             data = figures.result(name, force=force)
         except ModuleNotFoundError as error:
-            print(f"figures: {name} is not measured: {error}", file=sys.stderr)
+            say("figures", f"{name} is not measured: {error}")
             data = None
         entries[name] = entries_of(data)
     with whole_file(path) as temporary:
         temporary.write_text(_fidelity.page(entries), encoding="utf-8")
-    print(f"written to {path}")
+    print(f"written to {shown(path)}")
+
+
+def _check_page(path: Path) -> None:
+    """Raise ValueError unless that page has a place, and none of what it is made from."""
+    check_place(path, {})
+    for name in _fidelity.TABLES:
+        settings = simulations.get(name).Settings()
+        keep_inputs([path], [*_store.sources(name), _store.kept(name, settings)])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -150,6 +156,11 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit status: 0 done, 1 could not finish, 2 bad usage, 130 interrupted.
     """
+    whole = "interrupted; the figures listed above are whole"
+    return status_of("figures", lambda: _run(arguments), whole)
+
+
+def _run(arguments: list[str] | None) -> int:
     options = _parser().parse_args(arguments)
     if options.list:
         for name in figures.names():
@@ -160,24 +171,26 @@ def main(arguments: list[str] | None = None) -> int:
     rows: list[Row] = []
     try:
         modules = [figures.get(name) for name in names]
+        if options.fidelity:
+            _check_page(options.fidelity)
     except ValueError as error:
-        print(f"figures: {error}", file=sys.stderr)
-        return 2
+        say("figures", error)
+        return BAD_USAGE
     try:
         if options.fidelity:
             _write_fidelity(options.fidelity, force=options.force)
             return 0
         options.output.mkdir(parents=True, exist_ok=True)
-        shown = bar(len(names), "figure", iterable=zip(names, modules, strict=True))
-        for name, module in shown:
-            shown.set_description(name)
+        progress = bar(len(names), "figure", iterable=zip(names, modules, strict=True))
+        for name, module in progress:
+            progress.set_description(name)
             start = time.perf_counter()
             try:
                 data = figures.result(name, smoke=options.smoke, force=options.force)
             except ModuleNotFoundError as error:  # an extra that was not installed
                 if options.names:
                     raise
-                shown.write(f"figures: {name} skipped: {error}", file=sys.stderr)
+                progress.write(f"figures: {name} skipped: {shown(error, 400)}", file=sys.stderr)
                 continue
             picture = figures.draw(module, data)
             for suffix in (".png", ".pdf"):
@@ -188,13 +201,10 @@ def main(arguments: list[str] | None = None) -> int:
                 rows += module.rows(data)
             if not options.json:
                 took = time.perf_counter() - start
-                shown.write(f"{options.output / name}.png, .pdf  ({took:.1f} s)")
-    except (OSError, ModuleNotFoundError, FloatingPointError, RuntimeError) as error:
-        print(f"figures: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("figures: interrupted; the figures listed above are whole", file=sys.stderr)
-        return 130
+                progress.write(f"{shown(options.output / name)}.png, .pdf  ({took:.1f} s)")
+    except (ModuleNotFoundError, FloatingPointError, RuntimeError) as error:
+        say("figures", " ".join(str(error).split()))
+        return FAILED
     if options.json:
         table_of = [
             {**row._asdict(), "deviation": row.deviation, "verdict": row.verdict} for row in rows

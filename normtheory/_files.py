@@ -59,6 +59,20 @@ def refuse_input(output: Path, inputs: Mapping[str, Path | None]) -> None:
             raise ValueError(f"{output}: is the file that {name} is read from; it stays as it is")
 
 
+def check_place(output: Path, inputs: Mapping[str, Path | None]) -> None:
+    """Raise ValueError unless a file can be there, before a long run, and is none that is read.
+
+    Args:
+        output: where to write.
+        inputs: as for :func:`refuse_input`.
+    """
+    if not output.parent.is_dir():
+        raise ValueError(f"{output}: there is no folder {output.parent}")
+    if output.is_dir():
+        raise ValueError(f"{output}: expected the name of a file, got a folder")
+    refuse_input(output, inputs)
+
+
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a temporary name to write to, which becomes ``path`` whole or not at all.

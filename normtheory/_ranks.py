@@ -1,16 +1,22 @@
-"""Spearman's rank correlation with its interval: for a diagnosis and for the experiments alike."""
+"""Spearman's rank correlation with its interval: for a diagnosis and for the experiments alike.
+
+Samples of a class are no independent draws, so where there are classes the interval is for others:
+every class is left out once, and what that changes says how much classes count (the jackknife,
+Tukey 1958; for a mean it gives Student's interval).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import rankdata
+from scipy.stats import t as student
 
 LEVEL = 0.95
 """Confidence level of the intervals."""
 
-_BATCH = 2**21  # entries of a batch of resamples: 16 MiB
+_BATCH = 2**16  # entries of a batch of resamples: half a MiB, which a cache holds
 
 
 class Ranks(NamedTuple):
@@ -21,19 +27,51 @@ class Ranks(NamedTuple):
     high: float
 
 
-def _pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Along the last axis; NaN where one of the two is constant."""
-    a = a - a.mean(axis=-1, keepdims=True)
-    b = b - b.mean(axis=-1, keepdims=True)
-    size = np.sqrt((a * a).sum(axis=-1) * (b * b).sum(axis=-1))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (a * b).sum(axis=-1) / size
+class _Order:
+    """A column (n,) in order: ranks of samples that count several times, or not at all."""
+
+    def __init__(self, column: np.ndarray) -> None:
+        self._order = np.argsort(column)
+        ordered = column[self._order]
+        self._first = np.searchsorted(ordered, column)
+        self._past = np.searchsorted(ordered, column, "right")
+
+    def ranks(self, counts: np.ndarray) -> np.ndarray:
+        """Less the mean rank; equal ones share theirs. From counts (draws, n) to the same shape."""
+        below = np.zeros((len(counts), counts.shape[1] + 1))
+        np.cumsum(counts[:, self._order], axis=1, out=below[:, 1:])
+        return (below[:, self._first] + below[:, self._past] - below[:, -1:]) / 2
+
+
+def _correlations(x: np.ndarray, y: np.ndarray, counts: Iterator[np.ndarray]) -> np.ndarray:
+    """Spearman's ρ where samples count so often; NaN where one of the two is constant.
+
+    Args:
+        x: shape (n,).
+        y: shape (n,).
+        counts: shapes (draws, n), some draws at a time.
+    """
+    first, second = _Order(x), _Order(y)
+    found = []
+    for count in counts:
+        a, b = first.ranks(count), second.ranks(count)
+        size = np.sqrt((count * a * a).sum(axis=1) * (count * b * b).sum(axis=1))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            found.append((count * a * b).sum(axis=1) / size)
+    return np.concatenate(found)
 
 
 FEW = 10
 """Samples from which on there is an interval. Below, that of unrelated columns leaves out 0 too
 often: in 13 % of draws of 5 values without ties, and of 6 where one column is a yes or no in 18 %;
 of 10 in 5 % and 9 %. Of a column of two answers it is the rarer ones that count."""
+
+
+FEW_CLASSES = 6
+"""Classes from which on there is an interval for others. Of unrelated columns with unrelated class
+means it holds 0 in 93 to 98 % of draws from six classes on (measured up to 30, of equal sizes and
+of sizes as 1/k), in 92 to 96 % of five and in 89 to 97 % of four. A percentile interval from
+resampled classes does so in 69 to 94 % of four or five, and in 88 to 95 % of ten."""
 
 
 def rarer(column: np.ndarray) -> int:
@@ -44,7 +82,7 @@ def rarer(column: np.ndarray) -> int:
 
 def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
     """Spearman's ρ of two columns (n,); NaN where one of them is constant."""
-    return float(_pearson(rankdata(x), rankdata(y)))
+    return float(_correlations(x, y, iter([np.ones((1, len(x)))]))[0])
 
 
 def with_interval(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, resamples: int) -> Ranks:
@@ -57,11 +95,66 @@ def with_interval(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, resamp
         resamples: how many; those in which a column is constant are left out.
     """
     n = len(x)
-    found = []
-    step = max(1, _BATCH // n)
-    for start in range(0, resamples, step):
-        draw = rng.integers(n, size=(min(step, resamples - start), n))
-        found.append(_pearson(rankdata(x[draw], axis=1), rankdata(y[draw], axis=1)))
+
+    def drawn() -> Iterator[np.ndarray]:
+        for part in _parts(resamples, n):
+            own = np.arange(len(part))[:, None] * n
+            draw = rng.integers(n, size=(len(part), n)) + own
+            yield np.bincount(draw.ravel(), minlength=len(part) * n).reshape(-1, n)
+
     tail = (1 - LEVEL) / 2
-    low, high = np.nanquantile(np.concatenate(found), [tail, 1 - tail])
+    low, high = np.nanquantile(_correlations(x, y, drawn()), [tail, 1 - tail])
     return Ranks(rank_correlation(x, y), float(low), float(high))
+
+
+def _parts(draws: int, n: int) -> Iterator[np.ndarray]:
+    """Numbers of the draws, as many at a time as fit into a batch."""
+    step = max(1, _BATCH // (n + 1))
+    for start in range(0, draws, step):
+        yield np.arange(start, min(start + step, draws))
+
+
+def class_variance(left: np.ndarray) -> float:
+    """Variance of a value for other classes, from the value with each left out (classes,)."""
+    return float((len(left) - 1) * np.var(left))
+
+
+def without_each(
+    x: np.ndarray, y: np.ndarray, labels: np.ndarray, classes: np.ndarray
+) -> np.ndarray:
+    """Spearman's ρ with each class left out in turn.
+
+    Args:
+        x: shape (n,).
+        y: shape (n,).
+        labels: the class of each, shape (n,).
+        classes: those to leave out, shape (classes,).
+
+    Returns:
+        Shape (classes,); NaN where without the class a column is constant.
+    """
+    parts = _parts(len(classes), len(x))
+    return _correlations(x, y, (labels != classes[part][:, None] for part in parts))
+
+
+def for_other_classes(x: np.ndarray, y: np.ndarray, labels: np.ndarray) -> Ranks:
+    """Spearman's ρ with an interval for other classes, by leaving each out.
+
+    It is Student's interval on Fisher's scale, artanh ρ: where classes lie apart a few of them
+    decide, and on the scale of ρ itself it would leave out the truth twice as often as it may.
+
+    Args:
+        x: shape (n,), not constant.
+        y: shape (n,), not constant.
+        labels: the class of each, shape (n,).
+
+    Returns:
+        The ends are NaN where on that scale there are none: with or without some class the columns
+        have the same order, or one is constant.
+    """
+    whole, left = rank_correlation(x, y), without_each(x, y, labels, np.unique(labels))
+    if not max(abs(whole), abs(left).max()) < 1:
+        return Ranks(whole, np.nan, np.nan)
+    half = student.ppf((1 + LEVEL) / 2, len(left) - 1) * np.sqrt(class_variance(np.arctanh(left)))
+    low, high = np.tanh(np.arctanh(whole) + half * np.array([-1, 1]))
+    return Ranks(whole, float(low), float(high))

@@ -29,7 +29,7 @@ _KINDS = {
 }
 _MISSING = ("NoneType", "NAType", "NaTType")
 _INTEGERS = ("int", "uint")
-_OTHERS = ("bool", "text", "StringDType")
+_OTHERS = ("bool", "text")
 
 
 def real_numbers(name: str, x: Any) -> np.ndarray:
@@ -72,13 +72,12 @@ def labels_of(name: str, x: Any, *, integers: bool = False) -> Array:
         integers: whether nothing else will do.
 
     Returns:
-        Integers, truth values or text.
+        Integers, truth values or text, which comes as Python's strings in an array of objects.
 
     Raises:
         TypeError: labels of several kinds, such as 1 and "1", or missing ones, which numpy would
             make text or one number of; another kind; a masked array.
-        ValueError: an integer beyond 64 bits; bytes that aren't UTF-8; text that ends in a null
-            character, which numpy would drop.
+        ValueError: an integer beyond 64 bits; bytes that aren't UTF-8.
     """
     wanted = "integers" if integers else "integers, booleans or strings"
     if isinstance(x, list | tuple):
@@ -86,11 +85,16 @@ def labels_of(name: str, x: Any, *, integers: bool = False) -> Array:
         x = _of_one_kind(name, list(x), wanted)
     elif library_of(x) in (None, "numpy"):
         x = _as_numpy(name, x)
-        if x.ndim == 1 and x.dtype.kind in "OS":
+        if x.ndim == 1 and x.dtype.kind in "OSTU":
             x = _of_one_kind(name, x.tolist(), wanted)
-    if not dtype_name(x).startswith(_INTEGERS if integers else (*_INTEGERS, *_OTHERS)):
-        raise TypeError(f"{name}: expected {wanted}, got {dtype_name(x)}")
+    kind = "text" if dtype_name(x) == "object" and _is_text(x) else dtype_name(x)
+    if not kind.startswith(_INTEGERS if integers else (*_INTEGERS, *_OTHERS)):
+        raise TypeError(f"{name}: expected {wanted}, got {kind}")
     return x
+
+
+def _is_text(x: np.ndarray) -> bool:
+    return x.size > 0 and all(isinstance(item, str) for item in x.flat)
 
 
 def _of_one_kind(name: str, items: list[Any], wanted: str) -> np.ndarray:
@@ -114,12 +118,8 @@ def _of_one_kind(name: str, items: list[Any], wanted: str) -> np.ndarray:
     if kind == "bytes":
         items = [_decoded(name, index, item) for index, item in enumerate(items)]
     if kind in ("bytes", "text"):
-        for index, item in enumerate(items):
-            if item.endswith("\0"):
-                raise ValueError(
-                    f"{name}: expected text that doesn't end in a null character, which numpy "
-                    f"drops, got {item!r} at index {index}"
-                )
+        # In numpy's own text each takes the room of the longest, and null characters end it.
+        return np.array(items, dtype=object)
     found = np.asarray(items)
     if kind == "an integer" and found.dtype.kind not in "iu":
         raise ValueError(f"{name}: expected integers of 64 bits")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import re
@@ -12,27 +11,34 @@ from pathlib import Path
 from typing import Any
 
 import simulations
+from normtheory._command import BAD_USAGE, FAILED, LARGEST, Parser, say, status_of
+from normtheory._text import shown
 from simulations import _store
 from simulations._cores import use_all_cores
 from simulations._overwrite import keep_inputs
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> Any:
-        self.exit(2, f"simulations: {message}\n")
+def _integer(text: str) -> int:
+    value = int(text)
+    if abs(value) > LARGEST:
+        raise ValueError
+    return value
+
+
+_integer.__name__ = "int"  # which the error says
 
 
 def _reader(default: Any) -> Any:
     """How to read a setting from the command line, after the type of its default."""
     if isinstance(default, tuple):
-        kind = type(default[0])
+        kind = _reader(default[0])
 
         def numbers(text: str) -> tuple[Any, ...]:
             return tuple(kind(part) for part in text.split(","))
 
         numbers.__name__ = f"comma-separated {kind.__name__}"
         return numbers
-    return type(default)
+    return _integer if type(default) is int else type(default)
 
 
 def _meanings(settings: Any) -> dict[str, str]:
@@ -45,8 +51,8 @@ def _meanings(settings: Any) -> dict[str, str]:
     return found
 
 
-def _parser(name: str | None) -> _Parser:
-    parser = _Parser(
+def _parser(name: str | None) -> Parser:
+    parser = Parser(
         prog="python -m simulations",
         description="Run an experiment. Its result is kept in results/ and reused until something "
         "it depends on changes.",
@@ -83,10 +89,10 @@ def _parser(name: str | None) -> _Parser:
     return parser
 
 
-def _keep_inputs(settings: Any, output: Path | None, hand_out: Any) -> None:
+def _keep_inputs(name: str, settings: Any, output: Path | None, hand_out: Any) -> None:
     """Refuse outputs that would take the place of an input, before a long run."""
     outputs = [] if output is None else [output]
-    inputs = [*getattr(settings, "data_files", ())]
+    inputs = [*_store.sources(name), *getattr(settings, "data_files", ())]
     if hand_out:
         outputs += hand_out.outputs(settings.objectives)
         inputs += hand_out.inputs()
@@ -102,14 +108,18 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit status: 0 done, 1 could not finish, 2 bad usage, 130 interrupted.
     """
+    return status_of("simulations", lambda: _run(arguments), "interrupted; nothing was written")
+
+
+def _run(arguments: list[str] | None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     name = next((a for a in arguments if a in simulations.names()), None)
     options = vars(_parser(name).parse_args(arguments))
     use_all_cores()
     module = simulations.get(options["name"])
     if options["full"] and not hasattr(module, "FULL"):
-        print(f"simulations: {options['name']} has one full size, its default", file=sys.stderr)
-        return 2
+        say("simulations", f"{options['name']} has one full size, its default")
+        return BAD_USAGE
     base = module.SMOKE if options["smoke"] else module.Settings()
     base = module.FULL if options["full"] else base
     given = {
@@ -118,25 +128,24 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = dataclasses.replace(base, **given)
         hand_out = module.HandOut.of(options) if hasattr(module, "HandOut") else None
-        _keep_inputs(settings, options["output"], hand_out)
+        _keep_inputs(options["name"], settings, options["output"], hand_out)
         run = partial(module.run, hand_out=hand_out) if hand_out else None
         dataset = _store.result(options["name"], settings, force=options["force"], run=run)
         if options["output"]:
             _store.write(dataset, options["output"])
-    except (ValueError, OSError, ModuleNotFoundError, FloatingPointError, RuntimeError) as error:
-        print(f"simulations: {error}", file=sys.stderr)
-        return 2 if isinstance(error, ValueError) else 1
-    except KeyboardInterrupt:
-        print("simulations: interrupted; nothing was written", file=sys.stderr)
-        return 130
+    except (ValueError, ModuleNotFoundError, FloatingPointError, RuntimeError) as error:
+        say("simulations", " ".join(str(error).split()))
+        return BAD_USAGE if isinstance(error, ValueError) else FAILED
     for note in filter(None, dataset.attrs.get("notes", "").splitlines()):
-        print(f"simulations: {note}", file=sys.stderr)
+        say("simulations", note)
     if options["json"]:
         print(json.dumps(_store.plain(dataset.to_dict())))
         return 0
-    print(dataset)
+    lines = str(dataset).splitlines()
     if "outcome" in dataset.attrs:
-        print(f"\n{dataset.attrs['outcome']}")
+        lines += ["", *dataset.attrs["outcome"].splitlines()]
+    for line in lines:  # words and names of files of the user are among the attributes
+        print(shown(line, len(line)))
     return 0
 
 

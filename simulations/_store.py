@@ -40,7 +40,8 @@ def _versions(name: str) -> dict[str, str]:
     return found
 
 
-def _sources(name: str, root: Path) -> list[Path]:
+def sources(name: str, root: Path = ROOT) -> list[Path]:
+    """The files that a result is computed from, those of the user apart."""
     helpers = [p for p in (root / "simulations").glob("_*.py") if p.name != "__main__.py"]
     own = [root / "simulations" / f"{name}.py", root / "simulations" / "published.json"]
     if "simulations.encoders" in own[0].read_text("utf-8"):
@@ -57,7 +58,7 @@ def fingerprint(name: str, settings: Any, root: Path = ROOT) -> str:
     data = getattr(settings, "data_files", ())  # an experiment on files of the user
     for path in data:
         digest.update(str(path).encode() + b"\0" + path.read_bytes() + b"\0")
-    for path in _sources(name, root):
+    for path in sources(name, root):
         digest.update(str(path.relative_to(root)).encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -103,6 +104,11 @@ def write(dataset: xr.Dataset, path: Path) -> None:
         dataset.to_netcdf(temporary, engine="netcdf4")
 
 
+def kept(name: str, settings: Any, folder: Path | None = None) -> Path:
+    """Where the result of an experiment is kept once it has run; see :func:`result`."""
+    return (RESULTS if folder is None else folder) / f"{name}-{fingerprint(name, settings)}.nc"
+
+
 def result(
     name: str,
     settings: Any = None,
@@ -130,17 +136,15 @@ def result(
     """
     module = simulations.get(name)
     settings = module.Settings() if settings is None else settings
-    key = fingerprint(name, settings)
-    folder = RESULTS if folder is None else folder
-    path = folder / f"{name}-{key}.nc"
+    path = kept(name, settings, folder)
     if path.exists() and not force and run is None:
         try:
             return xr.load_dataset(path, engine="netcdf4")
         except (OSError, ValueError, RuntimeError):
             pass  # a damaged file is as good as none
-    folder.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+    path.parent.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     dataset = module.run(settings) if run is None else run(settings)
-    dataset.attrs.update(_attributes(name, settings, key))
+    dataset.attrs.update(_attributes(name, settings, path.stem.rpartition("-")[2]))
     write(dataset, path)
     return dataset
 

@@ -20,6 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
+from normtheory._ranks import FEW_CLASSES
 from simulations._published import published
 from simulations.encoders.augmentations import views
 from simulations.encoders.buckets import buckets
@@ -269,6 +270,12 @@ def _notes(settings: Settings, data: Data, found: Sequence[Found]) -> Iterator[s
         trained, untrained, _ = one["accuracy"].mean(axis=0)
         if said := too_short(method, trained, untrained, one["gain"]):
             yield said
+    count = len(np.unique(data.images.labels))
+    if count < FEW_CLASSES:
+        yield (
+            f"{count} classes are too few for intervals of correlations over all images, "
+            f"which take {FEW_CLASSES}"
+        )
     missing = 0 if data.scores is None else int(np.isnan(data.scores).sum())
     if missing:
         yield (

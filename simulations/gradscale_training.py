@@ -134,3 +134,9 @@ def run(settings: Settings) -> xr.Dataset:
 def best_rate(result: xr.Dataset) -> xr.DataArray:
     """The best rate for every power at the end, on the points to choose on."""
     return result.chosen_on.isel(step=-1).mean("run").idxmax("rate")
+
+
+def gained(result: xr.Dataset) -> xr.Dataset:
+    """What p = 1 gains on p = 0 run by run at the end, each at its own rate."""
+    end = result[["accuracy", "rare"]].isel(step=-1).sel(rate=best_rate(result))
+    return (end.sel(power=1.0) - end.sel(power=0.0)).drop_vars("rate", errors="ignore")

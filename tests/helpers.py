@@ -37,6 +37,21 @@ TOLERANCE_EPS = {
 }
 """Tolerances of the tests, in eps of the dtype, each with its reason."""
 
+HOSTILE: dict[Any, Any] = {
+    "text.usetex": True,
+    "font.family": ["serif"],
+    "font.size": 30,
+    "axes.facecolor": "red",
+    "figure.facecolor": "black",
+    "savefig.facecolor": "black",
+    "savefig.bbox": "tight",
+    "axes.xmargin": 0.3,
+    "axes.formatter.use_locale": True,
+    "svg.fonttype": "none",
+    "pdf.compression": 0,
+}
+"""Settings of matplotlib that a user may have; a picture of ours has none of them."""
+
 
 def floor(dtype: Any) -> float:
     """Absolute error, a few roundings at eps**1.5, that stays when two vectors are nearly parallel.

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -18,7 +17,11 @@ from typing import Annotated
 
 import typer
 
+from normtheory._command import BAD_USAGE, FAILED, INTERRUPTED, LARGEST, say, status_of
+
 __all__ = ["app", "main"]
+
+_PROGRAM = "normtheory"
 
 app = typer.Typer(
     help="Theory and simulation of embedding norms in self-supervised learning.",
@@ -27,7 +30,12 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-FAILED, BAD_USAGE, INTERRUPTED = 1, 2, 130
+
+def _integer(value: int | None) -> int | None:
+    """An option that is an integer, of 64 bits as in a configuration."""
+    if value is not None and not -LARGEST <= value <= LARGEST:
+        raise typer.BadParameter(f"expected an integer up to {LARGEST}")
+    return value
 
 
 @app.callback()
@@ -42,7 +50,9 @@ def verify(
         list[str] | None,
         typer.Option(metavar="NAME", help="Verify this claim only; may be given several times."),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the point clouds.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, callback=_integer, help="Seed of the point clouds.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Prove every claim in sympy and check it against automatic differentiation.
@@ -77,7 +87,9 @@ def predict(
     norm_j: Annotated[
         float | None, typer.Option(help="Norm of its partner, ρ_j; the same by default.")
     ] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Pairs that the loss runs over.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(callback=_integer, help="Pairs that the loss runs over.")
+    ] = None,
     reduction: Annotated[
         str, typer.Option(metavar="mean|sum", help="Over the pairs of the loss.")
     ] = "sum",
@@ -88,7 +100,8 @@ def predict(
     gradscale: Annotated[float, typer.Option(help="Power of GradScale.")] = 0.0,
     weight_decay: Annotated[float, typer.Option(help="Of the optimizer, >= 0.")] = 0.0,
     dimension: Annotated[
-        int | None, typer.Option(help="Of the sphere, for random pairs and fresh partners.")
+        int | None,
+        typer.Option(callback=_integer, help="Of the sphere, for random pairs and fresh partners."),
     ] = None,
     stop_gradient: Annotated[
         bool, typer.Option("--stop-gradient", help="Only the first point of the pair moves.")
@@ -218,7 +231,10 @@ def diagnose(
         float | None, typer.Option(help="Of the optimizer; needs --learning-rate.")
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(help="Pairs in the loss; with --reduction, predicts steps.")
+        int | None,
+        typer.Option(
+            callback=_integer, help="Pairs in the loss; with --reduction, predicts steps."
+        ),
     ] = None,
     reduction: Annotated[
         str | None, typer.Option(metavar="mean|sum", help="Over the pairs of the loss.")
@@ -231,11 +247,15 @@ def diagnose(
     target_slowdown: Annotated[
         float, typer.Option(help="Slowdown of the largest norms that GradScale should leave.")
     ] = 2.0,
-    neighbours: Annotated[int, typer.Option(help="Neighbours that vote.")] = 10,
-    buckets: Annotated[int, typer.Option(help="Buckets of norms.")] = 10,
-    sample: Annotated[int, typer.Option(help="Most embeddings compared with each other.")] = 5000,
-    unexpected: Annotated[int, typer.Option(help="Number of smallest norms listed.")] = 10,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of that sample.")] = 0,
+    neighbours: Annotated[int, typer.Option(callback=_integer, help="Neighbours that vote.")] = 10,
+    buckets: Annotated[int, typer.Option(callback=_integer, help="Buckets of norms.")] = 10,
+    sample: Annotated[
+        int, typer.Option(callback=_integer, help="Most embeddings compared with each other.")
+    ] = 5000,
+    unexpected: Annotated[
+        int, typer.Option(callback=_integer, help="Number of smallest norms listed.")
+    ] = 10,
+    seed: Annotated[int, typer.Option(min=0, callback=_integer, help="Seed of that sample.")] = 0,
     drop_bad_rows: Annotated[
         bool,
         typer.Option(
@@ -289,13 +309,13 @@ def diagnose(
 
 def _bad_usage(message: str) -> typer.Exit:
     """One line on standard error and exit status 2."""
-    typer.echo(f"normtheory: {message}", err=True)
+    say(_PROGRAM, message)
     return typer.Exit(BAD_USAGE)
 
 
 def _failed(message: str) -> typer.Exit:
     """One line on standard error and exit status 1."""
-    typer.echo(f"normtheory: {message}", err=True)
+    say(_PROGRAM, message)
     return typer.Exit(FAILED)
 
 
@@ -304,25 +324,12 @@ def _warnings_in_one_line() -> Iterator[None]:
     """Warnings of the library as one line each, when they come, without a place in its source."""
 
     def show(message: Warning | str, *_: object, **__: object) -> None:
-        typer.echo(f"normtheory: warning: {message}", err=True)
+        say(_PROGRAM, f"warning: {message}")
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
         warnings.showwarning = show
         yield
-
-
-def _ready_streams() -> None:
-    """Standard output and error that take every text: signs they can't show are replaced.
-
-    A service may have none at all; progress and messages must not cost the result then.
-    """
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 - to the end of the process
-        elif hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -331,28 +338,20 @@ def main(arguments: list[str] | None = None) -> None:
     Args:
         arguments: Arguments after the program's name; those of the process by default.
     """
-    _ready_streams()
+    sys.exit(status_of(_PROGRAM, lambda: _status(arguments)))
+
+
+def _status(arguments: list[str] | None) -> int:
     command = typer.main.get_command(app)
     try:
         # Out of standalone mode errors come back here, to be told in one line.
-        status = command.main(arguments, prog_name="normtheory", standalone_mode=False)
-        sys.stdout.flush()
-    except OSError as error:
-        # A full disk, for one. Python would try to write the rest again when it ends, and complain.
-        with contextlib.suppress(OSError, ValueError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        typer.echo(f"normtheory: {error.strerror or error}", err=True)
-        status = FAILED
-    except (KeyboardInterrupt, typer.Abort):
-        status = INTERRUPTED
+        return command.main(arguments, prog_name=_PROGRAM, standalone_mode=False)
+    except typer.Abort:
+        return INTERRUPTED
     except Exception as error:
         # Usage errors, told by their method: their class moves between versions of typer.
         message = getattr(error, "format_message", None)
         if message is None:
             raise
-        typer.echo(f"normtheory: {message()}", err=True)
-        status = BAD_USAGE
-    if status == INTERRUPTED:
-        # Some versions of typer hand this status back and say nothing.
-        typer.echo("normtheory: interrupted", err=True)
-    sys.exit(status or 0)
+        say(_PROGRAM, message())
+        return BAD_USAGE

@@ -9,9 +9,12 @@ import numpy as np
 
 from normtheory import sphere
 from normtheory._arrays import check_count, check_values
+from normtheory._text import quoted
 from normtheory.cli._config import ConfigError, Table, checked, choice, section
 
 DISTRIBUTIONS = ("uniform", "von_mises_fisher", "pairs")
+
+_MOST = 10**12  # numbers in a cloud, 8 TB
 
 _KINDS = {
     "n": "an integer",
@@ -47,7 +50,7 @@ def clouds(config: Mapping[str, Any]) -> tuple[Draw, int]:
     given = config.get("clouds")
     tables = [given] if isinstance(given, dict) else given
     if not isinstance(tables, list) or not tables or not all(isinstance(x, dict) for x in tables):
-        raise ConfigError(f"clouds: expected one or more tables [[clouds]], got {given!r}")
+        raise ConfigError(f"clouds: expected one or more tables [[clouds]], got {quoted(given)}")
     dtype = np.dtype(choice("dtype", config.get("dtype", "float64"), ("float32", "float64")))
     read = []
     for k, found in enumerate(tables):
@@ -64,6 +67,8 @@ def clouds(config: Mapping[str, Any]) -> tuple[Draw, int]:
         with section(name, _KINDS):
             check_count("n", about["n"], 1)
             check_count("dimension", about["dimension"], 2)
+            if about["n"] * about["dimension"] > _MOST:
+                raise ValueError(f"expected n · dimension of at most {_MOST:g}")
         read.append((kind, about))
 
     def draw(seed: int) -> tuple[np.ndarray, ...]:
@@ -103,7 +108,7 @@ def _norms(rng: np.random.Generator, name: str, given: Any, n: int) -> np.ndarra
     """A norm for all, one for every row, or log-uniform between bounds, as (n, 1) or (1, 1)."""
     if isinstance(given, dict):
         if set(given) != {"low", "high"}:
-            raise ValueError(f"{name}: expected {{low = ..., high = ...}}, got {given!r}")
+            raise ValueError(f"{name}: expected {{low = ..., high = ...}}, got {quoted(given)}")
         return sphere.log_uniform_norms(rng, n, **given)[:, None]
     norms = np.asarray(given, np.float64).reshape(-1, 1)
     if isinstance(given, list) and len(norms) != n:
@@ -118,7 +123,7 @@ def labels(config: Mapping[str, Any], n: int) -> np.ndarray | None:
     if about is None:
         return None
     if not isinstance(about, dict):
-        raise ConfigError(f"classes: expected a table [classes], got {about!r}")
+        raise ConfigError(f"classes: expected a table [classes], got {quoted(about)}")
     about = checked(about, "classes", {"count": "an integer", "sizes": "a list of integers"})
     if len(about) != 1:
         raise ConfigError("classes: expected either count or sizes")
@@ -126,8 +131,10 @@ def labels(config: Mapping[str, Any], n: int) -> np.ndarray | None:
         count = about["count"]
         if not 1 <= count <= n:
             raise ConfigError(f"classes.count: expected an integer in [1, {n}], got {count}")
-        return np.arange(n) * count // n
+        with section("classes"):
+            return np.arange(n) * count // n
     sizes = about["sizes"]
     if min(sizes, default=0) < 1 or sum(sizes) != n:
         raise ConfigError(f"classes.sizes: expected integers >= 1 with sum {n}, got {sizes}")
-    return np.repeat(np.arange(len(sizes)), sizes)
+    with section("classes"):
+        return np.repeat(np.arange(len(sizes)), sizes)

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from normtheory._command import LARGEST, NO_MEMORY, reason
 from normtheory._files import refuse_pointer
+from normtheory._text import quoted, shown
 
 Table = dict[str, Any]
 
@@ -26,13 +28,51 @@ def read(path: Path) -> Table:
     """
     try:
         refuse_pointer(path)
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        return _parsed(path.read_text(encoding="utf-8-sig"), str(path))
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
+        raise ConfigError(reason(error)) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: {error}") from None
-    except ValueError as error:
+        raise ConfigError(f"{shown(path)}: {error}") from None
+    except ConfigError:
+        raise
+    except ValueError as error:  # a pointer to the file
         raise ConfigError(str(error)) from None
+
+
+def _parsed(text: str, name: str) -> Table:
+    """What TOML says; ConfigError, which begins with a name, where Python gives up on it."""
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        if isinstance(error, tomllib.TOMLDecodeError):
+            raise
+        raise ConfigError(f"{shown(name)}: nested too deeply") from None
+    except ValueError:
+        raise ConfigError(f"{shown(name)}: expected {_INTEGER}, got thousands of digits") from None
+
+
+_INTEGER = "an integer of 64 bits"
+_DEEPEST = 8  # tables and lists in each other; clouds.0.norm.low is the deepest there is
+
+
+def check_size(config: Table) -> None:
+    """Refuse what TOML doesn't have and Python does: integers of more than 64 bits.
+
+    Raises:
+        ConfigError: such an integer; more tables in each other than there are keys for.
+    """
+    parts: list[tuple[str, Any, int]] = [("", config, 0)]
+    while parts:
+        key, value, depth = parts.pop()
+        if depth > _DEEPEST:
+            raise ConfigError(f"{shown(key[1:])}: nested too deeply")
+        if isinstance(value, int) and not -LARGEST - 1 <= value <= LARGEST:
+            raise ConfigError(
+                f"{shown(key[1:])}: expected {_INTEGER}, got one of {value.bit_length()}"
+            )
+        if isinstance(value, dict | list):
+            inner = value.items() if isinstance(value, dict) else enumerate(value)
+            parts += [(f"{key}.{name}", part, depth + 1) for name, part in inner]
 
 
 def override(config: Table, setting: str) -> None:
@@ -45,9 +85,9 @@ def override(config: Table, setting: str) -> None:
     """
     key, equals, text = setting.partition("=")
     if not equals or not key.strip():
-        raise ConfigError(f"--set {setting}: expected KEY=VALUE, such as run.max_steps=1000")
+        raise ConfigError(f"--set {shown(setting)}: expected KEY=VALUE, such as run.max_steps=1000")
     try:
-        value = tomllib.loads(f"value = {text.strip()}")["value"]
+        value = _parsed(f"value = {text.strip()}", f"--set {key}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
     *path, last = key.strip().split(".")
@@ -63,9 +103,11 @@ def override(config: Table, setting: str) -> None:
 
 def _entry(at: Any, name: str, key: str) -> Any:
     if not isinstance(at, list):
-        raise ConfigError(f"--set {key}: there is no table to set {name} in")
-    if not name.isdecimal() or int(name) >= len(at):
-        raise ConfigError(f"--set {key}: expected a place below {len(at)}, got {name!r}")
+        raise ConfigError(f"--set {shown(key)}: there is no table to set {shown(name)} in")
+    if not name.isdecimal() or len(name) > len(str(len(at))) or int(name) >= len(at):
+        raise ConfigError(
+            f"--set {shown(key)}: expected a place below {len(at)}, got {quoted(name)}"
+        )
     return at[int(name)]
 
 
@@ -75,7 +117,7 @@ def unknown(key: str, allowed: Iterable[str]) -> ConfigError:
     name = key.rpartition(".")[2]
     close = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
     hint = f"did you mean {close[0]}? " if close else ""
-    return ConfigError(f"{key}: no such key; {hint}allowed: {', '.join(allowed)}")
+    return ConfigError(f"{shown(key)}: no such key; {hint}allowed: {', '.join(allowed)}")
 
 
 def choice(key: str, value: Any, allowed: Iterable[str]) -> str:
@@ -89,7 +131,7 @@ def choice(key: str, value: Any, allowed: Iterable[str]) -> str:
         return value
     close = difflib.get_close_matches(str(value), allowed, n=1, cutoff=0.5)
     hint = f" (did you mean {close[0]}?)" if close else ""
-    raise ConfigError(f"{key}: expected one of {', '.join(allowed)}; got {value!r}{hint}")
+    raise ConfigError(f"{key}: expected one of {', '.join(allowed)}; got {quoted(value)}{hint}")
 
 
 def table(config: Mapping[str, Any], name: str, kinds: Mapping[str, str]) -> Table:
@@ -105,20 +147,20 @@ def table(config: Mapping[str, Any], name: str, kinds: Mapping[str, str]) -> Tab
     """
     found = config.get(name, {})
     if not isinstance(found, dict):
-        raise ConfigError(f"{name}: expected a table [{name}], got {found!r}")
+        raise ConfigError(f"{name}: expected a table [{name}], got {quoted(found)}")
     return checked(found, name, kinds)
 
 
 def checked(found: Mapping[str, Any], name: str, kinds: Mapping[str, str]) -> Table:
-    """Check the keys of a table and the kinds of its values."""
+    """Check the keys of a table and the kinds of its values; a number is a float from here on."""
     for key, value in found.items():
         if key not in kinds:
             raise unknown(f"{name}.{key}", kinds)
         kind = kinds[key]
         several = [kind] if kind in KINDS else kind.split(" or ")
         if not any(KINDS[one](value) for one in several):
-            raise ConfigError(f"{name}.{key}: expected {kind}, got {value!r}")
-    return dict(found)
+            raise ConfigError(f"{name}.{key}: expected {kind}, got {quoted(value)}")
+    return {key: float(x) if kinds[key] == "a number" else x for key, x in found.items()}
 
 
 def _number(x: Any) -> bool:
@@ -147,11 +189,12 @@ def section(name: str, keys: Iterable[str] = ()) -> Iterator[None]:
     """Put the name of a section before what the library says about a value in it.
 
     Args:
-        name: of the section.
+        name: of the section; "" where the messages name it themselves.
         keys: of the section; a message that begins with one is about it.
 
     Raises:
-        ConfigError: for a TypeError or ValueError inside.
+        ConfigError: for a TypeError or ValueError inside, and for what is too large for a float or
+            for the memory.
     """
     try:
         yield
@@ -160,4 +203,8 @@ def section(name: str, keys: Iterable[str] = ()) -> Iterator[None]:
     except (TypeError, ValueError) as error:
         message = " ".join(str(error).split())
         joint = "." if message.partition(":")[0] in keys else ": "
-        raise ConfigError(f"{name}{joint}{message}") from None
+        raise ConfigError(f"{name}{joint}{message}" if name else message) from None
+    except OverflowError:
+        raise ConfigError(f"{name}: a number in it is too large to compute with") from None
+    except MemoryError:
+        raise ConfigError(f"{name}: {NO_MEMORY}") from None

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from normtheory._files import refuse_input
+from normtheory._files import check_place
+from normtheory._text import quoted, shown
 from normtheory.diagnosis._diagnose import Diagnosis, examine
 from normtheory.diagnosis._files import UsageError, find, read
 from normtheory.diagnosis._options import Options
@@ -35,11 +36,9 @@ def check(
         html: where a page is to be written; over no file that is read.
         inputs: these files, by what they are called.
     """
-    if html is not None and not html.parent.is_dir():
-        raise UsageError(f"{html}: there is no folder {html.parent}")
     try:
         if html is not None:
-            refuse_input(html, inputs)
+            check_place(html, inputs)
         return Options(**options)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from None
@@ -59,7 +58,7 @@ def run(
     """
     main, key = embeddings
     if labels == (None, key) and key is not None:
-        raise UsageError(f"--labels-key {key!r} is the entry with the embeddings")
+        raise UsageError(f"--labels-key {quoted(key)} is the entry with the embeddings")
     try:
         drop = options.drop_bad_rows
         z, y, second = (
@@ -83,7 +82,8 @@ def run(
     said = [*z.warnings, *second.warnings, *report.warnings]
     unused = labels == (None, None) and "labels" in z.names
     if unused and _are_labels(main, prepared.rows.values.shape[0]):
-        said.append(f"{main} has labels that were not used: --labels-key labels would use them")
+        name = shown(main)
+        said.append(f"{name} has labels that were not used: --labels-key labels would use them")
     return dataclasses.replace(report, warnings=tuple(said), notes=(*z.notes, *of_second))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from normtheory._files import refuse_input, whole_file
+from normtheory._files import check_place, whole_file
 from normtheory.cli._config import ConfigError
 
 _LINES = 40  # runs of a sweep that are printed
@@ -23,13 +23,9 @@ class RunError(RuntimeError):
 
 def prepare(path: Path | None, configuration: Path) -> None:
     """Raise ConfigError unless the result has a place, before a long run, that isn't its input."""
-    if path is not None and not path.parent.is_dir():
-        raise ConfigError(f"{path}: there is no folder {path.parent}")
-    if path is not None and path.is_dir():
-        raise ConfigError(f"{path}: expected the name of a file, got a folder")
     if path is not None:
         try:
-            refuse_input(path, {"the configuration": configuration})
+            check_place(path, {"the configuration": configuration})
         except ValueError as error:
             raise ConfigError(str(error)) from None
 

@@ -2,31 +2,62 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 import optax
 
+from normtheory._text import quoted
 from normtheory.cli._config import ConfigError, checked, choice, section, table, unknown
 from normtheory.losses import LOSSES
-from normtheory.particles import System, forces, observables, optimizers, sampling, stop
+from normtheory.particles import (
+    System,
+    forces,
+    observables,
+    optimizers,
+    sampling,
+    stop,
+    trained,
+)
 
 SYSTEM = {
     "learning_rate": "a number",
     "reduction": "a word",
     "weight_decay": "a number",
     "coupled_decay": "true or false",
+    "decay_all": "true or false",
     "gradscale": "a number",
     "norm": "a number or a list of numbers",
     "frozen": "a list of integers",
     "fresh": "a list of integers",
     "coherent": "true or false",
 }
+
+_NUMBER, _FLAG = "a number", "true or false"
+
+
+def _rule(
+    make: Callable[..., optimizers.Rule], **kinds: str
+) -> tuple[Callable[..., optimizers.Rule], dict[str, str]]:
+    """A rule of a table, with a memory for every row where it is ``lazy``."""
+
+    def made(lazy: bool = False, **about: Any) -> optimizers.Rule:
+        rule = make(**about)
+        return optimizers.lazy(rule) if lazy else rule
+
+    return made, {**kinds, "lazy": _FLAG}
+
+
 OPTIMIZERS: dict[str, tuple[Callable[..., Any] | None, dict[str, str]]] = {
     "sgd": (None, {}),
-    "momentum": (optimizers.momentum, {"decay": "a number", "nesterov": "true or false"}),
-    "adam": (optimizers.adam, {"b1": "a number", "b2": "a number", "eps": "a number"}),
+    "momentum": _rule(optimizers.momentum, decay=_NUMBER, nesterov=_FLAG),
+    "adam": _rule(optimizers.adam, b1=_NUMBER, b2=_NUMBER, eps=_NUMBER),
+    "lion": _rule(optimizers.lion, b1=_NUMBER, b2=_NUMBER),
+    "rowwise_adagrad": _rule(optimizers.rowwise_adagrad, start=_NUMBER, eps=_NUMBER),
+    "muon": _rule(optimizers.muon, beta=_NUMBER, eps=_NUMBER, nesterov=_FLAG, polar=_FLAG),
 }
 OPTIMIZERS["adamw"] = OPTIMIZERS["adam"]
 SCHEDULES: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {
@@ -51,6 +82,13 @@ SCHEDULES: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {
 }
 """Factors on the learning rate; their peak is 1."""
 
+_TRAINED = {
+    "learning_rate": "a number",
+    "learned": "a word",
+    "optimizer": "a table",
+    "least": "a number",
+    "most": "a number",
+}
 _SAMPLING = {
     "size": "an integer",
     "frequencies": "a list of numbers",
@@ -92,16 +130,21 @@ def system(config: Mapping[str, Any], labels: np.ndarray | None) -> System:
         "schedule": _made(config, "schedule", SCHEDULES),
         "sampling": _sampling(config, labels),
     }
+    learning = _trained(config)
     acting = _force(config, labels)
     with section("system", SYSTEM):
-        return System(acting, **about, **parts)
+        found = System(acting, **about, **parts)
+    with section(""):
+        return dataclasses.replace(found, trained=learning)
 
 
 def _made(config: Mapping[str, Any], name: str, known: Mapping[str, Any]) -> Any:
     """An optimizer or a schedule by name, or None."""
-    if name not in config:
-        return None
-    found = config[name]
+    return _named(name, config[name], known) if name in config else None
+
+
+def _named(name: str, found: Any, known: Mapping[str, Any]) -> Any:
+    """What a table makes of the word under ``name``, one of those that are known."""
     if not isinstance(found, dict) or "name" not in found:
         raise ConfigError(f"{name}.name: missing, expected one of {', '.join(known)}")
     make, kinds = known[choice(f"{name}.name", found["name"], known)]
@@ -118,11 +161,33 @@ def _made(config: Mapping[str, Any], name: str, known: Mapping[str, Any]) -> Any
             raise
 
 
+def _trained(config: Mapping[str, Any]) -> dict[str, trained.Trained]:
+    """The options of the force that are trained, by their names."""
+    tables = config.get("trained", {})
+    if not isinstance(tables, dict):
+        raise ConfigError(f"trained: expected tables such as [trained.temperature], got {tables!r}")
+    found = {}
+    for name in tables:
+        where = f"trained.{name}"
+        if not isinstance(tables[name], dict):
+            raise ConfigError(f"{where}: expected a table [{where}], got {tables[name]!r}")
+        about = checked(tables[name], where, _TRAINED)
+        if "learning_rate" not in about:
+            raise ConfigError(f"{where}.learning_rate: missing, expected a number >= 0")
+        if "optimizer" in about:
+            about["optimizer"] = _named(f"{where}.optimizer", about["optimizer"], OPTIMIZERS)
+        with section(where, _TRAINED):
+            found[name] = trained.option(**about)
+    return found
+
+
 def _force(config: Mapping[str, Any], labels: np.ndarray | None) -> Any:
     given = config.get("force")
     several: list[Any] = given if isinstance(given, list) else [given]
     if not several or not all(isinstance(x, dict) for x in several):
-        raise ConfigError(f"force: expected a table [force] or several [[force]], got {given!r}")
+        raise ConfigError(
+            f"force: expected a table [force] or several [[force]], got {quoted(given)}"
+        )
     terms = []
     for k, about in enumerate(several):
         name = f"force.{k}" if isinstance(given, list) else "force"
@@ -208,16 +273,51 @@ def stops(config: Mapping[str, Any]) -> tuple[stop.Stop, ...]:
     return tuple(found)
 
 
-def records(names: list[str], labels: np.ndarray | None) -> tuple[observables.Observable, ...]:
-    """Observables by name; ``class_norm`` needs classes."""
-    known = [*observables.OBSERVABLES, "class_norm"]
-    found = []
-    for name in names:
-        choice("run.record", name, known)
-        if name != "class_norm":
-            found.append(observables.OBSERVABLES[name])
-        elif labels is None:
+def records(
+    about: Mapping[str, Any], config: Mapping[str, Any], labels: np.ndarray | None
+) -> tuple[observables.Observable, ...]:
+    """Observables by name, some of which need another table.
+
+    Args:
+        about: the table ``[run]``, with ``record`` and ``rotation_steps``.
+        config: the whole.
+        labels: classes of the rows, if there are any.
+
+    Raises:
+        ConfigError: another name, or a table or key that it needs is missing.
+    """
+    names = about.get("record", ["loss"])
+    if "rotation_steps" in about and "rotation" not in names:
+        raise ConfigError("run.rotation_steps: only with rotation in run.record")
+
+    def of_classes() -> observables.Observable:
+        if labels is None:
             raise ConfigError("run.record: class_norm: expected a table [classes] too")
-        else:
-            found.append(observables.class_norm(labels))
-    return tuple(found)
+        return observables.class_norm(labels)
+
+    def of_frequencies() -> observables.Observable:
+        frequencies = _frequencies(config, labels)
+        if frequencies is None:
+            raise ConfigError(
+                "run.record: frequency_norm: expected sampling.frequencies, class_frequencies or a "
+                "list of probabilities too"
+            )
+        return observables.frequency_norm(frequencies)
+
+    made = {
+        **{name: lambda item=item: item for name, item in observables.OBSERVABLES.items()},
+        "class_norm": of_classes,
+        "frequency_norm": of_frequencies,
+        "rotation": lambda: observables.rotation(about.get("rotation_steps", 1)),
+        **{name: partial(observables.option, name) for name in config.get("trained", {})},
+    }
+    return tuple(made[choice("run.record", name, made)]() for name in names)
+
+
+def _frequencies(config: Mapping[str, Any], labels: np.ndarray | None) -> Any:
+    """How often the rows are drawn, where the table ``[sampling]`` says it of each; or None."""
+    about = table(config, "sampling", _SAMPLING)
+    if "class_frequencies" in about:
+        return _of_rows(about["class_frequencies"], labels)
+    given = about.get("frequencies", about.get("probability"))
+    return given if isinstance(given, list) else None

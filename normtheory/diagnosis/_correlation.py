@@ -7,7 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm as normal
 
-from normtheory._ranks import FEW, LEVEL, rank_correlation, rarer, with_interval
+from normtheory._ranks import (
+    FEW,
+    FEW_CLASSES,
+    LEVEL,
+    for_other_classes,
+    rank_correlation,
+    rarer,
+    with_interval,
+)
 
 RESAMPLES = 999
 
@@ -18,11 +26,12 @@ class Correlation:
 
     Attributes:
         rho: in [-1, 1]; None where it isn't defined.
-        low: lower end of the 95 % interval, from resampling the samples; None without ``rho``, and
-            of fewer samples than an interval can be had from.
+        low: lower end of the 95 % interval, for other classes where there are labels and else for
+            other samples; None without ``rho``, and of fewer than an interval can be had from.
         high: upper end.
         n: number of samples.
         why_not: why it isn't defined or has no interval; empty where it has both.
+        classes: number of classes that the interval counts instead of samples; None without labels.
     """
 
     rho: float | None
@@ -30,6 +39,7 @@ class Correlation:
     high: float | None
     n: int
     why_not: str = ""
+    classes: int | None = None
 
     @property
     def sign(self) -> int:
@@ -40,20 +50,26 @@ class Correlation:
 
 
 def spearman(
-    x: np.ndarray, y: np.ndarray, rng: np.random.Generator, names: tuple[str, str]
+    x: np.ndarray,
+    y: np.ndarray,
+    rng: np.random.Generator,
+    names: tuple[str, str],
+    codes: np.ndarray | None = None,
 ) -> Correlation:
-    """Spearman's correlation of two columns with a percentile interval (Efron 1979).
+    """Spearman's correlation of two columns with its interval.
 
     Args:
         x: shape (n,).
         y: shape (n,).
-        rng: source of the resamples.
+        rng: source of the resamples, where there are no classes.
         names: what the two are, for the word on why it isn't defined.
+        codes: the class of each, 0 to classes - 1, shape (n,).
 
     Returns:
-        The correlation; none of fewer than 5 samples, and no interval of fewer than ``FEW``, or of
-        a yes-or-no column with fewer than ``FEW`` of the rarer answer. The interval takes the
-        samples as independent draws.
+        The correlation; none of fewer than 5 samples, and no interval of fewer than ``FEW``, of
+        a yes-or-no column with fewer than ``FEW`` of the rarer answer, or of fewer than
+        ``FEW_CLASSES`` classes. Without classes the interval takes the samples as independent draws
+        (percentiles of resamples, Efron 1979), with them the classes.
     """
     n = len(x)
     if n < 5:
@@ -61,12 +77,28 @@ def spearman(
     for name, column in zip(names, (x, y), strict=True):
         if (column == column[0]).all():
             return Correlation(None, None, None, n, f"{name} is the same for all")
-    fewest = min(rarer(column) for column in (x, y))
-    if fewest < FEW:
-        few = f"{n} samples" if n < FEW else f"{fewest} samples of the rarer answer"
+    classes = None if codes is None else int(codes.max()) + 1
+    if few := _too_few(min(rarer(column) for column in (x, y)), n, classes):
         reason = f"{few} are too few for an interval"
-        return Correlation(rank_correlation(x, y), None, None, n, reason)
-    return Correlation(*with_interval(x, y, rng, RESAMPLES), n)
+        return Correlation(rank_correlation(x, y), None, None, n, reason, classes)
+    if codes is None:
+        return Correlation(*with_interval(x, y, rng, RESAMPLES), n)
+    found = for_other_classes(x, y, codes)
+    if np.isnan(found.low):
+        reason = "without one of the classes it is not defined, or ±1"
+        return Correlation(found.value, None, None, n, reason, classes)
+    return Correlation(*found, n, classes=classes)
+
+
+def _too_few(rarest: int, n: int, classes: int | None) -> str:
+    """What there is too little of for an interval; empty if there is enough."""
+    if n < FEW:
+        return f"{n} samples"
+    if rarest < FEW:
+        return f"{rarest} samples of the rarer answer"
+    if classes is not None and classes < FEW_CLASSES:
+        return f"{classes} classes"
+    return ""
 
 
 def wilson(right: int, n: int) -> tuple[float, float]:

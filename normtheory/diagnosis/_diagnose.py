@@ -36,7 +36,8 @@ class Diagnosis(Findings):
     """What :func:`normtheory.diagnose` found; ``str()`` is the report as text.
 
     Norms are in the unit of the embeddings, angles in radians, steps in updates of a pair,
-    effective rates and ratios without unit, correlations with a 95 % interval.
+    effective rates and ratios without unit, correlations with a 95 % interval: for other classes
+    where there are labels, else for other samples.
 
     Attributes:
         n: embeddings looked at.
@@ -77,8 +78,8 @@ class Diagnosis(Findings):
         return {**_plain(self), "sources": sources}
 
     def to_json(self) -> str:
-        """The report as JSON."""
-        return json.dumps(self.to_dict(), indent=2, allow_nan=False, ensure_ascii=False)
+        """The report as JSON, in ASCII: labels are whole there, whatever is in them."""
+        return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
     def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
         """The report as one self-contained HTML page with figures.
@@ -169,7 +170,7 @@ def diagnose(
         buckets: number of buckets of norms.
         sample: most rows that are compared with each other, and most classes.
         unexpected: how many of the smallest norms are listed.
-        seed: of the draw and of the resamples behind the intervals.
+        seed: of the draw, and of the resamples behind intervals without labels.
         drop_bad_rows: leave out rows that are zero or not finite (in either view) instead of
             refusing them.
         progress: show bars on standard error, if that is a terminal.
@@ -231,11 +232,12 @@ def examine(prepared: Prepared, options: Options, *, progress: bool = False) -> 
     if labels is not None:
         names, codes = np.unique(labels, return_inverse=True)
         classes = summarise_classes(norms, names, codes, rng, options.sample)
-        codes = codes[places]
+        # Numbered within the sample: most of as many classes as embeddings are not in it.
+        codes = np.unique(codes[places], return_inverse=True)[1]
     if second is not None:
         angles = pair_angles(rows, second)
         pairs = angles, second.norms
-        views = summarise_views(angles, norms, second.norms, places, options.buckets, rng)
+        views = summarise_views(angles, norms, second.norms, places, codes, options.buckets, rng)
     turning = measure_turning(norms, rows.dimension, options, pairs)
     report = Diagnosis(
         n=len(rows),

@@ -121,15 +121,13 @@ def summarise_neighbours(
     *,
     progress: bool = False,
 ) -> NeighbourSummary:
-    """From unit vectors (n, d), their norms (n,) and the numbers of their classes (n,)."""
+    """From unit vectors (n, d), their norms (n,) and their classes (n,), numbered without gaps."""
     n = len(norms)
     k = min(k, n - 1)
     found = nearest(directions, k, progress=progress)
-    density = spearman(norms, found.cosines.mean(axis=1), rng, ("the norm", "the density"))
+    density = spearman(norms, found.cosines.mean(axis=1), rng, ("the norm", "the density"), codes)
     if codes is None:
         return NeighbourSummary(n, k, density, None, None, None, ())
-    # Numbered within the sample: there can be as many classes as embeddings, most without a vote.
-    codes = np.unique(codes, return_inverse=True)[1]
     right = vote(found, codes) == codes
     return NeighbourSummary(
         sample=n,
@@ -137,7 +135,7 @@ def summarise_neighbours(
         norm_and_closeness=density,
         accuracy=float(right.mean()),
         chance=float(np.bincount(codes).max() / n),
-        norm_and_accuracy=spearman(norms, right, rng, ("the norm", "the correctness")),
+        norm_and_accuracy=spearman(norms, right, rng, ("the norm", "the correctness"), codes),
         buckets=tuple(_buckets(norms, right, buckets)),
     )
 

@@ -11,12 +11,14 @@ from collections.abc import Callable
 from html import escape
 from typing import Any
 
+from normtheory._drawing import style  # isort: split
+
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from normtheory._text import shown
 from normtheory.diagnosis._findings import Findings
 from normtheory.diagnosis._sections import Section, Table, sections
 
@@ -116,7 +118,7 @@ def _table(table: Table) -> str:
 
 def _picture(draw: Callable[[Axes], None], alternative: str, height: float = 2.6) -> str:
     """An SVG image inside the page: as an image, so that the ids of two can't clash."""
-    with rc_context(_STYLE):
+    with style(_STYLE):
         figure = Figure(figsize=(7.2, height))
         FigureCanvasSVG(figure)
         draw(figure.add_subplot())
@@ -210,7 +212,7 @@ def _classes(report: Findings) -> str:
         places = np.arange(len(rows))[::-1]
         axes.hlines(places, [r.low for r in rows], [r.high for r in rows], color=_BLUE, linewidth=2)
         axes.plot([r.median for r in rows], places, "o", color=_BLUE, markersize=5)
-        axes.set_yticks(places, [f"{_short(r.label)} ({r.n})" for r in rows])
+        axes.set_yticks(places, [f"{shown(r.label, 28)} ({r.n})" for r in rows])
         axes.grid(visible=False, axis="y")
         axes.set_xlabel("norm ‖z‖: median and middle half of each class (samples)")
 
@@ -239,10 +241,6 @@ def _views(report: Findings) -> str:
         axes.set(xlabel="norm ‖z‖ of the first view", ylabel="mean cosine ± 2 s.e.")
 
     return _picture(draw, "Mean cosine of the two views against the norm")
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= 28 else label[:27] + "…"
 
 
 _FIGURES = {

@@ -70,7 +70,7 @@ class Rows:
         self.dtype = dtype_name(embeddings)
         if self.dtype not in _FLOATS:
             raise TypeError(
-                f"{name}: expected floats of 16, 32 or 64 bits, got {self.values.dtype}; "
+                f"{name}: expected floats of 16, 32 or 64 bits, got {self.dtype}; "
                 f"{cast_hint(embeddings)}"
             )
         if self.values.ndim != 2 or self.values.shape[1] < 2:
@@ -170,7 +170,7 @@ def read_labels(labels: Any, n: int) -> np.ndarray:
         n: number of embeddings, before any is dropped.
 
     Returns:
-        The labels, shape (n,).
+        The labels, shape (n,); text as Python's strings.
 
     Raises:
         TypeError, ValueError: as :func:`normtheory._read.labels_of`; not of shape (n,).

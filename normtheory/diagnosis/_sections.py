@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from normtheory.diagnosis._correlation import Correlation
+from normtheory._text import shown
+from normtheory.diagnosis._correlation import RESAMPLES, Correlation
 from normtheory.diagnosis._findings import Findings
 from normtheory.diagnosis._quantity import Quantity, quantities
 
 _SHOWN = 12
+_WIDEST = 60  # characters of a label in a table
 _TIED = "\u00a0"  # a space that no line is broken at
 
 FREE = (
@@ -17,6 +19,12 @@ FREE = (
     "not be orthogonal to them and their norms can change either way. (Norm growth and equilibrium "
     "do hold for its weight matrices, if it has no biases.) Read these numbers as a comparison "
     "between norms, not as a forecast."
+)
+
+_RESAMPLED = f"Intervals take the samples as independent draws (95 %, {RESAMPLES} resamples)."
+_OTHER_CLASSES = (
+    "Intervals of correlations are for other classes, since samples of a class are no independent "
+    "draws: each is left out once (95 %, jackknife). Those of accuracies take them as independent."
 )
 
 
@@ -59,9 +67,10 @@ def text_of(value: Any) -> str:
             return f"not defined: {value.why_not}"
         if value.low is None:
             return f"{value.rho:+.3f}  (no interval: {value.why_not})"
-        return (
-            f"{value.rho:+.3f}  [{value.low:+.3f}, {value.high:+.3f}]  (n{_TIED}={_TIED}{value.n})"
-        )
+        count = f"n{_TIED}={_TIED}{value.n}"
+        if value.classes is not None:
+            count += f" in {value.classes} classes"
+        return f"{value.rho:+.3f}  [{value.low:+.3f}, {value.high:+.3f}]  ({count})"
     if isinstance(value, Mapping):
         return " · ".join(f"{key}%:{_TIED}{number(v)}" for key, v in value.items())
     if isinstance(value, tuple):
@@ -147,7 +156,7 @@ def _neighbours(report: Findings) -> Section:
             f"Done on {found.sample} of {report.n} embeddings, drawn with seed "
             f"{report.options.seed}."
         )
-    notes.append("Intervals take the samples as independent draws (95 %, 999 resamples).")
+    notes.append(_RESAMPLED if report.classes is None else _OTHER_CLASSES)
     return Section("neighbours", "Neighbours", _lines(found), tables, notes)
 
 
@@ -155,7 +164,12 @@ def _classes(report: Findings) -> list[Section]:
     if report.classes is None:
         return []
     rows = [
-        (row.label, str(row.n), number(row.median), f"{number(row.low)} to {number(row.high)}")
+        (
+            shown(row.label, _WIDEST),
+            str(row.n),
+            number(row.median),
+            f"{number(row.low)} to {number(row.high)}",
+        )
         for row in report.classes.by_norm
     ]
     notes = ["Sizes are those of this file; the theory speaks of frequencies in training."]
@@ -197,7 +211,7 @@ def _unexpected(report: Findings) -> Section:
         [number(norm) for norm in found.norms],
     ]
     if found.labels is not None:
-        header, columns = (*header, "class"), [*columns, found.labels]
+        header, columns = (*header, "class"), [*columns, [shown(x, _WIDEST) for x in found.labels]]
     table = Table(
         "The smallest norms",
         header,

@@ -82,14 +82,18 @@ def summarise_views(
     norms: np.ndarray,
     other_norms: np.ndarray,
     places: np.ndarray,
+    codes: np.ndarray | None,
     buckets: int,
     rng: np.random.Generator,
 ) -> ViewSummary:
-    """From angles and both norms, (n,) each; correlations on the samples at ``places``."""
+    """From angles and both norms, (n,) each; correlations on the samples at ``places``.
+
+    ``codes`` are the classes of these samples, numbered without gaps.
+    """
     squares = 4 * np.sin(angles / 2) ** 2
     # The angle orders as the cosine does, the other way round, and is exact near 0.
     agreement = spearman(
-        norms[places], -angles[places], rng, ("the norm", "the agreement of the views")
+        norms[places], -angles[places], rng, ("the norm", "the agreement of the views"), codes
     )
     return ViewSummary(
         alignment=float(squares.mean()),
@@ -100,7 +104,11 @@ def summarise_views(
         },
         norm_and_agreement=agreement,
         norm_and_norm=spearman(
-            norms[places], other_norms[places], rng, ("the norm", "the norm of the second view")
+            norms[places],
+            other_norms[places],
+            rng,
+            ("the norm", "the norm of the second view"),
+            codes,
         ),
         by_norm=tuple(
             Agreement(

@@ -7,6 +7,7 @@ three libraries, the kit and the simulator.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,7 +84,8 @@ class Loss(Definition):
         self, *arguments: Any, **options: Any
     ) -> tuple[Array, tuple[Array, ...]]:
         """The loss and its closed-form gradients, from one evaluation."""
-        found = self._differentiate(arguments, options, {self.clouds[i].name for i in self.trained})
+        names = [self.clouds[i].name for i in self.trained]
+        found = self.differentiate(names, *arguments, **options)
         return found.value, found.clouds
 
     def option_gradient(self, name: str, *arguments: Any, **options: Any) -> Array:
@@ -94,12 +96,26 @@ class Loss(Definition):
         """
         if not self.option(name).trained:
             raise ValueError(f"{name}: {self.name} holds it constant, so it has no derivative")
-        return self._differentiate(arguments, options, {name}).options[0]
+        return self.differentiate([name], *arguments, **options).options[0]
 
-    def _differentiate(
-        self, arguments: tuple[Any, ...], options: dict[str, Any], wanted: set[str]
-    ) -> Evaluated:
+    def differentiate(self, names: Iterable[str], /, *arguments: Any, **options: Any) -> Evaluated:
+        """The loss and its closed-form derivatives by trained clouds and options, all at once.
+
+        Args:
+            names: of the clouds and options whose derivatives are wanted.
+            *arguments: of the loss.
+            **options: of the loss.
+
+        Returns:
+            ``value``, ``clouds`` and ``options``, the derivatives in the order of the loss.
+
+        Raises:
+            ValueError: a name that it has no derivative for.
+        """
+        wanted = frozenset(names)
+        for name in sorted(wanted - self.derivatives):
+            raise ValueError(
+                f"{name}: {self.name} has derivatives by {', '.join(sorted(self.derivatives))}"
+            )
         given = _door.read(self, arguments, options)
-        return given.library.differentiate(
-            *given.call(self), wanted=frozenset(wanted), **given.extra
-        )
+        return given.library.differentiate(*given.call(self), wanted=wanted, **given.extra)

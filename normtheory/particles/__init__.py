@@ -21,6 +21,7 @@ from normtheory.particles import (
     optimizers,
     sampling,
     stop,
+    trained,
 )
 from normtheory.particles._init import init
 from normtheory.particles._run import Run, run
@@ -46,5 +47,6 @@ __all__ = [
     "step",
     "stop",
     "sweep",
+    "trained",
     "view",
 ]

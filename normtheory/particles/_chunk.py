@@ -16,6 +16,7 @@ from jax import lax
 from normtheory._spread import whole
 from normtheory._types import Array, Count, Flag
 from normtheory.particles import _pairs
+from normtheory.particles._options import fits
 from normtheory.particles._state import State
 from normtheory.particles._step import advance, evaluate
 from normtheory.particles._system import System
@@ -33,7 +34,7 @@ class Chunk(NamedTuple):
         state: the run now.
         over: whether it has ended, by a rule or by the number of steps.
         converged: whether by a rule.
-        finite: whether all positions are finite.
+        finite: whether all positions are finite, and the trained options in their ranges.
         count: how many slots of the records are used.
         steps: step number of every slot, (slots,).
         rows: records, each (slots, ...).
@@ -127,5 +128,10 @@ def chunk(
     no = jnp.zeros((), bool)
     start = Chunk(state, no, no, no, jnp.int32(0), jnp.zeros(slots, jnp.int32), empty)
     done = lax.while_loop(running, body, start)
-    finite = jnp.stack([jnp.isfinite(z).all() for z in done.state.positions]).all()
+    finite = jnp.stack(
+        [
+            *(jnp.isfinite(z).all() for z in done.state.positions),
+            *fits(system, done.state).values(),
+        ]
+    ).all()
     return done._replace(finite=finite, rows=whole(done.rows))

@@ -34,14 +34,16 @@ def _structure(x: Any) -> Any:
         return x.name
     if callable(x) and not hasattr(x, "__dataclass_fields__"):
         return f"{getattr(x, '__module__', '')}.{getattr(x, '__name__', type(x).__name__)}"
+    if isinstance(x, dict):
+        return {name: _structure(y) for name, y in x.items()}
     if isinstance(x, tuple):
         return [_structure(y) for y in x]
     if hasattr(x, "__dataclass_fields__"):
         found: dict[str, Any] = {"kind": type(x).__name__}
         for name, field in x.__dataclass_fields__.items():
             value = getattr(x, name)
-            several = isinstance(value, tuple) and value
-            inside = value[0] if several else value
+            several = list(value.values()) if isinstance(value, dict) else value
+            inside = several[0] if isinstance(several, list | tuple) and several else value
             if field.metadata.get("static") or hasattr(inside, "__dataclass_fields__"):
                 found[name] = _structure(value)
         return found

@@ -8,6 +8,7 @@ import numpy as np
 from normtheory._arrays import concrete
 from normtheory._types import Clouds, Scalar
 from normtheory.particles._forces import LossForce
+from normtheory.particles._options import started
 from normtheory.particles._state import State
 from normtheory.particles._step import drawn_clouds, evaluate
 from normtheory.particles._system import System
@@ -47,7 +48,8 @@ def check_fit(system: System, positions: Clouds) -> None:
     if isinstance(system.norm, tuple) and len(system.norm) != count:
         raise ValueError(f"norm: expected one for each of {count} clouds, got {len(system.norm)}")
     # Abstractly: shapes are judged by the loss itself, nothing is computed, JAX keeps the answer.
-    state = State(positions, (), np.zeros((), np.int32), np.zeros(2, np.uint32))
+    options = started(system, positions[0].dtype)
+    state = State(positions, (), np.zeros((), np.int32), np.zeros(2, np.uint32), options)
     jax.eval_shape(_value, system, state)
     _check_labels(system, positions)
     if not system.moving(count):

@@ -12,6 +12,7 @@ from normtheory._arrays import check_kind, native
 from normtheory._types import Clouds, Embeddings, Key
 from normtheory.particles._fit import check_fit
 from normtheory.particles._given import key_data
+from normtheory.particles._options import started
 from normtheory.particles._state import (
     State,
     check_positions,
@@ -69,7 +70,8 @@ def start(system: System, positions: Clouds, key: Key) -> State:
     if transformation is not None:
         memory = transformation.init(tuple(positions[k] for k in moving))
     positions, memory = _spread.held(positions, memory)
-    return State(positions, memory, *_spread.whole((jnp.zeros((), jnp.int32), key)))
+    options = started(system, positions[0].dtype)
+    return State(positions, memory, *_spread.whole((jnp.zeros((), jnp.int32), key, options)))
 
 
 _started = jax.jit(start)

@@ -7,19 +7,21 @@ nothing is compiled twice.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import AxisType, Mesh, PartitionSpec
 
 from normtheory._arrays import native
 from normtheory._types import Array, Clouds
 from normtheory.particles import _chunk
 from normtheory.particles._given import key_data
 from normtheory.particles._init import start
+from normtheory.particles._names import Names
 from normtheory.particles._record import numpy_of
 from normtheory.particles._run import NEVER, Size, bar_of
 from normtheory.particles._state import State, check_positions, rescale
@@ -29,11 +31,35 @@ from normtheory.particles.stop import Stop
 
 Start = Clouds | Callable[[int], Clouds]
 
-_STATIC = ("structure", "swept")
+_STATIC = ("structure", "swept", "mesh")
+_LANES = PartitionSpec("lanes")
 
 
-def _axes(structure: Any, swept: tuple[int, ...]) -> list[int | None]:
-    return [0 if k in swept else None for k in range(structure.num_leaves)]
+def _over_lanes(
+    one: Callable[..., Any], structure: Any, swept: tuple[int, ...], mesh: Mesh | None
+) -> Callable[..., Any]:
+    """``one(leaves, ...)`` for every lane; lanes are split over the devices of a mesh.
+
+    Of the leaves of the system the swept ones have an entry for every lane, all else has too.
+    Devices tell each other nothing: each goes on until its own lanes are through.
+    """
+    axes = [0 if k in swept else None for k in range(structure.num_leaves)]
+
+    def mapped(leaves: list[Array], *rest: Any) -> Any:
+        return jax.vmap(one, in_axes=(axes, *(0 for _ in rest)))(leaves, *rest)
+
+    def spread(leaves: list[Array], *rest: Any) -> Any:
+        assert mesh is not None
+        specs = [PartitionSpec() if axis is None else _LANES for axis in axes]
+        return jax.shard_map(
+            mapped,
+            mesh=mesh,
+            in_specs=(specs, *(_LANES for _ in rest)),
+            out_specs=_LANES,
+            check_vma=False,
+        )([jnp.asarray(x) for x in leaves], *rest)
+
+    return mapped if mesh is None else spread
 
 
 @partial(jax.jit, static_argnames=_STATIC)
@@ -46,12 +72,13 @@ def _advance(
     *,
     structure: Any,
     swept: tuple[int, ...],
+    mesh: Mesh | None,
 ) -> _chunk.Chunk:
     def one(leaves: list[Array], state: State, end: Array) -> _chunk.Chunk:
         system = jax.tree.unflatten(structure, leaves)
         return _chunk.chunk(system, state, stop, (), jnp.int32(NEVER), end, last, slots=1)
 
-    return jax.vmap(one, in_axes=(_axes(structure, swept), 0, 0))(leaves, state, end)
+    return _over_lanes(one, structure, swept, mesh)(leaves, state, end)
 
 
 @partial(jax.jit, static_argnames=_STATIC)
@@ -62,11 +89,12 @@ def _observe(
     *,
     structure: Any,
     swept: tuple[int, ...],
+    mesh: Mesh | None,
 ) -> _chunk.Rows:
     def one(leaves: list[Array], state: State) -> _chunk.Rows:
         return _chunk.observe(jax.tree.unflatten(structure, leaves), state, record)
 
-    return jax.vmap(one, in_axes=(_axes(structure, swept), 0))(leaves, state)
+    return _over_lanes(one, structure, swept, mesh)(leaves, state)
 
 
 @partial(jax.jit, static_argnames=_STATIC)
@@ -80,21 +108,20 @@ def _load(
     *,
     structure: Any,
     swept: tuple[int, ...],
+    mesh: Mesh | None,
 ) -> State:
     """Put new runs into the lanes where ``new``; the others keep their state."""
 
-    def one(leaves: list[Array], positions: Any, norm: Any, key: Any) -> State:
+    def one(
+        leaves: list[Array], old: State, positions: Any, norm: Any, key: Any, new: Any
+    ) -> State:
         if norm is not None:
             positions = tuple(rescale(z, norm.reshape(1, 1)) for z in positions)
-        return start(jax.tree.unflatten(structure, leaves), positions, key)
+        fresh = start(jax.tree.unflatten(structure, leaves), positions, key)
+        return jax.tree.map(lambda fresh, old: jnp.where(new, fresh, old), fresh, old)
 
-    axes = (_axes(structure, swept), 0, None if norm is None else 0, 0)
-    fresh = jax.vmap(one, in_axes=axes)(leaves, positions, norm, key)
-
-    def pick(fresh: Array, old: Array) -> Array:
-        return jnp.where(new.reshape(-1, *[1] * (fresh.ndim - 1)), fresh, old)
-
-    return jax.tree.map(pick, fresh, old)
+    mapped = _over_lanes(one, structure, swept, mesh)
+    return mapped(leaves, old, positions, norm, key, new)
 
 
 class Draws:
@@ -123,7 +150,21 @@ class Draws:
 
 
 class Lanes:
-    """Runs side by side, and the queue of those to come."""
+    """Runs side by side, and the queue of those to come.
+
+    Args:
+        system: cast to the dtype of the state.
+        state: of the first run at its start.
+        axes: values by axis.
+        numbers: those that are numbers of the system.
+        members: places on the axes of every run.
+        draws: starting positions by seed.
+        seed: of runs without an axis of seeds.
+        rule: stop rules.
+        items: observables.
+        count: how many lanes there are.
+        devices: over which they are split, evenly.
+    """
 
     def __init__(
         self,
@@ -136,29 +177,44 @@ class Lanes:
         seed: int,
         rule: tuple[Stop, ...],
         items: tuple[Observable, ...],
+        count: int,
+        devices: Sequence[Any],
     ) -> None:
-        self.system, self.state, self.axes, self.numbers = system, state, axes, numbers
+        self.system, self.axes, self.numbers = system, axes, numbers
         self.members, self.draws, self.seed = members, draws, seed
         self.rule, self.items = rule, items
-        self.count = 1
-        self.base, self.structure = jax.tree.flatten(system)
-        places = system.numbers()
-        self.swept = tuple(places[name] for name in numbers)
+        self.base, structure = jax.tree.flatten(system)
+        names = Names(system)
+        self.swept = tuple(names.place(name) for name in numbers)
+        mesh = None
+        if len(devices) > 1:
+            kinds = (AxisType.Auto,)
+            mesh = jax.make_mesh((len(devices),), ("lanes",), axis_types=kinds, devices=devices)
+        self.options = {"structure": structure, "swept": self.swept, "mesh": mesh}
+        total = len(members)
+        self.dtype = state.dtype
+        self.state: Any = jax.tree.map(lambda x: np.stack([np.asarray(x)] * count), state)
+        # Which run is in a lane, whether it goes on, whether it has yet to be put there.
+        self.held = np.minimum(np.arange(count), total - 1)
+        self.busy, self.new = np.arange(count) < total, np.ones(count, bool)
+        self.next = min(count, total)
+        self.found = {"steps": np.zeros(total, np.int64), "converged": np.zeros(total, bool)}
+        self.table = _Table()
 
     def _value(self, name: str, member: int) -> Any:
         return self.axes[name][self.members[member][list(self.axes).index(name)]]
 
-    def _leaves(self, held: list[int]) -> list[Array]:
+    def _leaves(self) -> list[Array]:
         leaves = list(self.base)
         for place, name in zip(self.swept, self.numbers, strict=True):
-            values = [self._value(name, member) for member in held]
-            leaves[place] = np.asarray(values, self.state.dtype)
+            values = [self._value(name, member) for member in self.held]
+            leaves[place] = np.asarray(values, self.dtype)
         return leaves
 
-    def _loaded(self, held: list[int], new: np.ndarray, state: State) -> State:
+    def _loaded(self) -> State:
         seeds = [
             int(self._value("seed", member)) if "seed" in self.axes else self.seed
-            for member in held
+            for member in self.held
         ]
         clouds = [self.draws(seed) for seed in seeds]
         positions = tuple(
@@ -166,72 +222,96 @@ class Lanes:
         )
         norm = None
         if "norm" in self.axes:
-            norm = np.asarray([self._value("norm", member) for member in held], self.state.dtype)
+            norm = np.asarray([self._value("norm", member) for member in self.held], self.dtype)
         key = np.stack([key_data(seed) for seed in seeds])
-        return _load(
-            self._leaves(held),
-            state,
-            positions,
-            norm,
-            key,
-            new,
-            structure=self.structure,
-            swept=self.swept,
-        )
+        return _load(self._leaves(), self.state, positions, norm, key, self.new, **self.options)
+
+    def snapshot(self) -> dict[str, np.ndarray]:
+        """All that the sweep goes on from, as arrays by name."""
+        return {
+            **{f"state{k:03}": np.asarray(x) for k, x in enumerate(jax.tree.leaves(self.state))},
+            **{name: getattr(self, name) for name in ("held", "busy", "new")},
+            "next": np.asarray(self.next),
+            **{f"found.{name}": x for name, x in self.found.items()},
+            **{f"table.{name}": x for name, x in self.table.arrays.items()},
+        }
+
+    def restore(self, arrays: Mapping[str, np.ndarray]) -> None:
+        """Go on from a snapshot of the same sweep."""
+        leaves, structure = jax.tree.flatten(self.state)
+        leaves = [arrays[f"state{k:03}"] for k in range(len(leaves))]
+        self.state = jax.tree.unflatten(structure, leaves)
+        self.held, self.busy, self.new = (arrays[name] for name in ("held", "busy", "new"))
+        self.next = int(arrays["next"])
+        for into, name in ((self.found, "found."), (self.table.arrays, "table.")):
+            into.update({k.removeprefix(name): x for k, x in arrays.items() if k.startswith(name)})
 
     def run(
-        self, max_steps: int, record_every: int | None, progress: bool | None
+        self,
+        max_steps: int,
+        record_every: int | None,
+        progress: bool | None,
+        on_chunk: Callable[[bool], None],
     ) -> dict[str, np.ndarray]:
-        """Run all members; arrays with one row a member."""
-        total, lanes = len(self.members), self.count
-        every = record_every or NEVER
-        waiting = iter(range(lanes, total))
-        held = list(range(lanes))
-        busy, new = np.ones(lanes, bool), np.ones(lanes, bool)
-        state = jax.tree.map(lambda x: np.stack([np.asarray(x)] * lanes), self.state)
-        options = {"structure": self.structure, "swept": self.swept}
-        found = {"steps": np.zeros(total, np.int64), "converged": np.zeros(total, bool)}
-        table = _Table(total, max_steps // every + 1 if record_every else 0)
+        """Run all members; arrays with one row a member.
+
+        ``on_chunk`` is called after every compiled call, with whether it was the last.
+        """
+        total, every = len(self.members), record_every or NEVER
+        self.table.shape = (total, *([max_steps // every + 1] if record_every else []))
         size = Size(None)
-        with bar_of(progress, 0, total, "run") as bar:
-            while busy.any():
-                leaves = self._leaves(held)
-                if new.any():
-                    state = self._loaded(held, new, state)
-                at = np.asarray(state.step)
-                if record_every and (busy & (at % every == 0)).any():
-                    rows = numpy_of(_observe(leaves, state, self.items, **options))
-                    for lane in np.flatnonzero(busy & (at % every == 0)):
-                        table.put((held[lane], at[lane] // every), rows, lane)
+        done = self.next - int(self.busy.sum())
+        with bar_of(progress, done, total, "run") as bar:
+            while self.busy.any():
+                leaves = self._leaves()
+                if self.new.any():
+                    self.state = self._loaded()
+                at = np.asarray(self.state.step)
+                due = self.busy & (at % every == 0)
+                if record_every and due.any():
+                    self._record(leaves, due, at // every)
                 end = np.minimum(at + size.steps, (at // every + 1) * every)
-                end = np.where(busy, np.minimum(end, max_steps), at).astype(np.int32)
+                end = np.where(self.busy, np.minimum(end, max_steps), at).astype(np.int32)
                 clock = time.perf_counter()
-                out = _advance(leaves, state, self.rule, end, np.int32(max_steps), **options)
-                state = out.state
+                out = _advance(
+                    leaves, self.state, self.rule, end, np.int32(max_steps), **self.options
+                )
+                self.state = out.state
                 over, converged, finite, now = (
-                    np.asarray(x) for x in (out.over, out.converged, out.finite, state.step)
+                    np.asarray(x) for x in (out.over, out.converged, out.finite, out.state.step)
                 )
                 size.took(int((now - at).max()), time.perf_counter() - clock)
-                if not finite[busy].all():
-                    self._fail(held[int(np.flatnonzero(busy & ~finite)[0])])
-                over, new = busy & over, np.zeros(lanes, bool)
+                if not finite[self.busy].all():
+                    self._fail(self.held[int(np.flatnonzero(self.busy & ~finite)[0])])
+                over = self.busy & over
                 # A run that ends leaves its lane: its last record is taken here.
                 ended = over & (now % every == 0) if record_every else over
                 if ended.any() and self.items:
-                    rows = numpy_of(_observe(leaves, state, self.items, **options))
-                    for lane in np.flatnonzero(ended):
-                        record = (now[lane] // every,) if record_every else ()
-                        table.put((held[lane], *record), rows, lane)
-                for lane in np.flatnonzero(over):
-                    found["steps"][held[lane]] = now[lane]
-                    found["converged"][held[lane]] = converged[lane]
-                    following = next(waiting, None)
-                    if following is None:
-                        busy[lane] = False
-                    else:
-                        held[lane], new[lane] = following, True
+                    self._record(leaves, ended, now // every if record_every else None)
+                self._leave(over, now, converged)
                 bar.update(int(over.sum()))
-        return {**found, **table.arrays}
+                on_chunk(not self.busy.any())
+        return {**self.found, **self.table.arrays}
+
+    def _record(self, leaves: list[Array], lanes: np.ndarray, slots: np.ndarray | None) -> None:
+        """Enter the records of some lanes, at places on the grid of steps if there is one."""
+        rows = numpy_of(_observe(leaves, self.state, self.items, **self.options))
+        for lane in np.flatnonzero(lanes):
+            slot = () if slots is None else (slots[lane],)
+            self.table.put((self.held[lane], *slot), rows, lane)
+
+    def _leave(self, over: np.ndarray, now: np.ndarray, converged: np.ndarray) -> None:
+        """Note what has ended, and give its lanes to the next."""
+        self.new = np.zeros(len(over), bool)
+        for lane in np.flatnonzero(over):
+            member = self.held[lane]
+            self.found["steps"][member] = now[lane]
+            self.found["converged"][member] = converged[lane]
+            if self.next < len(self.members):
+                self.held[lane], self.new[lane] = self.next, True
+                self.next += 1
+            else:
+                self.busy[lane] = False
 
     def _fail(self, member: int) -> None:
         where = ", ".join(f"{name} {self._value(name, member):g}" for name in self.axes)
@@ -241,8 +321,8 @@ class Lanes:
 class _Table:
     """Records of all runs, over a common grid of steps if there is one; NaN where there is none."""
 
-    def __init__(self, members: int, records: int) -> None:
-        self.shape = (members, records) if records else (members,)
+    def __init__(self) -> None:
+        self.shape: tuple[int, ...] = ()
         self.arrays: dict[str, np.ndarray] = {}
 
     def put(self, place: tuple[Any, ...], rows: _chunk.Rows, lane: Any) -> None:

@@ -15,6 +15,8 @@ from normtheory.particles._system import System
 # three arrays of the size of the similarities live at once; one more is room for rounding.
 _ALIVE = 4
 
+_MOST = 2**47  # bytes that a process can address; JAX ends one that asks for much more
+
 
 def _sizes(jaxpr: Any) -> list[int]:
     found = []
@@ -32,7 +34,17 @@ def _sizes(jaxpr: Any) -> list[int]:
 
 
 def bytes_of_step(system: System, state: State) -> int:
-    """An upper estimate of the bytes that a run holds while it takes a step."""
+    """An upper estimate of the bytes that a run holds while it takes a step.
+
+    Raises:
+        ValueError: no process can hold them.
+    """
     jaxpr = jax.make_jaxpr(lambda s, x: advance(s, x, evaluate(s, x)))(system, state)
     held = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
-    return 2 * held + _ALIVE * max(_sizes(jaxpr.jaxpr), default=0)
+    found = 2 * held + _ALIVE * max(_sizes(jaxpr.jaxpr), default=0)
+    if found > _MOST:
+        raise ValueError(
+            f"a step needs about {found:.0e} bytes, more than there can be: expected fewer rows, "
+            "or a smaller minibatch"
+        )
+    return found

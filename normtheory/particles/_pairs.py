@@ -74,7 +74,7 @@ def advance(system: System, state: State, steps: Array) -> State:
         return attraction_step(z, y, rate, repel=repel)[:2]
 
     clouds = jax.lax.fori_loop(0, steps, step, state.positions)
-    return State(clouds, state.optimizer, state.step + steps, state.key)
+    return State(clouds, state.optimizer, state.step + steps, state.key, state.trained)
 
 
 def attraction_step(

@@ -17,6 +17,7 @@ from normtheory._arrays import check_count, check_flag, check_kind
 from normtheory._progress import bar
 from normtheory.particles import _chunk
 from normtheory.particles._fit import check_fit
+from normtheory.particles._options import fits, values
 from normtheory.particles._pairs import by_blocks
 from normtheory.particles._record import (
     Records,
@@ -29,7 +30,7 @@ from normtheory.particles._state import State, handed_out, precision
 from normtheory.particles._step import check_door
 from normtheory.particles._system import System
 from normtheory.particles.observables import Observable, chosen
-from normtheory.particles.stop import Stop, rules
+from normtheory.particles.stop import Stop, check_places, rules
 
 _SLOTS = 256  # most records that one compiled call has room for
 _ROOM = 2**26  # bytes for them
@@ -133,6 +134,7 @@ def run(
         check_kind("on_chunk", on_chunk, Callable, "a callable")
     check_kind("history", {} if history is None else history, Mapping, "the records of a run")
     rule, items = rules(stop), chosen(record)
+    check_places(rule, len(state.positions))
     every = min(record_every or NEVER, NEVER)
     begin = int(state.step)
     pieces = on_grid(history, every, begin)
@@ -167,7 +169,7 @@ def run(
                     seconds = _spread.agreed(time.perf_counter() - clock, state.positions[0])
                     size.took(reached - at, seconds)
                 if not out.finite:
-                    raise FloatingPointError(_first_bad(state, reached))
+                    raise FloatingPointError(_first_bad(cast, state, reached))
                 count = int(out.count)
                 if count:
                     kept = {k: np.asarray(x)[:count] for k, x in out.rows.items()}
@@ -188,7 +190,14 @@ def _slots(system: System, state: State, record: tuple[Observable, ...]) -> int:
     return max(1, min(_SLOTS, _ROOM // max(size, 1)))
 
 
-def _first_bad(state: State, step: int) -> str:
+def _first_bad(system: System, state: State, step: int) -> str:
+    for name, fit in fits(system, state).items():
+        if not fit:
+            value = float(values(system, state)[name])
+            return (
+                f"{name} is {value:g} at step {step}, out of its range: give it bounds, learn its "
+                "logarithm, or take smaller steps"
+            )
     for k, z in enumerate(state.positions):
         row, _ = _spread.first_rows(z)
         if row is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,11 +13,12 @@ import numpy as np
 from jax.core import Tracer
 
 from normtheory import _spread
-from normtheory._arrays import check_rows, require_array
+from normtheory._arrays import check_rows, dtype_name, require_array
 from normtheory._range import transfers
 from normtheory._types import Array, Clouds, Count, Embeddings, Key
 from normtheory.particles._system import System
 from normtheory.particles._tree import tree
+from normtheory.particles.trained import Parameter
 from normtheory.sphere import dot, scaled
 
 
@@ -32,12 +34,14 @@ class State:
         optimizer: what the optimizer remembers.
         step: updates done so far, int32.
         key: the random key, as uint32 (2,); it does not change. Draws follow from it and the step.
+        trained: options of the loss that are trained, by name.
     """
 
     positions: Clouds
     optimizer: Any
     step: Count
     key: Key
+    trained: dict[str, Parameter] = dataclasses.field(default_factory=dict)
 
     @property
     def dtype(self) -> Any:
@@ -91,7 +95,9 @@ def check_positions(clouds: tuple[Any, ...]) -> None:
         name = f"clouds[{k}]"
         require_array(name, z, "a numpy or JAX array", ("numpy", "JAX"))
         if z.dtype not in (np.float32, np.float64):
-            raise TypeError(f"{name}: expected float32 or float64, got {z.dtype}; cast it first")
+            raise TypeError(
+                f"{name}: expected float32 or float64, got {dtype_name(z)}; cast it first"
+            )
         if z.ndim != 2 or 0 in z.shape:
             raise ValueError(f"{name}: expected shape (n, d), got shape {tuple(z.shape)}")
         _check_rows(name, z)

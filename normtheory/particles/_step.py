@@ -7,12 +7,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import optax
 
 from normtheory import _spread
 from normtheory._arrays import check_kind
 from normtheory._types import Array, Clouds, Embeddings, Key, Scalar
+from normtheory.particles import _options
+from normtheory.particles._forces import Gradients
 from normtheory.particles._given import THREEFRY
+from normtheory.particles._rules import kept
 from normtheory.particles._state import (
     State,
     check_positions,
@@ -22,6 +24,7 @@ from normtheory.particles._state import (
     rescale,
 )
 from normtheory.particles._system import System
+from normtheory.particles.optimizers import Rule
 from normtheory.particles.sampling import Bernoulli, Minibatch
 from normtheory.sphere import dot, scaled
 
@@ -35,12 +38,14 @@ class Evaluation:
         value: the loss, with the reduction of the system.
         gradients: of every cloud, zero where there is none.
         updated: for every cloud which rows may move, bool (n,), or None for all.
+        slopes: derivatives of the value by the trained options, by name.
     """
 
     clouds: Clouds
     value: Scalar
     gradients: Clouds
     updated: tuple[Array | None, ...]
+    slopes: dict[str, Scalar]
 
 
 def drawn_clouds(system: System, positions: Clouds) -> tuple[int, ...]:
@@ -77,7 +82,7 @@ def evaluate(system: System, state: State) -> Evaluation:
     nothing: tuple[Any, ...] = (None,) * len(clouds)
     if not isinstance(sampling, Minibatch):
         clouds = _fresh(system, for_fresh, clouds)
-        value, gradients = system.force(clouds)
+        value, gradients, slopes = _forced(system, state, clouds)
         updated = nothing
         if isinstance(sampling, Bernoulli):
             hit = sampling.draw(for_rows, len(clouds[chosen[0]]), clouds[0].dtype)
@@ -91,7 +96,7 @@ def evaluate(system: System, state: State) -> Evaluation:
         batch = tuple(_spread.by_rows(z[taken]) if k in chosen else z for k, z in enumerate(clouds))
         if not system.coherent:
             batch = _fresh(system, for_fresh, batch)
-        value, of_batch = system.force(batch, taken)
+        value, of_batch, slopes = _forced(system, state, batch, taken)
         gradients = tuple(
             jnp.zeros_like(clouds[k]).at[taken].add(g) if g is not None and k in chosen else g
             for k, g in enumerate(of_batch)
@@ -106,7 +111,20 @@ def evaluate(system: System, state: State) -> Evaluation:
     if system.reduction == "sum":
         many = jnp.asarray(rows, clouds[0].dtype)
         value, full = many * value, tuple(many * g for g in full)
-    return Evaluation(clouds, value, full, updated)
+        slopes = {name: many * x for name, x in slopes.items()}
+    return Evaluation(clouds, value, full, updated, slopes)
+
+
+def _forced(
+    system: System, state: State, clouds: Clouds, rows: Array | None = None
+) -> tuple[Scalar, Gradients, dict[str, Scalar]]:
+    """Value and gradients of the force, with the trained options as they are, and by these."""
+    if not system.trained:
+        return *system.force(clouds, rows), {}
+    paths, values = _options.paths(system), _options.values(system, state)
+    given = {paths[name]: x for name, x in values.items()}
+    value, gradients, slopes = system.force.differentiate(clouds, rows, given)
+    return value, gradients, {name: slopes[path] for name, path in paths.items()}
 
 
 def norm_power(z: Array, power: Array) -> Array:
@@ -146,50 +164,43 @@ def advance(system: System, state: State, found: Evaluation) -> State:
         updates = tuple(u.astype(dtype) for u in jax.tree.leaves(updates))
     # An optax transformation with its own rate returns the step itself.
     sign = -rate if not system.own_rate else rate
+    shrunk = before
+    if decay is not None and not system.coupled_decay:
+        shrunk = tuple((1 - rate * decay) * z for z in before)
     after = []
-    for place, z, update in zip(moving, before, updates, strict=True):
-        keep = z if decay is None or system.coupled_decay else (1 - rate * decay) * z
-        moved = keep + sign * update
+    for place, z, update in zip(moving, shrunk, updates, strict=True):
+        moved = z + sign * update
         if system.norm is not None:
             moved = rescale(moved, norm_of(system, place, moved))
         after.append(moved)
-    after, memory = _keep(system, state, found, tuple(after), memory)
+    # To a fixed norm a row that only decays comes back at once.
+    stay = shrunk if system.decay_all and system.norm is None else before
+    after, memory = _keep(system, state, found, stay, tuple(after), memory)
     new = dict(zip(moving, after, strict=True))
     positions, memory = _spread.held(tuple(new.get(k, z) for k, z in enumerate(positions)), memory)
-    return State(positions, memory, state.step + jnp.int32(1), state.key)
+    options = _spread.whole(_options.advanced(system, state, found.slopes))
+    return State(positions, memory, state.step + jnp.int32(1), state.key, options)
 
 
 def _keep(
-    system: System, state: State, found: Evaluation, after: Clouds, memory: Any
+    system: System, state: State, found: Evaluation, stay: Clouds, after: Clouds, memory: Any
 ) -> tuple[Clouds, Any]:
-    """Undo the update of rows that were not drawn, in positions and memory alike."""
+    """Undo the update of rows that were not drawn: positions are as they stay, memory as it was."""
     moving = system.moving(len(state.positions))
     masks = tuple(found.updated[k] for k in moving)
     if all(mask is None for mask in masks):
         return after, memory
-    before = tuple(state.positions[k] for k in moving)
     masks = tuple(
         jnp.ones((len(z), 1), bool) if mask is None else mask[:, None]
-        for mask, z in zip(masks, before, strict=True)
+        for mask, z in zip(masks, stay, strict=True)
     )
     after = tuple(
-        jnp.where(mask, new, old) for mask, new, old in zip(masks, after, before, strict=True)
+        jnp.where(mask, new, old) for mask, new, old in zip(masks, after, stay, strict=True)
     )
     transformation = system.transformation()
     if transformation is not None:
-        where = optax.tree_utils.tree_map_params(
-            transformation,
-            lambda _, mask: mask,
-            memory,
-            masks,
-            transform_non_params=lambda _: True,
-        )
-        memory = jax.tree.map(
-            lambda mask, new, old: new if mask is True else jnp.where(mask, new, old),
-            where,
-            memory,
-            state.optimizer,
-        )
+        lazy = isinstance(system.optimizer, Rule) and system.optimizer.lazy
+        memory = kept(transformation, lazy, masks, memory, state.optimizer)
     return after, memory
 
 
@@ -233,3 +244,8 @@ def check_door(system: Any, state: Any) -> None:
     check_kind("state", state, State, "a State from init")
     system.check()
     check_positions(state.positions)
+    if state.trained.keys() != system.trained.keys():
+        raise ValueError(
+            f"state: expected the trained options {', '.join(system.trained) or 'none'}, got "
+            f"{', '.join(state.trained) or 'none'}"
+        )

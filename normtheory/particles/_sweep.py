@@ -7,15 +7,18 @@ As many runs as the memory budget allows advance side by side (``jax.vmap``), ea
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import xarray as xr
 
 from normtheory._arrays import check_count, check_kind, check_values
 from normtheory._read import labels_of, real_numbers
+from normtheory.particles import checkpoint
 from normtheory.particles._given import LARGEST_SEED
 from normtheory.particles._init import init
 from normtheory.particles._lanes import Draws, Lanes, Start
@@ -25,7 +28,7 @@ from normtheory.particles._run import check_progress
 from normtheory.particles._state import State, precision
 from normtheory.particles._system import System
 from normtheory.particles.observables import Observable, chosen
-from normtheory.particles.stop import Stop, rules
+from normtheory.particles.stop import Stop, check_places, rules
 
 
 def _read_axes(over: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -58,8 +61,16 @@ def sweep(
     memory: int = 2**30,
     progress: bool | None = None,
     seed: int = 0,
+    devices: Sequence[Any] | None = None,
+    folder: Path | str | None = None,
+    resume: bool = False,
+    every: int = 20,
+    keep: int = 2,
+    settings: Mapping[str, Any] | None = None,
 ) -> xr.Dataset:
     """Run every combination of numbers, norms and seeds, compiled once, side by side.
+
+    Runs are split over all devices of the process, which then have nothing to tell each other.
 
     Args:
         system: see :class:`System`.
@@ -69,14 +80,22 @@ def sweep(
             [0.0, 1.0], "seed": range(8)}``. ``norm`` is the starting norm of every row (and the
             one projected to, where the system fixes one), ``seed`` the seed of draws and of
             ``clouds``; other names are those of :meth:`System.with_numbers`, such as
-            ``temperature``.
+            ``temperature``, or ``force.1.temperature`` in a mixture.
         max_steps: updates of a run.
         stop: rules, as for :func:`run`.
         record: observables, as for :func:`run`.
         record_every: record at multiples of so many steps; None to record the end of a run only.
-        memory: bytes that the runs side by side may take, by an estimate from their shapes.
+        memory: bytes that the runs side by side may take on a device, by an estimate from their
+            shapes.
         progress: show a progress bar over runs; None for where there is a terminal.
         seed: of all runs, where it is no axis.
+        devices: which of ``jax.local_devices()``; None for all.
+        folder: for checkpoints of this sweep alone, by one process; None for none.
+        resume: go on from the newest whole checkpoint, or begin if there is none. Runs that had
+            ended are not made again, the others go on where they were.
+        every: chunks between checkpoints; a chunk is about half a second.
+        keep: checkpoints that stay, >= 2.
+        settings: more to compare before resuming, by name.
 
     Returns:
         Dataset over the axes: ``steps``, ``converged``, and every observable: at the end of the
@@ -86,6 +105,7 @@ def sweep(
     Raises:
         TypeError, ValueError: an axis that the system has no number for, values out of range,
             clouds that don't fit.
+        CheckpointError: as :func:`normtheory.particles.checkpoint.run`.
         FloatingPointError: a run whose positions became infinite or NaN; its place is named.
 
     Example:
@@ -119,6 +139,7 @@ def sweep(
     members = list(itertools.product(*(range(k) for k in shape)))
     seeds = axes.get("seed", np.array([seed]))
     first = draws(int(seeds[0]))
+    check_places(rule, len(first))
     numbers = {name: x for name, x in axes.items() if name not in ("norm", "seed")}
     if "norm" in axes and system.norm is not None:
         numbers["norm"] = axes["norm"]
@@ -131,12 +152,52 @@ def sweep(
     system.with_numbers(**{name: float(values.max()) for name, values in numbers.items()})
     state = init(system, *first, seed=int(seeds[0]))
     with precision(state.dtype):
+        cast = system.cast(state.dtype)
+        places = _places(devices)[: len(members)]
+        each = max(1, min(-(-len(members) // len(places)), memory // bytes_of_step(cast, state)))
         lanes = Lanes(
-            system.cast(state.dtype), state, axes, numbers, members, draws, seed, rule, items
+            cast,
+            state,
+            axes,
+            numbers,
+            members,
+            draws,
+            seed,
+            rule,
+            items,
+            each * len(places),
+            places,
         )
-        lanes.count = max(1, min(len(members), memory // bytes_of_step(lanes.system, state)))
-        found = lanes.run(max_steps, record_every, progress)
+        saved: Callable[[bool], None] = _nothing
+        if folder is not None:
+            about = checkpoint.describe(
+                system, state, stop=stop, record=record, record_every=record_every
+            )
+            about["more"] = dict(settings or {})
+            about["sweep"] = {
+                "max_steps": max_steps,
+                "seed": seed,
+                "lanes": len(lanes.held),
+                **{f"over {name}": x.tolist() for name, x in axes.items()},
+            }
+            kept = checkpoint.Arrays(folder, system, state, about, resume=resume, keep=keep)
+            if kept.arrays is not None:
+                lanes.restore(kept.arrays)
+            saved = kept.every(every, lanes.snapshot)
+        found = lanes.run(max_steps, record_every, progress, saved)
     return _dataset(found, axes, shape, items, record_every, system, rule, state, max_steps)
+
+
+def _nothing(last: bool) -> None:
+    del last
+
+
+def _places(devices: Sequence[Any] | None) -> list[Any]:
+    """The devices of a sweep."""
+    found = jax.local_devices() if devices is None else list(devices)
+    if not found:
+        raise ValueError("devices: expected at least one")
+    return found
 
 
 def _dataset(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
@@ -18,9 +19,11 @@ from normtheory.pair import check_decay
 from normtheory.particles._describe import described
 from normtheory.particles._forces import check_force
 from normtheory.particles._given import number, places
+from normtheory.particles._names import Names
 from normtheory.particles._tree import map_numbers, static, tree
 from normtheory.particles.optimizers import Rule
 from normtheory.particles.sampling import Bernoulli, Minibatch
+from normtheory.particles.trained import Trained
 
 
 @tree
@@ -43,6 +46,8 @@ class System:
         weight_decay: λ >= 0, γλ < 1: z' = (1-γλ)z - γ·update. None for none.
         coupled_decay: add λz to the gradient instead, before the optimizer, as PyTorch's SGD does;
             under plain SGD it is the same.
+        decay_all: whether rows that a step doesn't draw decay all the same, as where decay acts on
+            the whole table and the optimizer on the rows that were seen.
         gradscale: p, each row's gradient times its norm to the p before anything else. None for
             none.
         norm: rows are projected to it after every step: a number, shape (n,), or a tuple of these
@@ -53,6 +58,9 @@ class System:
         coherent: with a minibatch, whether the draws of a fresh cloud are shared by the copies of a
             row in the batch.
         sampling: from :mod:`normtheory.particles.sampling`, or None for the full batch.
+        trained: options of the loss that are trained too, each a
+            :func:`normtheory.particles.trained.option`, by name (``temperature``, or
+            ``force.1.temperature`` in a mixture). They start where the force has them.
 
     Raises:
         TypeError, ValueError: a setting of the wrong kind or out of its range.
@@ -70,9 +78,11 @@ class System:
     gradscale: Any = None
     norm: Any = None
     sampling: Any = None
+    trained: dict[str, Trained] = dataclasses.field(default_factory=dict)
     reduction: str = static(default="mean")
     schedule: Callable[[Any], Any] | None = static(default=None)
     coupled_decay: bool = static(default=False)
+    decay_all: bool = static(default=False)
     frozen: tuple[int, ...] = static(default=())
     fresh: tuple[int, ...] = static(default=())
     coherent: bool = static(default=False)
@@ -87,6 +97,8 @@ class System:
             object.__setattr__(self, name, _number(name, getattr(self, name)))
         if self.weight_decay is not None:
             check_decay(self.learning_rate, self.weight_decay)
+        if self.decay_all and (self.weight_decay is None or self.coupled_decay):
+            raise ValueError("decay_all: expected a weight_decay that is not coupled_decay")
         norms = self.norm if isinstance(self.norm, tuple) else (self.norm,)
         norms = tuple(None if norm is None else _norm(norm) for norm in norms)
         object.__setattr__(self, "norm", norms if isinstance(self.norm, tuple) else norms[0])
@@ -94,13 +106,19 @@ class System:
             check_kind("schedule", self.schedule, Callable, "a callable")
         for name in ("frozen", "fresh"):
             object.__setattr__(self, name, places(name, getattr(self, name)))
-        for name in ("coupled_decay", "coherent"):
+        for name in ("coupled_decay", "decay_all", "coherent"):
             object.__setattr__(self, name, check_flag(name, getattr(self, name)))
         wanted = "one of normtheory.particles.sampling or None"
         check_kind("sampling", self.sampling, Minibatch | Bernoulli | None, wanted)
         both = set(self.frozen) & set(self.fresh)
         if both:
             raise ValueError(f"fresh: cloud {min(both)} is frozen")
+        check_kind("trained", self.trained, Mapping, "options of the force by name")
+        object.__setattr__(self, "trained", dict(sorted(self.trained.items())))
+        for name, one in self.trained.items():
+            wanted = "an option of normtheory.particles.trained"
+            check_kind(f"trained.{name}", one, Trained, wanted)
+        self._check_trained()
 
     def _check_optimizer(self) -> None:
         if isinstance(self.optimizer, optax.GradientTransformation):
@@ -123,10 +141,13 @@ class System:
         """The same system with other numbers: of its own, of its force, or of its optimizer.
 
         Args:
-            **numbers: by name, ``learning_rate=0.1, temperature=0.2, decay=0.9``.
+            **numbers: by name, ``learning_rate=0.1, temperature=0.2, decay=0.9``. Where several
+                have one name, as in a mixture, by the path that they have in a configuration:
+                ``**{"force.1.temperature": 0.2, "force.1.weight": 2.0}``.
 
         Raises:
-            ValueError: a name that the system does not have, or has as None.
+            ValueError: a name that the system does not have, has as None, or has several times; a
+                number out of its range.
 
         Example:
             >>> from normtheory.particles import System, forces
@@ -134,18 +155,14 @@ class System:
             >>> system.with_numbers(temperature=0.5).force.options
             {'temperature': 0.5}
         """
-        known = self.numbers()
-        for name in numbers:
-            if name not in known:
-                raise ValueError(
-                    f"{name}: this system has no such number; it has {', '.join(known)}"
-                )
+        names = Names(self)
+        known = {name: names.place(name) for name in numbers}
         leaves, structure = jax.tree.flatten(self)
         for name, value in numbers.items():
             leaves[known[name]] = value if hasattr(value, "dtype") else number(name, value)
         jax.tree.unflatten(structure, leaves).check()
-        for name in numbers:
-            leaves[known[name]] = narrow(leaves[known[name]])
+        for place in known.values():
+            leaves[place] = narrow(leaves[place])
         return jax.tree.unflatten(structure, leaves)
 
     def check(self) -> None:
@@ -158,17 +175,35 @@ class System:
         for name in ("learning_rate", "weight_decay", "gradscale"):
             _number(name, getattr(self, name))
         if self.weight_decay is not None and self.learning_rate is not None:
-            check_decay(np.asarray(self.learning_rate), np.asarray(self.weight_decay))
+            check_decay(self.learning_rate, self.weight_decay)
+        self._check_trained()
 
-    def numbers(self) -> dict[str, int]:
-        """Leaf number of every number, by its name: the last word of its path."""
-        paths, _ = jax.tree_util.tree_flatten_with_path(self)
-        found: dict[str, int] = {}
-        for k, (path, _) in enumerate(paths):
-            key = path[-1]
-            name = getattr(key, "name", None) or getattr(key, "key", None)
-            if isinstance(name, str) and name not in found:
-                found[name] = k
+    def _check_trained(self) -> None:
+        known = getattr(self.force, "derivable", dict)() if self.trained else {}
+        starts = self.starts()
+        for name, (path, start) in starts.items():
+            if path not in known:
+                raise ValueError(
+                    f"trained.{name}: expected a number that the force was given and has a "
+                    f"derivative by, one of {', '.join(known) or 'none'}"
+                )
+            self.trained[name].check(f"trained.{name}.", start)
+        paths = [path for path, _ in starts.values()]
+        if len(set(paths)) < len(paths):
+            raise ValueError(f"trained: expected different options, got {', '.join(self.trained)}")
+
+    def starts(self) -> dict[str, tuple[str, Any]]:
+        """Of every trained option, by its name, its path in the force and where it starts."""
+        if not self.trained:
+            return {}
+        names, leaves = Names(self), jax.tree.leaves(self)
+        found = {}
+        for name in self.trained:
+            try:
+                place = names.place(name)
+            except ValueError as error:
+                raise ValueError(f"trained.{error}") from None
+            found[name] = names.path(place).removeprefix("force."), leaves[place]
         return found
 
     def moving(self, count: int) -> tuple[int, ...]:
@@ -189,10 +224,14 @@ class System:
     def rate(self, step: Array, dtype: Any) -> Array:
         """γ at a step; 1 where the rate is inside the optimizer."""
         rate = jnp.asarray(1.0 if self.learning_rate is None else self.learning_rate, dtype)
+        return rate if self.schedule is None else rate * self.factor(step, dtype)
+
+    def factor(self, step: Array, dtype: Any) -> Array:
+        """That of the schedule at a step; 1 without one."""
         if self.schedule is None:
-            return rate
+            return jnp.ones((), dtype)
         with jax.numpy_dtype_promotion("standard"):  # optax mixes floats and integer counts
-            return rate * jnp.asarray(self.schedule(step), dtype)
+            return jnp.asarray(self.schedule(step), dtype)
 
     def cast(self, dtype: Any) -> System:
         """The system with its numbers as arrays of one dtype, so that none compiles anew."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import jax
 import jax.numpy as jnp
 
 from normtheory._arrays import check_kind
-from normtheory._types import Array, Clouds, Embeddings, PerRow, PerRows, Scalar
+from normtheory._types import Array, Clouds, Count, Embeddings, PerRow, PerRows, Scalar
+from normtheory.particles._options import values
 from normtheory.particles._state import State
 from normtheory.particles._step import Evaluation, advance, evaluate
 from normtheory.particles._system import System
@@ -46,6 +48,11 @@ class View:
         return self.found.gradients
 
     @property
+    def options(self) -> dict[str, Scalar]:
+        """The trained options of the loss by name, as they are."""
+        return values(self.system, self.state)
+
+    @property
     def learning_rate(self) -> Scalar:
         """γ of the optimizer at this step.
 
@@ -79,11 +86,28 @@ class View:
         return tuple(norm(z) for z in self.positions)
 
     @cached_property
+    def _next(self) -> State:
+        return advance(self.system, self.state, self.found)
+
+    @cached_property
     def after(self) -> Clouds:
         """The positions after the update to come; those of fresh clouds as they are now."""
-        moved = advance(self.system, self.state, self.found).positions
+        return self._without_fresh(self._next)
+
+    def later(self, steps: Count) -> Clouds:
+        """The positions after several updates, >= 1, as the run will make them.
+
+        A stop rule may end it before. Those of fresh clouds are as they are now.
+        """
+
+        def one(_: Count, state: State) -> State:
+            return advance(self.system, state, evaluate(self.system, state))
+
+        return self._without_fresh(jax.lax.fori_loop(1, steps, one, self._next))
+
+    def _without_fresh(self, moved: State) -> Clouds:
         fresh = self.system.fresh
-        return tuple(self.positions[k] if k in fresh else z for k, z in enumerate(moved))
+        return tuple(self.positions[k] if k in fresh else z for k, z in enumerate(moved.positions))
 
 
 def view(system: System, state: State) -> View:

@@ -112,7 +112,8 @@ def shard(state: State, mesh: Mesh | None = None) -> State:
                 f"leave out {n % to.size} of them or add {-n % to.size}"
             )
     clouds, memory = _spread.layout(state.positions, state.optimizer, to.size)
-    specs = State(clouds, memory, _spread.WHOLE, _spread.WHOLE)
+    options = jax.tree.map(lambda _: _spread.WHOLE, state.trained)
+    specs = State(clouds, memory, _spread.WHOLE, _spread.WHOLE, options)
     _check_same(state, to)
     with precision(state.dtype):
         return jax.tree.map(lambda x, spec: _placed(x, NamedSharding(to, spec)), state, specs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -11,13 +12,24 @@ import jax.numpy as jnp
 import numpy as np
 
 from normtheory._arrays import check_count, check_kind, check_values, refuse_more
-from normtheory._read import labels_of
+from normtheory._read import labels_of, real_numbers
 from normtheory._types import Array
 from normtheory.particles._given import several
+from normtheory.particles._motion import length, radial_drift, torque, turned
+from normtheory.particles._motion import rotation as turns
 from normtheory.particles._tree import static, tree
-from normtheory.particles._view import View, mean_distance, unit
+from normtheory.particles._view import View, mean_distance
 
-__all__ = ["OBSERVABLES", "QUANTILES", "Observable", "class_norm", "observable"]
+__all__ = [
+    "OBSERVABLES",
+    "QUANTILES",
+    "Observable",
+    "class_norm",
+    "frequency_norm",
+    "observable",
+    "option",
+    "rotation",
+]
 
 
 QUANTILES = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -157,17 +169,15 @@ def _effective_rate(view: View) -> Array:
     return _quantiles(tuple(one(norm) for norm in view.norms))
 
 
-def _length(x: Array) -> Array:
-    """Norms of rows of size about 1, which may be 0."""
-    return jnp.sqrt(jnp.sum(x * x, axis=-1))
-
-
 def _angular_step(view: View) -> Array:
-    def one(before: Array, after: Array) -> Array:
-        x, y = unit(before), unit(after)
-        return 2 * jnp.atan2(_length(x - y), _length(x + y))
+    return _quantiles(turned(view.positions, view.after))
 
-    return _quantiles(tuple(one(x, y) for x, y in zip(view.positions, view.after, strict=True)))
+
+def _modality_gap(view: View) -> Array:
+    if len(view.positions) < 2:
+        raise ValueError("modality_gap: expected two clouds, one a modality, got one")
+    u, v = (jnp.mean(x, axis=0) for x in view.directions[:2])
+    return length(u - v)
 
 
 _QUANTILE = {"dims": ("cloud", "quantile"), "coords": (("quantile", QUANTILES),)}
@@ -201,14 +211,95 @@ OBSERVABLES: Mapping[str, Observable] = MappingProxyType(
                 long_name="angle turned by the update to come",
                 **_QUANTILE,
             ),
+            Observable(
+                {},
+                "modality_gap",
+                _modality_gap,
+                long_name="distance of the mean directions of the first two clouds",
+            ),
+            Observable(
+                {},
+                "radial_drift",
+                radial_drift,
+                ("cloud", "part"),
+                long_name="pull along (mean D) and across (root mean square s), times the norm",
+                coords=(("part", ("radial", "tangential")),),
+            ),
+            Observable(
+                {},
+                "torque",
+                torque,
+                long_name="Frobenius norm of Z^T V - V^T Z, V the updates to come",
+            ),
         )
     }
 )
 """The observables that a run knows by name."""
 
 
-def _class_norm(view: View, *, labels: Array, counts: Array) -> Array:
+def rotation(steps: int) -> Observable:
+    """The angle by which a row turns in several updates, from the state on.
+
+    Each record makes these updates ahead, with the draws that the run will have; nothing has to be
+    remembered.
+
+    Args:
+        steps: k >= 1 updates; another number compiles nothing anew.
+
+    Returns:
+        Observable ``rotation`` over ``cloud`` and ``quantile``, radians; 0 for fresh clouds.
+
+    Raises:
+        TypeError, ValueError: not a count.
+    """
+    check_count("steps", steps, 1)
+    return Observable(
+        {"steps": np.int32(steps)},
+        "rotation",
+        _rotation,
+        units="rad",
+        long_name="angle turned by the next updates",
+        **_QUANTILE,
+    )
+
+
+@dataclass(frozen=True)
+class _Option:
+    """A trained option by its name; equal to another of that name."""
+
+    name: str
+
+    def __call__(self, view: View) -> Array:
+        options = view.options
+        if self.name not in options:
+            raise ValueError(
+                f"{self.name}: expected a trained option, of {', '.join(options) or 'none'}"
+            )
+        return options[self.name]
+
+
+def option(name: str) -> Observable:
+    """A trained option of the loss, such as its temperature, as it is.
+
+    Args:
+        name: as in ``System.trained``.
+
+    Returns:
+        Observable with the name of the option.
+    """
+    return Observable({}, name, _Option(name), long_name=f"trained option {name}")
+
+
+def _rotation(view: View, *, steps: Array) -> Array:
+    return _quantiles(turns(view, steps))
+
+
+def _group_norm(view: View, *, labels: Array, counts: Array) -> Array:
     norms = view.norms[0]
+    if norms.shape != labels.shape:
+        raise ValueError(
+            f"labels, frequencies: expected one for each of {len(norms)} rows, got {len(labels)}"
+        )
     total = jnp.zeros(len(counts), norms.dtype).at[labels].add(norms)
     return total / jnp.asarray(counts, norms.dtype)
 
@@ -236,14 +327,46 @@ def class_norm(labels: Any, classes: int | None = None) -> Observable:
         check_count("classes", classes, 1, most=_MOST_CLASSES)
     check_values("labels", labels, least=0, most=(classes or _MOST_CLASSES) - 1)
     classes = int(labels.max()) + 1 if classes is None else int(classes)
-    counts = np.bincount(labels, minlength=classes).astype(np.float64)
+    return _by_group("class", tuple(range(classes)), labels, "mean norm of a class")
+
+
+def frequency_norm(frequencies: Any) -> Observable:
+    """The mean norm of the rows that are drawn equally often, of the first cloud.
+
+    Args:
+        frequencies: of the rows, shape (n,), >= 0: those given to
+            :func:`normtheory.particles.sampling.minibatch` or the probabilities of ``bernoulli``.
+
+    Returns:
+        Observable ``frequency_norm`` over ``frequency``, the different ones in ascending order.
+
+    Raises:
+        TypeError: not real numbers.
+        ValueError: not of shape (n,), or out of range (the index is named).
+
+    Example:
+        >>> frequency_norm([0.5, 0.1, 0.5]).coords
+        (('frequency', (0.1, 0.5)),)
+    """
+    values = real_numbers("frequencies", frequencies)
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"frequencies: expected shape (n,), got shape {values.shape}")
+    check_values("frequencies", values, least=0.0)
+    levels, places = np.unique(values, return_inverse=True)
+    name = "mean norm of rows of a frequency"
+    return _by_group("frequency", tuple(levels.tolist()), places, name)
+
+
+def _by_group(dim: str, levels: tuple[Any, ...], places: np.ndarray, about: str) -> Observable:
+    """The mean norm of rows by the place of their level."""
+    counts = np.bincount(places, minlength=len(levels)).astype(np.float64)
     return Observable(
-        {"labels": labels.astype(np.int32), "counts": counts},
-        "class_norm",
-        _class_norm,
-        ("class",),
-        long_name="mean norm of a class",
-        coords=(("class", tuple(range(classes))),),
+        {"labels": places.astype(np.int32), "counts": counts},
+        f"{dim}_norm",
+        _group_norm,
+        (dim,),
+        long_name=about,
+        coords=((dim, levels),),
     )
 
 

@@ -8,6 +8,7 @@ A :class:`Rule` holds an optax factory that does not know the learning rate (``o
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +17,12 @@ import jax
 import numpy as np
 import optax
 
-from normtheory._arrays import check_flag, concrete
+from normtheory._arrays import check_flag, check_kind, check_share
 from normtheory.particles._given import number
+from normtheory.particles._rules import by_rows, scale_by_muon, scale_by_rowwise_adagrad
 from normtheory.particles._tree import static, tree
 
-__all__ = ["Rule", "adam", "momentum", "rule"]
+__all__ = ["Rule", "adam", "lazy", "lion", "momentum", "muon", "rowwise_adagrad", "rule"]
 
 
 @tree
@@ -31,20 +33,27 @@ class Rule:
         numbers: its arguments that are real numbers.
         factory: an optax function of these numbers and flags, without a learning rate.
         flags: its other arguments.
+        lazy: whether every row has a memory of its own; see :func:`lazy`.
     """
 
     numbers: dict[str, Any]
     factory: Callable[..., optax.GradientTransformation] = static()
     flags: tuple[tuple[str, Any], ...] = static(default=())
+    lazy: bool = static(default=False)
 
     def check(self) -> None:
         """Raise unless its numbers are real, and in their ranges where these are known."""
-        for name, x in self.numbers.items():
-            _RANGES.get(self.factory, {}).get(name, number)(name, x)
+        self.read()
+
+    def read(self) -> dict[str, Any]:
+        """Its numbers, checked; Python's as floats."""
+        ranges = _RANGES.get(self.factory, {})
+        return {name: ranges.get(name, number)(name, x) for name, x in self.numbers.items()}
 
     def transformation(self) -> optax.GradientTransformation:
         """The optax object with these numbers, traced or not."""
-        return self.factory(**self.numbers, **dict(self.flags))
+        made = self.factory(**self.numbers, **dict(self.flags))
+        return by_rows(made) if self.lazy else made
 
 
 def rule(factory: Callable[..., optax.GradientTransformation], **arguments: Any) -> Rule:
@@ -73,15 +82,6 @@ def rule(factory: Callable[..., optax.GradientTransformation], **arguments: Any)
     return Rule(dict(sorted(real.items())), factory, tuple(sorted(rest.items())))
 
 
-def _share(name: str, x: Any) -> Any:
-    """Check a decay of a running mean: >= 0, and < 1."""
-    x = number(name, x, least=0.0)
-    values = concrete(x)
-    if values is not None and (values >= 1).any():
-        raise ValueError(f"{name}: expected < 1, got {np.max(values):g}")
-    return x
-
-
 def momentum(decay: Any = 0.9, *, nesterov: bool = False) -> Rule:
     """Heavy ball: v' = αv + g, z' = z - γv'.
 
@@ -96,7 +96,7 @@ def momentum(decay: Any = 0.9, *, nesterov: bool = False) -> Rule:
         Polyak 1964; theory item 15 for what it does to norms.
     """
     flags = (("nesterov", check_flag("nesterov", nesterov)),)
-    return Rule({"decay": _share("decay", decay)}, optax.trace, flags)
+    return _checked(Rule({"decay": decay}, optax.trace, flags))
 
 
 def adam(b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8) -> Rule:
@@ -113,15 +113,116 @@ def adam(b1: Any = 0.9, b2: Any = 0.999, eps: Any = 1e-8) -> Rule:
     Reference:
         Kingma and Ba 2015; Loshchilov and Hutter 2019.
     """
-    numbers = {"b1": _share("b1", b1), "b2": _share("b2", b2), "eps": _positive("eps", eps)}
-    return Rule(numbers, optax.scale_by_adam)
+    return _checked(Rule({"b1": b1, "b2": b2, "eps": eps}, optax.scale_by_adam))
 
 
-def _positive(name: str, x: Any) -> Any:
+def lion(b1: Any = 0.9, b2: Any = 0.99) -> Rule:
+    """Lion: the step is the sign of a mean of the gradient and its momentum.
+
+    Args:
+        b1: share of the momentum in the sign.
+        b2: decay of the momentum.
+
+    Reference:
+        Chen et al. 2023; theory item 23 for what it does to norms.
+    """
+    return _checked(Rule({"b1": b1, "b2": b2}, optax.scale_by_lion))
+
+
+def rowwise_adagrad(start: Any = 0.0, eps: Any = 0.0) -> Rule:
+    """Row-wise Adagrad, one sum a row: G' = G + mean g², z' = z - γg/(√G' + ε).
+
+    It is lazy by itself: a row without a gradient stays, and its sum with it.
+
+    Args:
+        start: G of every row at first.
+        eps: ε; 0 will do, a row that never had a gradient has no step.
+
+    Reference:
+        Duchi et al. 2011, with a sum for every row as is usual for tables of embeddings; theory
+        item 24 for how norms grow under it.
+    """
+    return _checked(Rule({"start": start, "eps": eps}, scale_by_rowwise_adagrad))
+
+
+def muon(beta: Any = 0.95, eps: Any = 1e-8, *, nesterov: bool = True, polar: bool = False) -> Rule:
+    """Muon: the momentum of a cloud, as one matrix (n, d), made orthogonal.
+
+    There is no factor for its shape: the step has singular values near γ.
+
+    Args:
+        beta: decay of the momentum, whose start is corrected for.
+        eps: added to the norm of the momentum before it is made orthogonal.
+        nesterov: look ahead.
+        polar: take the polar factor itself, to rounding for singular values above a ten-thousandth
+            of the largest, where Muon's five iterations leave them between 0.7 and 1.2.
+
+    Reference:
+        Jordan et al. 2024; theory item 28 for what it does to rows.
+    """
+    flags = tuple((k, check_flag(k, x)) for k, x in (("nesterov", nesterov), ("polar", polar)))
+    return _checked(Rule({"beta": beta, "eps": eps}, scale_by_muon, flags))
+
+
+def lazy(rule: Rule) -> Rule:
+    """The rule with a memory for every row, its count of updates included.
+
+    Where a sampling draws rows, a row's memory changes only when it is drawn, so that a rare row
+    has the corrections of a young one. Other rules keep one count for all.
+
+    Args:
+        rule: one that works on vectors, not :func:`muon`.
+
+    Raises:
+        TypeError: no rule.
+        ValueError: a rule that needs the whole cloud.
+
+    Example:
+        >>> lazy(adam()).lazy
+        True
+    """
+    check_kind("rule", rule, Rule, "a rule of this module")
+    if not works_on(rule, (2,)):
+        raise ValueError("rule: expected one that works on vectors")
+    return dataclasses.replace(rule, lazy=True)
+
+
+def works_on(rule: Rule, shape: tuple[int, ...]) -> bool:
+    """Whether a rule can update an array of a shape."""
+
+    def once(x: Any) -> Any:
+        made = rule.transformation()
+        return made.update(x, made.init(x), x)
+
+    try:
+        with jax.numpy_dtype_promotion("standard"):
+            jax.eval_shape(once, jax.ShapeDtypeStruct(shape, np.float32))
+    except (IndexError, TypeError, ValueError):
+        return False
+    return True
+
+
+def _share(name: str, x: Any) -> Any:
+    """Check a decay of a running mean: >= 0, and < 1."""
+    x = number(name, x, least=0.0)
+    check_share(name, x)
+    return x
+
+
+def _size(name: str, x: Any) -> Any:
     return number(name, x, least=0.0)
 
 
 _RANGES: dict[Any, dict[str, Callable[[str, Any], Any]]] = {
     optax.trace: {"decay": _share},
-    optax.scale_by_adam: {"b1": _share, "b2": _share, "eps": _positive},
+    optax.scale_by_adam: {"b1": _share, "b2": _share, "eps": _size},
+    optax.scale_by_lion: {"b1": _share, "b2": _share},
+    scale_by_rowwise_adagrad: {"start": _size, "eps": _size},
+    scale_by_muon: {"beta": _share, "eps": _size},
 }
+"""What is known of the numbers of a rule."""
+
+
+def _checked(given: Rule) -> Rule:
+    """The rule, its numbers as floats or arrays and in their ranges."""
+    return dataclasses.replace(given, numbers=given.read())

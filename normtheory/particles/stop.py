@@ -105,6 +105,14 @@ def gradient(tolerance: float) -> Stop:
     return Stop({"tolerance": tolerance}, "gradient", _gradient)
 
 
+def check_places(found: tuple[Stop, ...], count: int) -> None:
+    """Raise ValueError if a rule compares clouds that aren't among ``count``."""
+    for rule in found:
+        for k in rule.clouds:
+            if not 0 <= k < count:
+                raise ValueError(f"stop.clouds: expected places of the {count} clouds, got {k}")
+
+
 def rules(stop: Any) -> tuple[Stop, ...]:
     """Read one rule, several, or None."""
     return several("stop", stop, Stop, "rules of normtheory.particles.stop")

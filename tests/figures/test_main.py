@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 import figures
@@ -16,6 +17,7 @@ import simulations
 from figures.__main__ import main
 from simulations._store import ROOT
 
+from ..helpers import HOSTILE
 from ..simulations.smoke import smoke
 
 
@@ -53,16 +55,16 @@ def test_all_figures_are_written_and_compared(
     assert re.search(r"published +predicted +simulated +deviation", said)
 
 
-@pytest.mark.usefixtures("ready")
 def test_a_saved_picture_is_fit_for_print(tmp_path: Path) -> None:
-    main(["gradscale", "--smoke", "--output", str(tmp_path)])
-    pdf = (tmp_path / "gradscale.pdf").read_bytes()
+    main(["step_change", "--output", str(tmp_path)])
+    pdf = (tmp_path / "step_change.pdf").read_bytes()
     assert b"/Type3" not in pdf  # bitmap-like fonts, which journals refuse
     assert b"CreationDate" not in pdf
-    width = int.from_bytes((tmp_path / "gradscale.png").read_bytes()[16:20], "big")
-    assert width == pytest.approx(300 * figures.COLUMN, abs=2)
-    main(["gradscale", "--smoke", "--output", str(tmp_path / "again")])
-    assert (tmp_path / "again" / "gradscale.pdf").read_bytes() == pdf
+    width = int.from_bytes((tmp_path / "step_change.png").read_bytes()[16:20], "big")
+    assert width == pytest.approx(300 * figures.PAGE, abs=2)
+    with rc_context(HOSTILE):
+        main(["step_change", "--output", str(tmp_path / "again")])
+    assert (tmp_path / "again" / "step_change.pdf").read_bytes() == pdf
 
 
 @pytest.mark.usefixtures("ready")
@@ -125,6 +127,16 @@ def test_a_mistake_gets_one_line_and_status_two(
     assert said.err.startswith(message)
     assert said.err.count("\n") == 1
     assert said.out == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["--list"]) == 1
+    assert capsys.readouterr().err == "figures: No space left on device\n"
 
 
 def test_a_folder_that_cannot_be_written_is_status_one(

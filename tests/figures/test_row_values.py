@@ -53,6 +53,8 @@ def test_weight_decay_training() -> None:
 
 def test_gradscale_training() -> None:
     result = scrambled("gradscale_training")
+    result["chosen_on"].loc[{"power": 0, "rate": 1e-2}] += 1
+    result["chosen_on"].loc[{"power": 1, "rate": 1e-3}] += 1
     rows = by_name("gradscale_training", result)
     chosen, accuracy, rare = (
         values(result, name, "power", "rate", "run", "step")[..., -1].mean(axis=-1)
@@ -65,6 +67,59 @@ def test_gradscale_training() -> None:
             ("chosen rate", "accuracy at it", "of rare classes"), expected, strict=True
         ):
             assert rows[f"{text}, p = {power:g}"].simulated == pytest.approx(float(number))
+    for text, name in (("accuracy", "accuracy"), ("accuracy of rare classes", "rare")):
+        end = values(result, name, "power", "rate", "run", "step")[..., -1]
+        gain = end[1, chosen[1].argmax()] - end[0, chosen[0].argmax()]
+        row = rows[f"{text} gained by p = 1 (± {half(gain):.3f})"]
+        assert row.simulated == pytest.approx(gain.mean())
+
+
+def test_equiangular() -> None:
+    result = scrambled("equiangular")
+    rows = by_name("equiangular", result)
+    pair, angle = values(result, "pair_angle", "step"), values(result, "angle", "n", "step")
+    middle = int(abs(pair - np.pi / 2).argmin())
+    assert 0 < middle < len(pair) - 1
+    expected = {
+        f"angle of {n} points at step {middle}, degrees": (pair[middle], one[middle])
+        for n, one in zip(result.n.values, angle, strict=True)
+    }
+    for name, (predicted, simulated) in expected.items():
+        row = rows.pop(name)
+        assert row.predicted == pytest.approx(np.rad2deg(predicted))
+        assert row.simulated == pytest.approx(np.rad2deg(simulated))
+    counts = zip(result.temperature.values, result.closed_form, result.counted, strict=True)
+    for temperature, predicted, simulated in counts:
+        row = rows.pop(f"steps of InfoNCE, τ = {temperature:g}")
+        assert (row.predicted, row.simulated) == (float(predicted), float(simulated))
+    assert not rows
+
+
+def test_modality_gap_has_the_runs_that_a_slope_is_known_of() -> None:
+    result = scrambled("modality_gap")
+    result["exponent"].loc[{"run": "AdamW"}] = np.nan
+    rows = by_name("modality_gap", result)
+    for run in ("norm 1", "norm 2", "random start"):
+        one, row = result.sel(run=run), rows.pop(f"slope of the gap, {run}")
+        assert (row.predicted, row.simulated) == (float(one.exponent), float(one.slope))
+    assert not rows
+
+
+def test_scaling_is_of_the_streamed_way() -> None:
+    n = 2.0 ** np.arange(4, 8)
+    kinds = [("pairs", "streamed", 1.1), ("pairs", "dense", 3.0)]
+    kinds += [("info_nce", "streamed", 2.2), ("info_nce", "dense", 4.0)]
+    result = xr.Dataset(
+        {"seconds": ("run", np.concatenate([n**slope for *_, slope in kinds]))},
+        coords={
+            "n": ("run", np.tile(n, 4)),
+            "force": ("run", np.repeat([force for force, *_ in kinds], 4)),
+            "way": ("run", np.repeat([way for _, way, _ in kinds], 4)),
+        },
+    )
+    rows = figures.get("scaling").rows(result)
+    assert [row.simulated for row in rows] == pytest.approx([1.1, 2.2])
+    assert [row.predicted for row in rows] == [1, 2]
 
 
 def test_cut_init() -> None:

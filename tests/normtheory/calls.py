@@ -12,7 +12,7 @@ import numpy as np
 import normtheory as nt
 from normtheory import particles
 from normtheory.losses import LOSSES
-from normtheory.particles import System, forces, observables, optimizers, sampling, stop
+from normtheory.particles import System, forces, observables, optimizers, sampling, stop, trained
 
 RNG = np.random.default_rng(0)
 Z, Y = RNG.standard_normal((2, 6, 4))
@@ -155,6 +155,13 @@ CALLS = {
         f"drift.{name}": Call(getattr(nt.drift, name), {**RATE, "radial": -0.5, "tangential": 1.0})
         for name in ("radial_drift_cosine", "radial_drift_is_stable", "radial_drift_norm")
     },
+    "equilibrium.adam_cosine": Call(
+        nt.equilibrium.adam_cosine,
+        {**RATE, "dimension": 8.0, "slope": 0.5, "beta_1": 0.9, "steps": 1},
+    ),
+    "equilibrium.adam_norm": Call(
+        nt.equilibrium.adam_norm, {**RATE, "dimension": 8.0, "slope": 0.5}
+    ),
     "equilibrium.adamw_cosine": Call(
         nt.equilibrium.adamw_cosine, {**RATE, "beta_1": 0.9, "steps": 1}
     ),
@@ -353,15 +360,30 @@ CALLS = {
     "particles.observables.class_norm": Call(
         observables.class_norm, {"labels": LABELS, "classes": 3}
     ),
+    "particles.observables.frequency_norm": Call(
+        observables.frequency_norm, {"frequencies": np.full(6, 0.5)}
+    ),
+    "particles.observables.rotation": Call(observables.rotation, {"steps": 2}),
     "particles.observables.observable": Call(
         lambda **arrays: observables.observable("mine", lambda view, **arrays: view.loss, **arrays),
         {"weights": np.ones(6)},
     ),
     "particles.optimizers.adam": Call(optimizers.adam, {"b1": 0.9, "b2": 0.99, "eps": 1e-8}),
+    "particles.optimizers.lion": Call(optimizers.lion, {"b1": 0.9, "b2": 0.99}),
     "particles.optimizers.momentum": Call(optimizers.momentum, {"decay": 0.9, "nesterov": False}),
+    "particles.optimizers.muon": Call(
+        optimizers.muon, {"beta": 0.9, "eps": 1e-8, "nesterov": True, "polar": False}
+    ),
+    "particles.optimizers.rowwise_adagrad": Call(
+        optimizers.rowwise_adagrad, {"start": 0.1, "eps": 1e-8}
+    ),
     "particles.sampling.bernoulli": Call(sampling.bernoulli, {"probability": np.full(6, 0.5)}),
     "particles.sampling.minibatch": Call(
         sampling.minibatch, {"size": 2, "frequencies": np.ones(6), "replace": True, "lazy": True}
+    ),
+    "particles.trained.option": Call(
+        lambda **numbers: trained.option(learned="log", **numbers),
+        {"learning_rate": 0.1, "least": 0.01, "most": 2.0},
     ),
     "particles.stop.gradient": Call(stop.gradient, {"tolerance": 0.1}),
     "particles.stop.loss": Call(stop.loss, {"target": 0.0, "tolerance": 0.1}),

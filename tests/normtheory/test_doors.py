@@ -21,6 +21,7 @@ OF_OBJECTS = {
     *(f"testing.{name}" for name in nt.testing.__all__ if name.startswith(("assert", "valid"))),
     *("losses.by_rows", "verify.verify_claim"),
     *("particles.forces.attraction", "particles.forces.repulsion", "particles.optimizers.rule"),
+    *("particles.observables.option", "particles.optimizers.lazy"),
     *("particles.step", "particles.view"),
     *(f"particles.devices.{name}" for name in nt.particles.devices.__all__),
     *(f"particles.checkpoint.{name}" for name in ("describe", "latest", "load", "prepare")),

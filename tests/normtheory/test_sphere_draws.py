@@ -13,6 +13,8 @@ import normtheory as nt
 from tests.helpers import PROPERTY, tolerance
 
 SEEDS = st.integers(0, 2**32 - 1)
+FALSE_ALARM = 1e-6
+"""Of a test of a law, with another stream of random numbers; five standard errors are as rare."""
 UNIT = 4 * float(np.finfo(np.float64).eps)  # one rounding of a norm, one of the division
 
 
@@ -48,6 +50,36 @@ def test_pairs_are_at_their_angle(seed, angles, d):
     np.testing.assert_array_equal(again[1], y)
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng: nt.sphere.uniform(rng, 3, 4),
+        lambda rng: nt.sphere.von_mises_fisher(rng, 3, np.ones(4), 2.0),
+        lambda rng: nt.sphere.pairs_at_angle(rng, 1.0, 4, 3)[0],
+        lambda rng: nt.sphere.pairs_at_angle(rng, 1.0, 4, 3)[1],
+        lambda rng: nt.sphere.log_uniform_norms(rng, 3),
+    ],
+)
+def test_draws_come_from_the_generator(draw):
+    rng = _rng(0)
+    first, second, other = draw(rng), draw(rng), draw(_rng(1))
+    assert (first != second).all()
+    assert (first != other).all()
+    # And among themselves.
+    assert len(np.unique(first)) == first.size
+
+
+def test_partners_lie_in_all_directions_alike():
+    angle, n = 1.0, 40_000
+    z, y = nt.sphere.pairs_at_angle(_rng(), angle, 3, n)
+    tangent = (y - np.cos(angle) * z) / np.sin(angle)
+    # On a circle around z a direction has mean 0, and E t_k⁴ = ⅜ (1 - z_k²)²: near an axis too,
+    # where there are no others to make good for it.
+    fourth = (tangent**4 - 3 / 8 * (1 - z**2) ** 2).sum(axis=1)[(np.abs(z) > 0.9).any(axis=1)]
+    for off in (*tangent.T, fourth):
+        assert abs(off.mean()) < 5.5 * off.std() / np.sqrt(len(off))  # four of them: 2e-7
+
+
 def test_one_angle_for_n_pairs():
     z, y = nt.sphere.pairs_at_angle(_rng(), 0.25, 5, n=7)
     assert z.shape == y.shape == (7, 5)
@@ -66,7 +98,7 @@ def test_log_uniform_norms_stay_within_bounds(seed, n, low, width):
 
 def test_log_uniform_norms_are_uniform_in_the_logarithm():
     norms = nt.sphere.log_uniform_norms(_rng(), 5000)
-    assert kstest(np.log10(norms), "uniform", args=(-3, 6)).pvalue > 0.01
+    assert kstest(np.log10(norms), "uniform", args=(-3, 6)).pvalue > FALSE_ALARM
 
 
 def test_uniform_has_the_moments_of_the_uniform_law():
@@ -76,7 +108,8 @@ def test_uniform_has_the_moments_of_the_uniform_law():
     assert np.abs(z.mean(axis=0)).max() < 5 / np.sqrt(d * n)
     assert np.abs(z.T @ z / n - np.eye(d) / d).max() < 5 / np.sqrt(n) / d
     # On the ordinary sphere each coordinate is uniform on [-1, 1] (Archimedes).
-    assert kstest(nt.sphere.uniform(_rng(1), 5000, 3)[:, 0], "uniform", args=(-1, 2)).pvalue > 0.01
+    heights = nt.sphere.uniform(_rng(1), 5000, 3)[:, 0]
+    assert kstest(heights, "uniform", args=(-1, 2)).pvalue > FALSE_ALARM
 
 
 @pytest.mark.parametrize("concentration", [0.5, 10.0, 300.0])

@@ -13,6 +13,7 @@ from simulations import confidence
 from simulations.confidence import SMOKE
 from simulations.encoders.data import Images
 from simulations.encoders.judged import strangers
+from simulations.encoders.relations import Estimate
 
 
 def numbered(path: Path) -> Path:
@@ -21,6 +22,17 @@ def numbered(path: Path) -> Path:
     images[:, 0, 0, 0] = np.arange(120)
     np.savez(path / "some.npz", images=images, labels=np.arange(120) % 2)
     return path / "some.npz"
+
+
+@pytest.mark.parametrize(("classes", "few"), [(5, True), (6, False)])
+def test_notes_say_that_few_classes_have_no_interval(classes: int, few: bool) -> None:
+    labels = np.repeat(np.arange(classes), 2)
+    images = Images(np.zeros((2 * classes, 16, 16, 1), np.uint8), labels, ("a",) * classes)
+    data = confidence.Data(images, labels, None, labels[None], labels[None])
+    found = {"accuracy": np.array([[0.9, 0.4, 0.5]]), "gain": Estimate(0.5, 0.4, 0.6)}
+    notes = list(confidence._notes(SMOKE, data, [found]))
+    said = "classes are too few for intervals of correlations over all images, which take 6"
+    assert notes == [f"{classes} {said}"] * few
 
 
 def test_of_every_class_random_images_are_kept(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from simulations import norm_effect
-from simulations.__main__ import main
+from simulations import _store, norm_effect
+from simulations.__main__ import _keep_inputs, main
 from simulations._store import ROOT
 
 
@@ -35,6 +35,11 @@ def outcome(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[i
         (["norm_effect", "--nope", "3"], "unrecognized arguments: --nope 3"),
         (["norm_effect", "--points", "3"], "unrecognized arguments: --points 3"),
         (["norm_effect", "--pairs", "2.5"], "argument --pairs: invalid int value: '2.5'"),
+        (["norm_effect", "--pairs", str(10**400)], "argument --pairs: invalid int value: '1000000"),
+        (["norm_effect", "--seed", str(2**63)], "argument --seed: invalid int value: '9223372"),
+        (["\x1b[31m\n"], r"argument name: invalid choice: '\x1b[31m\n' (choose from "),
+        (["--\x1b[31m\n"], "the following arguments are required: name"),
+        (["norm_effect", "--\x1b[31m\n"], r"unrecognized arguments: --\x1b[31m\n"),
         (["norm_effect", "--norms", "1,x"], "argument --norms: invalid comma-separated float"),
         (["norm_effect", "--norms=-1"], "norms: expected finite numbers > 0, got -1.0"),
         (["norm_effect", "--pairs", "0"], "pairs: expected finite numbers > 0, got 0"),
@@ -52,6 +57,37 @@ def test_a_mistake_gets_one_line_and_status_two(
     assert said.startswith(f"simulations: {message}")
     assert said.count("\n") == 1
     assert not list(results.glob("*"))
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["--help"]) == 1
+    assert capsys.readouterr().err == "simulations: No space left on device\n"
+
+
+def test_what_the_user_named_is_printed_and_not_obeyed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = {"device": "\x1b[2J", "notes": "a \x1b[2J note", "outcome": "an \x1b[2J\noutcome"}
+    found = xr.Dataset(attrs=words)
+    monkeypatch.setattr(_store, "result", lambda *_, **__: found)
+    assert main(["norm_effect", "--smoke"]) == 0
+    said = capsys.readouterr()
+    assert said.err == "simulations: a \\x1b[2J note\n"
+    assert said.out.splitlines()[-3:] == ["", "an \\x1b[2J", "outcome"]
+    assert "\x1b" not in said.out
+
+
+def test_a_result_takes_the_place_of_nothing_it_is_computed_from() -> None:
+    settings = norm_effect.Settings()
+    for file in ("simulations/published.json", "simulations/norm_effect.py", "normtheory/flow.py"):
+        with pytest.raises(ValueError, match="expected another file than the input"):
+            _keep_inputs("norm_effect", settings, ROOT / file, None)
+    _keep_inputs("norm_effect", settings, ROOT / "simulations" / "new.nc", None)
 
 
 def test_the_result_is_printed(capsys: pytest.CaptureFixture[str]) -> None:

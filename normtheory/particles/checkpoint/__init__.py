@@ -12,11 +12,13 @@ was never stopped: on the same machine, with the same versions.
 
 from __future__ import annotations
 
+from normtheory.particles.checkpoint._arrays import Arrays
 from normtheory.particles.checkpoint._checkpoint import Checkpoint, latest, load, prepare, run, save
 from normtheory.particles.checkpoint._fit import CheckpointError, CheckpointWarning
 from normtheory.particles.checkpoint._settings import describe
 
 __all__ = [
+    "Arrays",
     "Checkpoint",
     "CheckpointError",
     "CheckpointWarning",

@@ -15,7 +15,7 @@ import xarray as xr
 from normtheory import cli
 from normtheory.cli import _clouds, _config, _output, _system
 from normtheory.cli import _simulate as simulate
-from normtheory.particles import System, forces, init, optimizers, run, sampling
+from normtheory.particles import System, forces, init, observables, optimizers, run, sampling
 
 CONFIG = """
 seed = 1
@@ -78,6 +78,8 @@ def test_the_seed_is_that_of_the_clouds_and_of_the_draws(file, side_by_side):
         ("learning_rate={low=0.01, high=1, count=3}", [0.01, 0.1, 1.0]),
         ("norm={low=3, high=12, count=1}", [3]),
         ("norm=[1, 5, 6]", [1, 5, 6]),
+        ("force.1.temperature=[0.1, 0.2]", [0.1, 0.2]),
+        ("trained.bias.learning_rate={low=1, high=4, count=3}", [1, 2, 4]),
     ],
 )
 def test_an_axis_between_bounds_has_equal_ratios(file, axis, expected):
@@ -290,6 +292,7 @@ def test_runs_that_are_not_shown_are_counted_over_all_axes(capsys, file):
         ("reduction", "sum"),
         ("weight_decay", 0.125),
         ("coupled_decay", True),
+        ("decay_all", True),
         ("gradscale", 1.5),
         ("frozen", (1,)),
         ("fresh", (1,)),
@@ -299,9 +302,10 @@ def test_runs_that_are_not_shown_are_counted_over_all_axes(capsys, file):
     ],
 )
 def test_every_key_of_system_is_that_of_the_system(file, key, value):
-    usual = System(forces.attraction(), 0.5)
-    text = json.dumps(value)
-    system = _system.system(simulate.config(file, [f"system.{key}={text}"]), None)
+    more: Any = {"weight_decay": 0.125} if key == "decay_all" else {}
+    usual = System(forces.attraction(), 0.5, **more)
+    settings = [f"system.{name}={json.dumps(x)}" for name, x in {**more, key: value}.items()]
+    system = _system.system(simulate.config(file, settings), None)
     for name in _system.SYSTEM:
         expected = value if name == key else getattr(usual, name)
         assert getattr(system, name) == expected, name
@@ -314,13 +318,22 @@ def test_every_key_of_system_is_that_of_the_system(file, key, value):
         ("{name='momentum', decay=0.5, nesterov=true}", optimizers.momentum(0.5, nesterov=True)),
         ("{name='adam', b1=0.5, b2=0.75, eps=1e-3}", optimizers.adam(0.5, 0.75, 1e-3)),
         ("{name='adamw', b1=0.5}", optimizers.adam(0.5)),
+        ("{name='adam', b1=0.5, lazy=true}", optimizers.lazy(optimizers.adam(0.5))),
+        ("{name='adam', b1=0.5, lazy=false}", optimizers.adam(0.5)),
+        ("{name='lion', b2=0.5}", optimizers.lion(b2=0.5)),
+        ("{name='rowwise_adagrad', start=0.5, eps=1e-3}", optimizers.rowwise_adagrad(0.5, 1e-3)),
+        (
+            "{name='muon', beta=0.5, eps=0, nesterov=false, polar=true}",
+            optimizers.muon(0.5, 0.0, nesterov=False, polar=True),
+        ),
     ],
 )
 def test_an_optimizer_has_the_numbers_of_its_table(file, table, made):
     system = _system.system(simulate.config(file, [f"optimizer={table}"]), None)
     assert isinstance(system.optimizer, optimizers.Rule)
     assert system.optimizer.numbers == made.numbers
-    assert system.optimizer.flags == made.flags
+    assert (system.optimizer.flags, system.optimizer.lazy) == (made.flags, made.lazy)
+    assert system.optimizer.factory == made.factory
 
 
 @pytest.mark.parametrize(
@@ -346,6 +359,58 @@ def test_sampling_is_that_of_its_table(file, table, made):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize(
+    ("settings", "made"),
+    [
+        (["run.record=['rotation']"], observables.rotation(1)),
+        (["run.record=['rotation']", "run.rotation_steps=5"], observables.rotation(5)),
+        (
+            ["run.record=['frequency_norm']", "sampling.probability=[0.5, 0.25, 0.5]"],
+            observables.frequency_norm([0.5, 0.25, 0.5]),
+        ),
+        (
+            ["run.record=['frequency_norm']", "sampling={size=2, frequencies=[2, 1, 2]}"],
+            observables.frequency_norm([2, 1, 2]),
+        ),
+        (
+            [
+                "run.record=['frequency_norm']",
+                "sampling={size=2, class_frequencies=[1.0, 4.0]}",
+                "classes.sizes=[1, 2]",
+            ],
+            observables.frequency_norm([1.0, 2.0, 2.0]),
+        ),
+        (["run.record=['torque']"], observables.OBSERVABLES["torque"]),
+    ],
+)
+def test_observables_have_what_other_tables_say(file, settings, made):
+    config = simulate.config(file, settings)
+    labels = _clouds.labels(config, 3) if "classes" in config else None
+    (found,) = _system.records(config["run"], config, labels)
+    assert (found.name, found.coords, found.units) == (made.name, made.coords, made.units)
+    assert found.arrays.keys() == made.arrays.keys()
+    for name, x in made.arrays.items():
+        np.testing.assert_array_equal(found.arrays[name], x)
+
+
+def test_trained_options_are_those_of_their_tables(file):
+    settings = [
+        "force={name='siglip', temperature=0.1, bias=-10}",
+        "trained.temperature={learning_rate=0.1, learned='log', least=0.01}",
+        "trained.bias={learning_rate=1, most=0, optimizer={name='adam', b1=0.5}}",
+        "run={max_steps=0, record=['temperature', 'bias']}",
+    ]
+    config = simulate.config(file, settings)
+    found = _system.system(config, None).trained
+    temperature: Any = found["temperature"]
+    bias: Any = found["bias"]
+    assert (temperature.learned, temperature.least, temperature.most) == ("log", 0.01, None)
+    assert (temperature.learning_rate, temperature.optimizer) == (0.1, None)
+    assert (bias.learned, bias.least, bias.most, bias.learning_rate) == ("value", None, 0.0, 1.0)
+    assert bias.optimizer.numbers == optimizers.adam(0.5).numbers
+    assert [x.name for x in _system.records(config["run"], config, None)] == ["temperature", "bias"]
+
+
 def test_stop_rules_have_the_numbers_of_their_table(file):
     rules = "{mean_cosine=0.5, clouds=[0, 2], loss=-2.0, loss_tolerance=0.25, gradient=1e-3}"
     cosine, loss, gradient = _system.stops(simulate.config(file, [f"stop={rules}"]))
@@ -364,6 +429,18 @@ def test_checkpoints_are_kept_as_their_table_says(file):
     names = sorted(path.name for path in Path("saved").glob("step-*.npz"))
     # Every second chunk of one step, and of those the last three.
     assert names == [f"step-{k:010}.npz" for k in (8, 10, 12)]
+
+
+def test_a_sweep_is_saved_and_resumed_as_its_tables_say(file):
+    settings = ["sweep.learning_rate=[0.5, 1.0]", "checkpoint={folder='saved', every=2, keep=3}"]
+    settings.append("schedule={name='linear', steps=20}")
+    whole = _found(file, *settings)
+    assert 1 <= len(list(Path("saved").glob("step-*.npz"))) <= 3
+    xr.testing.assert_equal(_found(file, *settings, resume=True), whole)
+    with pytest.raises(_output.RunError, match="of an earlier run"):
+        _found(file, *settings)
+    with pytest.raises(_output.RunError, match="schedule"):
+        _found(file, *settings, "schedule.steps=30", resume=True)
 
 
 def test_a_byte_order_mark_is_passed_over(tmp_path):

@@ -13,6 +13,7 @@ import normtheory as nt
 from normtheory import cli
 from normtheory.diagnosis import _diagnose
 from tests.normtheory.diagnosis.data import clusters
+from tests.normtheory.particles.checkpoint.test_checkpoint import small_disk
 
 RATE = ("--learning-rate", "2", "--batch-size", "100", "--reduction", "mean")
 
@@ -188,10 +189,36 @@ def test_unusable_input_is_one_line_and_1(capsys, files, monkeypatch):
 
 def test_a_page_that_cannot_be_written_is_told(capsys, files):
     (files / "folder").mkdir()
-    status, _, err = _run(capsys, files / "z.npy", "--html", files / "folder")
-    assert status == 1
-    assert "cannot be written" in err
+    status, out, err = _run(capsys, files / "z.npy", "--html", files / "folder")
+    assert (status, out) == (2, "")
+    assert err.endswith("folder: expected the name of a file, got a folder\n")
+    with small_disk(1000):
+        status, out, err = _run(capsys, files / "z.npy", "--html", files / "page.html")
+    assert (status, out) == (1, "")
+    assert err.endswith("page.html: cannot be written: File too large\n")
     assert err.count("\n") == 1
+    assert not (files / "page.html").exists()
+
+
+@pytest.mark.parametrize("option", ["--batch-size", "--neighbours", "--seed"])
+def test_an_integer_has_64_bits(capsys, files, option):
+    for value in (2**63, 10**400):
+        status, out, err = _run(capsys, files / "z.npy", option, value)
+        assert (status, out) == (2, "")
+        assert err == (
+            f"normtheory: Invalid value for '{option}': "
+            "expected an integer up to 9223372036854775807\n"
+        )
+
+
+@pytest.mark.parametrize("option", ["FILE", "--labels", "--second-view", "--html"])
+def test_a_name_that_no_file_can_have_is_one_line(capsys, files, option):
+    name = 300 * "x" + (".html" if option == "--html" else ".npy")
+    arguments = (name,) if option == "FILE" else (files / "z.npy", option, name)
+    status, out, err = _run(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("normtheory: xxx")
+    assert err.endswith(f"{name[-5:]}: File name too long\n")
 
 
 def test_a_defect_of_ours_is_not_swallowed(files, monkeypatch):

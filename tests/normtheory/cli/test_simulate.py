@@ -6,6 +6,7 @@ import json
 import os
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 import xarray as xr
@@ -14,6 +15,7 @@ import normtheory as nt
 from normtheory import cli
 from normtheory.cli import _clouds
 from normtheory.cli import _simulate as simulate
+from normtheory.cli._config import checked
 from normtheory.particles import checkpoint
 from normtheory.particles.checkpoint import _checkpoint
 from tests.normtheory.particles.checkpoint.test_checkpoint import flipped, small_disk
@@ -125,6 +127,16 @@ def test_classes_example(capsys):
     assert (np.diff(norms[-1]) > 0).all()
     # The quarter power of 8 is 1.68.
     assert norms[-1, 3] / norms[-1, 0] == pytest.approx(8**0.25, abs=0.25)
+
+
+@pytest.mark.parametrize(("norm", "exponent"), [(1.0, 1.0), (2.0, 0.25)])
+def test_clip_example(capsys, norm, exponent):
+    settings = [f"clouds.{k}.norm={norm}" for k in (0, 1)]
+    settings += ["run.max_steps=400", "run.record_every=400"]
+    found = _json(capsys, EXAMPLES / "clip.toml", *_sets(*settings))["data"]
+    gap, temperature = (np.log(found[name]["values"]) for name in ("modality_gap", "temperature"))
+    # A random start is off the symmetric state.
+    assert np.ptp(gap) / np.ptp(temperature) == pytest.approx(exponent, rel=0.1)
 
 
 def test_every_example_is_tested():
@@ -245,7 +257,12 @@ BAD = [
     ("force={name='info_nce', temperature=0}", "force.temperature: expected a finite number and"),
     ("force={name='info_nce', temprature=1}", "force.temprature: no such key; did you mean temp"),
     ("force=[]", "force: expected a table [force] or several [[force]], got []"),
-    ("optimizer.name=adm", "optimizer.name: expected one of sgd, momentum, adam, adamw; got 'adm'"),
+    (
+        "optimizer.name=adm",
+        "optimizer.name: expected one of sgd, momentum, adam, lion",
+    ),
+    ("optimizer={name='muon', lazy=true}", "optimizer: rule: expected one that works on vectors"),
+    ("optimizer={name='adam', lazy=1}", "optimizer.lazy: expected true or false, got 1"),
     ("optimizer={name='adam', decay=1}", "optimizer.decay: no such key; allowed: name, b1, b2"),
     ("optimizer={name='momentum', decay=1}", "optimizer.decay: expected < 1, got 1"),
     ("schedule={name='cosine'}", "schedule.steps: missing, expected an integer"),
@@ -260,15 +277,53 @@ BAD = [
     ("run.max_steps=1.5", "run.max_steps: expected an integer, got 1.5"),
     ("run.max_steps=-1", "run.max_steps: expected an integer >= 0, got -1"),
     ("run.record=['los']", "run.record: expected one of loss, mean_cosine"),
+    ("trained.bias.rate=1", "trained.bias.rate: no such key; allowed: learning_rate"),
+    ("trained.bias={}", "trained.bias.learning_rate: missing, expected a number >= 0"),
+    ("trained.bias.learning_rate=-1", "trained.bias.learning_rate: expected a finite number and"),
+    (
+        "trained.bias.learning_rate=1",
+        "normtheory: trained.bias: this system has no such number",
+    ),
+    (
+        "trained.bias={learning_rate=1, optimizer={name='adm'}}",
+        "trained.bias.optimizer.name: expected one of sgd, momentum",
+    ),
     ("run.record=['class_norm']", "class_norm: expected a table [classes] too"),
+    ("run.record=['frequency_norm']", "frequency_norm: expected sampling.frequencies"),
+    ("run.rotation_steps=3", "run.rotation_steps: only with rotation in run.record"),
+    ("run.devices=some", "run.devices: expected one of one, all; got 'some'"),
+    ("run.rotation_steps=0", "run.rotation_steps: expected an integer >= 1, got 0"),
     ("checkpoint.every=1", "checkpoint.folder: missing"),
     ("checkpoint={folder='x', keep=1}", "checkpoint.keep: expected an integer >= 2, got 1"),
     ("sweep.norm=[]", "sweep.norm: expected a list of numbers, got []"),
     ("sweep.nrm=[1.0]", "sweep.nrm: this system has no such number; it has"),
     ("sweep.norm={low=1}", "sweep.norm: expected {low = ..., high = ..., count = ...}"),
-    ("sweep.norm={low=1, high=2, count=2.5}", "> 0, with an integer count, got {"),
-    ("sweep.norm={low=1, high=inf, count=2}", "> 0, with an integer count, got {"),
-    ("sweep.norm={low=1, high=2, count=0}", "> 0, with an integer count, got {"),
+    ("sweep.norm={low=1, high=2, count=2.5}", "an integer count up to 1000000, got {"),
+    ("sweep.norm={low=1, high=inf, count=2}", "an integer count up to 1000000, got {"),
+    ("sweep.norm={low=1, high=2, count=0}", "an integer count up to 1000000, got {"),
+    ("sweep.norm={low=1, high=2, count=1000001}", "an integer count up to 1000000, got {"),
+    ("seed=9223372036854775808", "seed: expected an integer of 64 bits, got one of 64"),
+    ("seed=-9223372036854775809", "seed: expected an integer of 64 bits, got one of 64"),
+    ("seed=-9223372036854775808", "seed: expected an integer >= 0, got -9223372036854775808"),
+    (
+        f"system.norm=[1, {10**400}]",
+        "system.norm.1: expected an integer of 64 bits, got one of 1329",
+    ),
+    ("seed=" + 5000 * "1", "--set seed: expected an integer of 64 bits, got thousands of digits"),
+    (f"clouds.{5000 * '1'}.n=1", "expected a place below 2, got '1111"),
+    ("clouds.1.n=1000000000000", "clouds.1: expected n · dimension of at most 1e+12"),
+    (f"stop.loss={1000 * '['}{1000 * ']'}", "--set stop.loss: nested too deeply"),
+    ("clouds.0.norm.a.b.c.d.e.f=1", "clouds.0.norm.a.b.c.d.e.f: nested too deeply"),
+    ("stop={mean_cosine=1, clouds=[0, 2]}", "stop.clouds: expected places of the 2 clouds, got 2"),
+    (
+        "stop={mean_cosine=1, clouds=[-1, 0]}",
+        "stop.mean_cosine: clouds: expected an integer >= 0, got -1",
+    ),
+    ("system.\x1b[31m\n=1", r"system.\x1b[31m: no such key"),
+    ("system.a\nb=1", r"system.a\nb: no such key"),
+    (f"system.{'x' * 10**5}=1", "xxx: no such key; allowed: learning_rate, reduction"),
+    ("system.reduction=" + "x" * 10**5, "reduction: expected 'mean' or 'sum', got 'xxx"),
+    ("force.name=" + "x" * 10**5, "uniformity; got 'xxxx"),
     ("sweep.memory=1", "sweep: expected at least one axis"),
     ("sweep.norm=[1]", "run.chunk_steps: not with [sweep]"),
     ("system", "--set system: expected KEY=VALUE"),
@@ -284,6 +339,7 @@ def test_a_bad_configuration_names_the_key_and_what_was_allowed(capsys, file, se
     assert err.startswith("normtheory: ")
     assert message in err
     assert err.count("\n") == 1
+    assert len(err) < 1100
     assert list(file.parent.iterdir()) == [file]
 
 
@@ -297,6 +353,8 @@ def test_bad_files_and_options_are_one_line_and_2(capsys, file):
         ((file, "--resume"), "--resume: expected checkpoint.folder in the configuration"),
         ((file, "--output", "no/such.nc"), "no/such.nc: there is no folder no"),
         ((file, "--output", "."), ".: expected the name of a file, got a folder"),
+        ((300 * "x",), "xxx: File name too long"),
+        ((file, "--output", 300 * "x" + ".nc"), "xxx.nc: File name too long"),
         ((file, "--nonsense"), "No such option"),
         ((), "Missing argument 'CONFIG'"),
     ):
@@ -305,6 +363,54 @@ def test_bad_files_and_options_are_one_line_and_2(capsys, file):
         assert err.startswith("normtheory: ")
         assert message in err
         assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("sweep", [[], ["sweep.learning_rate=[1.0]"]], ids=["run", "sweep"])
+def test_a_step_beyond_all_memory_is_refused_before_it_ends_the_process(capsys, file, sweep):
+    file.write_text(CONFIG.replace("chunk_steps = 7", ""))
+    settings = ["force={name='info_nce', temperature=1}", "sampling.size=2147483647", *sweep]
+    status, out, err = _run(capsys, file, *_sets(*settings))
+    assert (status, out) == (2, "")
+    # 2³¹ · 2³¹ similarities of 8 bytes, four arrays of them.
+    assert "a step needs about 1e+20 bytes, more than there can be" in err
+    assert err.count("\n") == 1
+
+
+def test_a_sweep_compares_clouds_that_there_are(capsys, file):
+    file.write_text(CONFIG.replace("chunk_steps = 7", ""))
+    settings = ["stop={mean_cosine=1, clouds=[0, 2]}", "sweep.learning_rate=[1.0]"]
+    status, _, err = _run(capsys, file, *_sets(*settings))
+    assert status == 2
+    assert err == "normtheory: sweep: stop.clouds: expected places of the 2 clouds, got 2\n"
+
+
+def test_a_machine_without_the_memory_for_a_step_is_one_line():
+    full = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 9 bytes")
+    with pytest.raises(simulate.RunError, match=r"memory .* fewer rows"), simulate._told():
+        raise full
+    with pytest.raises(jax.errors.JaxRuntimeError), simulate._told():
+        raise jax.errors.JaxRuntimeError("INTERNAL: of another kind")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OverflowError("int too large"), "clouds.0: a number in it is too large to compute with"),
+        (MemoryError(), "clouds.0: expected what fits into the memory of this machine"),
+        (ValueError("norm: is\nwrong"), "clouds.0.norm: is wrong"),
+    ],
+)
+def test_what_a_section_is_too_large_for_is_said_of_it(error, message):
+    with pytest.raises(simulate.ConfigError) as found, simulate.section("clouds.0", ["norm"]):
+        raise error
+    assert str(found.value) == message
+
+
+def test_a_number_is_a_float_however_it_is_written():
+    kinds = {"end": "a number", "steps": "an integer", "norm": "a number or a list of numbers"}
+    found = checked({"end": -(2**63), "steps": 3, "norm": [1]}, "schedule", kinds)
+    assert found == {"end": -(2.0**63), "steps": 3, "norm": [1]}
+    assert isinstance(found["end"], float)
 
 
 def test_a_run_that_blows_up_is_one_line_and_1(capsys, file):

@@ -124,7 +124,7 @@ def test_the_error_of_a_cosine_is_its_standard_error():
     rng = np.random.default_rng(0)
     angles = rng.uniform(0, np.pi, 60)
     norms = np.sort(rng.uniform(1, 2, 60))
-    found = summarise_views(angles, norms, norms, np.arange(60), 3, rng).by_norm
+    found = summarise_views(angles, norms, norms, np.arange(60), None, 3, rng).by_norm
     for k, row in enumerate(found):
         cosines = np.cos(angles[20 * k : 20 * k + 20])
         assert row.cosine == pytest.approx(cosines.mean())

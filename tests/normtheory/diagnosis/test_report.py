@@ -10,9 +10,11 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 
 import normtheory as nt
 from normtheory import claims
+from tests.helpers import HOSTILE
 from tests.normtheory.diagnosis.data import clusters, embeddings
 
 OPTIONS = {
@@ -88,8 +90,27 @@ def test_labels_are_shown_as_they_are_and_run_nothing(report):
     assert "$\\frac" in _read(html).text
 
 
-def test_same_report_same_page(report):
-    assert report.to_html() == report.to_html()
+def test_same_report_same_page_whatever_the_settings_of_matplotlib(report):
+    page = report.to_html()
+    with rc_context(HOSTILE):
+        assert report.to_html() == page
+
+
+def test_text_of_the_user_is_shown_and_not_obeyed():
+    z, labels = clusters()
+    names = ["\x1b[2Jescape\0", "two\nlines \udc80", 200_000 * "猫" + "\u202e"]
+    found = nt.diagnose(z, [names[k] for k in labels])
+    said = [r"\x1b[2Jescape\x00", r"two\nlines \udc80", rf"{39 * '猫'}…{19 * '猫'}\u202e"]
+    text, html = str(found), _read(found.to_html())
+    for shown, n in zip(said, np.bincount(labels), strict=True):
+        (line,) = [x for x in text.splitlines() if x.startswith(f"  {shown}  ")]
+        assert int(line.split()[-5]) == n
+        assert shown in html.text
+    for page in (text, found.to_html()):
+        assert len(page.encode("utf-8")) < 500_000
+        assert not set(page) & set("\x1b\0\u202e")
+    data = json.loads(found.to_json().encode("ascii"))
+    assert {row["label"] for row in data["classes"]["by_norm"]} == set(names)
 
 
 def test_page_of_the_barest_report():

@@ -10,7 +10,7 @@ from scipy import stats
 
 import normtheory as nt
 from normtheory import sphere
-from normtheory.diagnosis._correlation import FEW, spearman, wilson
+from normtheory.diagnosis._correlation import spearman, wilson
 from normtheory.diagnosis._neighbours import Neighbours, nearest, vote
 from tests.normtheory.diagnosis.data import clusters, embeddings, rank_correlation
 
@@ -102,7 +102,7 @@ def test_a_sample_is_not_its_own_neighbour():
 
 
 def test_norm_that_tells_confidence_is_seen_and_one_that_does_not_is_not():
-    z, labels = clusters(600, noise=1.5)
+    z, labels = clusters(600, noise=1.5, classes=6)
     seen = nt.diagnose(z, labels)
     assert seen.neighbours.norm_and_accuracy is not None
     assert seen.neighbours.norm_and_accuracy.sign == 1
@@ -152,17 +152,6 @@ def test_few_samples_get_no_interval(n):
         assert found.sign == 0
 
 
-@pytest.mark.parametrize("kind", ["continuous", "yes or no"])
-def test_an_interval_of_unrelated_columns_holds_0(kind):
-    rng = np.random.default_rng(0)
-    excluded = 0
-    for _ in range(200):
-        x, y = rng.standard_normal((2, FEW))
-        found = spearman(x, y > 0 if kind == "yes or no" else y, rng, NAMES)
-        excluded += found.sign != 0
-    assert excluded < 30  # 5 and 9 % of 200, and three standard deviations
-
-
 def test_a_report_without_an_interval_says_so():
     z = embeddings(35)
     found = nt.diagnose(z, np.repeat(list("abcdefg"), range(2, 9)))
@@ -174,20 +163,6 @@ def test_a_report_without_an_interval_says_so():
     assert few.neighbours.norm_and_accuracy is not None
     assert few.neighbours.norm_and_accuracy.rho is not None
     assert "No relation of norm and accuracy" not in str(few)
-
-
-def test_interval_of_the_correlation_covers_95_percent():
-    rng = np.random.default_rng(0)
-    covered = 0
-    # Spearman's ρ of normal pairs with Pearson's 0.6: 6/π arcsin(0.3) (Pearson 1907).
-    truth = 6 / np.pi * np.arcsin(0.3)
-    for _ in range(100):
-        x, noise = rng.standard_normal((2, 60))
-        found = spearman(x, 0.6 * x + 0.8 * noise, rng, NAMES)
-        assert found.low is not None
-        assert found.high is not None
-        covered += found.low <= truth <= found.high
-    assert 88 <= covered <= 100  # 95 ± 3 standard deviations of 2.2
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,10 @@ def test_a_users_loss_has_everything(library: str, block: Any) -> None:
             out, both = loss.value_and_gradient(u, v, weight=0.3, block=block)
             by_weight = loss.option_gradient("weight", u, v, weight=0.3, block=block)
             found = out, (*both, by_weight)
+            some = loss.differentiate(["weight", "v"], u, v, weight=0.3, block=block)
+            assert [float(x) for x in (some.value, *some.options)] == [float(out), float(by_weight)]
+            assert len(some.clouds) == 1
+            np.testing.assert_array_equal(some.clouds[0], both[1])
     np.testing.assert_allclose(found[0], value, rtol=1e-14)
     for one, other in zip(found[1], gradients, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-15)
@@ -103,6 +107,11 @@ def test_the_kit_accepts_a_users_loss() -> None:
         nt.testing.assert_inverse_norm_gradient(
             lambda u: loss(u, v) + 1e-3 * (u * u).sum() ** 0.5, n=N, dimension=D
         )
+
+
+def test_a_derivative_that_there_is_not_is_told_with_those_there_are() -> None:
+    with pytest.raises(ValueError, match="w: quartic has derivatives by u, v, weight"):
+        quartic().differentiate(["u", "w"], *clouds())
 
 
 @pytest.mark.parametrize("missing", ["u", "v", "weight"])

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from normtheory.cli._simulate import execute
 from normtheory.particles import (
     Run,
     State,
@@ -19,6 +21,9 @@ from normtheory.particles import (
     optimizers,
     run,
     sampling,
+    stop,
+    sweep,
+    trained,
 )
 
 N, D, STEPS = 48, 4, 9
@@ -60,7 +65,13 @@ def cases() -> dict[str, tuple[System, Any]]:
         "InfoNCE, dense": (System(contrast, 1.0, optimizers.adam()), np.float64),
         # Of 24 rows each of 8 devices has 3, so that blocks of 5 are cut short.
         "InfoNCE, streamed": (
-            System(blocks, 1.0, fresh=(), sampling=sampling.minibatch(24, replace=False)),
+            System(
+                blocks,
+                1.0,
+                fresh=(),
+                sampling=sampling.minibatch(24, replace=False),
+                trained={"temperature": trained.option(0.1, learned="log")},
+            ),
             np.float64,
         ),
         "mixture, some rows, fresh partners": (
@@ -74,6 +85,34 @@ def cases() -> dict[str, tuple[System, Any]]:
             np.float32,
         ),
     }
+
+
+@cache
+def simulated(devices: str) -> Any:
+    """A run from a configuration, on one device or on all."""
+    cloud = {"n": 16, "dimension": 4}
+    config = {
+        "clouds": [cloud, cloud],
+        "force": {"name": "attraction"},
+        "system": {"learning_rate": 1.0},
+        "run": {"max_steps": 5, "devices": devices},
+    }
+    return execute(config, resume=False, progress=False)
+
+
+def swept(**options: Any) -> dict[str, Any]:
+    """Five runs of eleven steps or fewer, with minibatches."""
+    system, _ = cases()["pairs, minibatches, momentum"]
+    found = sweep(
+        system,
+        tuple(clouds()),
+        {"learning_rate": [0.5, 1.0, 2.0, 4.0, 8.0]},
+        11,
+        stop=stop.mean_cosine(0.5),
+        record_every=4,
+        **options,
+    )
+    return {"steps": found.steps.values.tolist(), "loss": found.loss.values.tolist()}
 
 
 def plain(name: str) -> dict[str, Any]:

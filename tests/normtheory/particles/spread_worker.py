@@ -44,7 +44,9 @@ from tests.normtheory.particles.spread_cases import (
     N,
     cases,
     clouds,
+    simulated,
     specs,
+    swept,
     told,
 )
 
@@ -155,6 +157,10 @@ def on_devices() -> dict[str, Any]:
     return {
         "cases": {name: spread(name) for name in cases()},
         "losses": losses(),
+        "commanded": simulated("all").attrs["devices"],
+        "commanded loss": simulated("all").loss.values.tolist(),
+        # On all five devices that five runs have use for, and in two lanes on each of two.
+        "sweeps": [swept(), swept(devices=jax.devices()[:2], memory=40_000)],
         "programs": {
             "dense on one": sizes(dense, start),
             "dense": sizes(dense, devices.shard(start)),

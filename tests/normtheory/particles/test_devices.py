@@ -98,6 +98,17 @@ def test_one_against_eight_devices(tmp_path):
     for name, difference in found["losses"].items():
         assert difference < 1e-5, name
 
+    # A configuration asks for all of them in a word.
+    assert (found["commanded"], spread_cases.simulated("all").attrs["devices"]) == (8, 1)
+    expected = spread_cases.simulated("one").loss.values
+    np.testing.assert_allclose(found["commanded loss"], expected, rtol=1e-12)
+
+    alone = spread_cases.swept(devices=jax.devices()[:1])
+    for one in found["sweeps"]:
+        assert one["steps"] == alone["steps"]
+        np.testing.assert_allclose(one["loss"], alone["loss"], rtol=1e-12)
+    assert len(set(alone["steps"])) > 1
+
     # Nobody holds or sends n²; on one device the dense form does hold it.
     programs = found["programs"]
     assert programs["dense on one"] == {"held": N * N, "sent": 0}

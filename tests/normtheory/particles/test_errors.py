@@ -92,6 +92,14 @@ CASES = {
         lambda: system(force=forces.loss("info_nce", temperature=0.1)).with_numbers(temperature=-1),
         "temperature: expected a finite number and > 0",
     ),
+    "changed momentum": (
+        lambda: system(optimizer=optimizers.momentum()).with_numbers(decay=1.0),
+        "decay: expected < 1, got 1",
+    ),
+    "changed weight": (
+        lambda: system(force=forces.mixture((1, forces.attraction()))).with_numbers(weight=np.inf),
+        "weight: expected a finite number, got inf",
+    ),
     "unknown number": (
         lambda: system().with_numbers(weight_decay=0.1),
         "weight_decay: this system has no such number; it has learning_rate",

@@ -50,6 +50,22 @@ def test_adam():
     assert not same_bits(end(4.0, 0.04, optimizer=optimizers.adam(eps=1e-8)), one, 4.0)
 
 
+@pytest.mark.parametrize("name", ["lion", "rowwise_adagrad", "muon"])
+def test_steps_that_forget_the_size_of_a_gradient(name):
+    # Their rate is a length: it grows with the positions, and decay shrinks by as much.
+    def of(alpha: float) -> dict[str, Any]:
+        rules = {
+            "lion": optimizers.lion(),
+            "rowwise_adagrad": optimizers.rowwise_adagrad(0.01 / alpha**2),
+            "muon": optimizers.muon(eps=0.0),
+        }
+        return {"optimizer": rules[name]}
+
+    one = end(1.0, 0.01, 0.02, **of(1.0))
+    assert same_bits(end(4.0, 0.04, 0.02 / 4, **of(4.0)), one, 4.0)
+    assert not same_bits(end(4.0, 0.16, 0.02 / 16, **of(4.0)), one, 4.0)
+
+
 def test_a_factor_that_is_no_power_of_two_holds_to_rounding():
     more = {"optimizer": optimizers.momentum(0.9)}
     one = end(1.0, 0.3, 0.0, **more)

@@ -13,6 +13,7 @@ import pytest
 import normtheory as nt
 from normtheory.losses import LOSSES
 from normtheory.particles import State, System, forces, init, optimizers, run, step
+from tests.normtheory.particles.compiling import counted
 
 STEPS = 20
 
@@ -179,7 +180,7 @@ def test_a_force_in_blocks_is_the_same_force():
 
 
 def test_a_step_works_under_jit_and_keeps_the_dtype():
-    system = System(forces.attraction(), 0.5)
+    system = System(forces.attraction(), 0.5, optimizers.momentum(0.5), weight_decay=0.1)
     state = init(system, *clouds(np.float32))
     close(jax.jit(step)(system.cast(np.float32), state), step(system, state).positions, rtol=1e-6)
     for dtype in (np.float32, np.float64):
@@ -243,10 +244,35 @@ def test_the_value_of_a_mixture_is_the_weighted_sum_of_the_values():
     assert found == pytest.approx(expected, rel=1e-13)
 
 
-def test_a_name_means_the_first_number_of_that_name():
+def test_every_number_of_a_mixture_has_a_name_of_its_own():
     mixed = forces.mixture(
         (1.0, forces.loss("info_nce", temperature=0.25)),
-        (1.0, forces.loss("nt_xent", temperature=0.5)),
+        (1.0, forces.mixture((3.0, forces.loss("nt_xent", temperature=0.5)))),
     )
-    changed = System(mixed, 1.0).with_numbers(temperature=2.0)
-    assert [force.options["temperature"] for force in changed.force.forces] == [2.0, 0.5]
+    system = System(mixed, 1.0, optimizers.momentum(0.5))
+    with pytest.raises(ValueError, match=r"several: force.0.temperature, force.1.0.temperature"):
+        system.with_numbers(temperature=2.0)
+    names = {"force.1.0.temperature": 2.0, "force.0.temperature": 0.75, "force.0.weight": -4.0}
+    changed: Any = system.with_numbers(**names, **{"force.1.weight": 5}, decay=0.25)
+    first, (second,) = changed.force.forces[0], changed.force.forces[1].forces
+    assert (first.options, second.options) == ({"temperature": 0.75}, {"temperature": 2.0})
+    assert (changed.force.weights, changed.force.forces[1].weights) == ((-4.0, 5.0), (3.0,))
+    assert changed.optimizer.numbers == {"decay": 0.25}
+    changed = system.with_numbers(**{"optimizer.decay": 0.0})
+    assert changed.optimizer.numbers == {"decay": 0.0}
+
+
+def test_numbers_of_every_term_change_without_compiling():
+    terms: Any = (("clip", {"temperature": 0.5}), ("siglip", {"temperature": 0.5, "bias": -1.0}))
+    made = [(1.0, forces.loss(name, **options)) for name, options in terms]
+    system = System(forces.mixture(*made), 1.0)
+    start = init(system, *clouds())
+    changed = {"force.0.temperature": 0.25, "force.1.temperature": 1.0, "bias": -2.0}
+    weights = {"force.0.weight": 0.0, "force.1.weight": 0.5}
+    step(system, start)
+    with counted() as nothing:
+        found = step(system.with_numbers(**changed, **weights), start)
+    assert nothing == [0]
+    # The first term has no weight: what is left is half of the second.
+    alone = System(forces.loss("siglip", temperature=1.0, bias=-2.0), 0.5)
+    close(step(alone, init(alone, *clouds())), found.positions)

@@ -6,8 +6,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
-from normtheory.particles import System, forces, init, optimizers, run, sampling, stop, sweep
+from normtheory.particles import (
+    System,
+    checkpoint,
+    forces,
+    init,
+    optimizers,
+    run,
+    sampling,
+    stop,
+    sweep,
+)
 from normtheory.particles._memory import bytes_of_step
 from tests.normtheory.particles.compiling import counted
 
@@ -210,3 +221,43 @@ def test_rates_and_decays_of_a_sweep_must_be_below_1_together():
     with pytest.raises(ValueError, match=r"learning_rate \* weight_decay: expected < 1, got 1.5"):
         sweep(system, clouds(0), over, 1)
     assert sweep(system, clouds(0), {**over, "weight_decay": [0.1, 0.9]}, 1).loss.shape == (2, 2)
+
+
+def test_a_sweep_that_is_stopped_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    def go(**options: Any) -> Any:
+        over = {"learning_rate": [8.0, 6.0, 2.0, 1.0, 0.5], "gradscale": [0.0]}
+        return sweep(
+            SYSTEM,
+            clouds(0),
+            over,
+            40,
+            stop=stop.mean_cosine(1e-2),
+            record=("loss", "norms"),
+            record_every=8,
+            memory=4_000,  # two lanes
+            **options,
+        )
+
+    whole = go()
+    save, written = checkpoint.Arrays.save, []
+
+    def stopped(self: Any, arrays: Any) -> None:
+        save(self, arrays)
+        written.append(arrays)
+        if len(written) == 4:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint.Arrays, "save", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        go(folder=tmp_path, every=1)
+    # In the middle: some runs are over, some under way, some to come; their states are kept.
+    assert 0 < int(written[-1]["next"]) - written[-1]["busy"].sum() < 5
+    assert len(written[-1]["held"]) == 2
+    with pytest.raises(checkpoint.CheckpointError, match="of an earlier run: resume that"):
+        go(folder=tmp_path)
+    xr.testing.assert_identical(go(folder=tmp_path, every=1, resume=True), whole)
+    assert sum(int(x["new"].sum()) for x in written) == 3  # begun after the first two, once each
+    xr.testing.assert_identical(go(folder=tmp_path, resume=True), whole)  # nothing is left to do
+    over = {"learning_rate": [8.0, 6.0, 2.0, 1.0, 0.4], "gradscale": [0.0]}
+    with pytest.raises(checkpoint.CheckpointError, match="over learning_rate"):
+        sweep(SYSTEM, clouds(0), over, 40, memory=4_000, folder=tmp_path, resume=True)

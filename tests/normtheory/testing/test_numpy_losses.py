@@ -172,6 +172,20 @@ def test_finite_differences_admit_a_kink() -> None:
         assert slope.error[0, 1] < 1e-9
 
 
+@pytest.mark.parametrize("step", [0.5, 1.0, 4.0])
+def test_each_of_the_three_parts_of_the_error_counts(step: float) -> None:
+    """Powers of one component: a cube upsets the first differences, a fourth power the second."""
+
+    def error(loss: Callable[[float], float]) -> float:
+        slope = NumpyEvaluator(lambda z: loss(z[0, 1])).slope(np.array([[step * 2.0**14, 0.0]]))
+        return float(slope.error[0, 1])
+
+    # f'(0) is h² and (2h)² off; the second differences over h are 2h³ and 16h³.
+    assert error(lambda x: x**3) == pytest.approx(4 * 3 * step**2, rel=1e-9)
+    assert error(lambda x: x**4) == pytest.approx(4 * (16 - 2 * 2) * step**3, rel=1e-9)
+    assert error(lambda x: 7.0) == 16 * np.finfo(float).eps * 7 / step
+
+
 def test_no_call_changes_the_loss_or_sees_another_loss_changed() -> None:
     def greedy(z: np.ndarray) -> Any:
         value = plain.info_nce(z)

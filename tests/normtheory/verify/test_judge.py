@@ -67,6 +67,12 @@ def test_one_row_that_is_not_a_number_fails_the_check():
     assert not found.passed
 
 
+def test_a_formula_cannot_see_what_it_is_compared_with():
+    for copied in ({"formula": lambda y: y}, {"planted": lambda y: y}):
+        with pytest.raises(KeyError, match="'y'"):
+            judge(dataclasses.replace(DOUBLE, **copied), [sample([1, 2], [2, 4])])
+
+
 def condition(*, exact: bool = True) -> Condition:
     """The statement y > 0 holds where x > 0."""
     return Condition(
@@ -101,6 +107,8 @@ RIGHT = ([-1, -2, 1, 2], [-1, -1, 1, 1])
         # A number that is none fails, in one row too, and on the border nothing is decided.
         ([-1, -2, 1, 2], [-1, -1, 1, np.nan], True, False),
         ([-1, -2, 1, 1e-10], [-1, -1, 1, -1], True, True),
+        # There is no counterexample either.
+        ([-1e-10, 1], [-1, 1], True, False),
     ],
 )
 def test_a_condition_holds_inside_and_fails_outside(x, y, exact, passed):

@@ -129,9 +129,15 @@ def folder_of(pixels: np.ndarray, path: Path, kind: str = "PNG") -> Path:
     return path
 
 
+def sixteen_bits() -> np.ndarray:
+    """Pixels whose upper bytes are 0 to 255, their lower ones the other way round."""
+    upper = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    return 256 * upper + (255 - upper)
+
+
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 def test_of_16_bits_the_upper_ones_count(kind: str, tmp_path: Path) -> None:
-    pixels = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
+    pixels = sixteen_bits()
     found = load_images(folder_of(pixels, tmp_path, kind))
     assert found.images.shape == (40, 16, 16, 1)
     np.testing.assert_array_equal(found.images[7].ravel(), np.arange(256))
@@ -140,7 +146,7 @@ def test_of_16_bits_the_upper_ones_count(kind: str, tmp_path: Path) -> None:
 def test_of_16_bits_as_older_versions_of_pillow_open_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pixels = np.linspace(0, 65535, 256).round().astype(np.uint16).reshape(16, 16)
+    pixels = sixteen_bits()
     folder, opened = folder_of(pixels, tmp_path), Image.open
 
     def wider(file: Path) -> Image.Image:

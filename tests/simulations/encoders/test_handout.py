@@ -210,8 +210,7 @@ def test_help_says_what_options_and_settings_mean(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "500")
-    with pytest.raises(SystemExit):
-        main(["confidence", "--help"])
+    assert main(["confidence", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     for line in (
         "--save FILE.npz write what backbone and projector make of the images",
@@ -220,7 +219,6 @@ def test_help_says_what_options_and_settings_mean(
         "where there is none (default none)",
     ):
         assert line in said
-    with pytest.raises(SystemExit):
-        main(["gradscale_training", "--help"])
+    assert main(["gradscale_training", "--help"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "--latent-dimension VALUE of the space of the class centres (default" in said
