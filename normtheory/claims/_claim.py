@@ -100,6 +100,7 @@ class Claim:
         conditions: Regions outside which the statement fails.
         implemented_by: Dotted public names of the library functions that compute it, or draw what
             it is about.
+        shown_by: Names of the figures that show it; there may be none.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Claim:
     checks: tuple[Check, ...]
     conditions: tuple[Condition, ...] = ()
     implemented_by: tuple[str, ...] = ()
+    shown_by: tuple[str, ...] = ()
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.statement}$"

@@ -189,4 +189,5 @@ CLAIM = Claim(
         "normtheory.equilibrium.adam_norm",
         "normtheory.equilibrium.adam_cosine",
     ),
+    shown_by=("equilibria",),
 )

@@ -177,4 +177,5 @@ CLAIM = Claim(
         "normtheory.symmetric.alignment_floor",
         "normtheory.symmetric.loss_floor",
     ),
+    shown_by=("temperature",),
 )

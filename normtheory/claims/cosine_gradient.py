@@ -100,4 +100,5 @@ CLAIM = Claim(
         "normtheory.cosine_gradient",
         "normtheory.tangent_projection",
     ),
+    shown_by=("gradient_field",),
 )

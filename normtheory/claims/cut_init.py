@@ -246,4 +246,5 @@ CLAIM = Claim(
         ),
     ),
     implemented_by=("normtheory.cut_init",),
+    shown_by=("cut_init", "encoder_drift"),
 )

@@ -68,4 +68,5 @@ CLAIM = Claim(
         ),
     ),
     implemented_by=("normtheory.drift.radial_share",),
+    shown_by=("encoder_drift",),
 )

@@ -274,4 +274,5 @@ CLAIM = Claim(
         "normtheory.symmetric.equiangular_step",
         "normtheory.symmetric.cloud_angle",
     ),
+    shown_by=("equiangular",),
 )

@@ -190,4 +190,5 @@ CLAIM = Claim(
         "normtheory.effective_learning_rate",
         "normtheory.equilibrium_norm",
     ),
+    shown_by=("gradscale",),
 )

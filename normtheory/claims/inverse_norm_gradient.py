@@ -120,4 +120,5 @@ CLAIM = Claim(
         "normtheory.sphere.von_mises_fisher",
         "normtheory.sphere.log_uniform_norms",
     ),
+    shown_by=("loss_atlas",),
 )

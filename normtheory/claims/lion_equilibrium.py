@@ -219,4 +219,5 @@ CLAIM = Claim(
         "normtheory.equilibrium.lion_norm",
         "normtheory.equilibrium.lion_cosine",
     ),
+    shown_by=("equilibria",),
 )

@@ -318,4 +318,5 @@ CLAIM = Claim(
         "normtheory.symmetric.gap_ratio",
         "normtheory.temperature.wrong_partner_margin",
     ),
+    shown_by=("modality_gap",),
 )

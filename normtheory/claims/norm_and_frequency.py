@@ -408,4 +408,5 @@ CLAIM = Claim(
         ),
     ),
     implemented_by=("normtheory.equilibrium.frequency_exponent",),
+    shown_by=("norm_and_frequency",),
 )

@@ -296,4 +296,5 @@ CLAIM = Claim(
         "normtheory.steps_to_converge",
         "normtheory.random_pair_steps",
     ),
+    shown_by=("norm_effect",),
 )

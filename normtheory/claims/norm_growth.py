@@ -146,4 +146,5 @@ CLAIM = Claim(
         ),
     ),
     implemented_by=("normtheory.pair_step",),
+    shown_by=("gradient_field",),
 )

@@ -63,4 +63,5 @@ CLAIM = Claim(
         ),
     ),
     implemented_by=("normtheory.steps_to_converge",),
+    shown_by=("opposite_halves",),
 )

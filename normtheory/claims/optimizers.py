@@ -218,4 +218,5 @@ CLAIM = Claim(
         "normtheory.stability.largest_rate",
         "normtheory.stability.fastest_rate",
     ),
+    shown_by=("optimizers",),
 )

@@ -188,4 +188,5 @@ CLAIM = Claim(
         ),
     ),
     implemented_by=("normtheory.sphere.uniform",),
+    shown_by=("quartic_growth", "norm_and_frequency"),
 )

@@ -252,4 +252,5 @@ CLAIM = Claim(
         ),
     ),
     implemented_by=("normtheory.invariants.rescaled_settings",),
+    shown_by=("phase_diagram", "uniformity"),
 )

@@ -251,4 +251,5 @@ CLAIM = Claim(
         "normtheory.symmetric.slope",
         "normtheory.symmetric.simplex_steps",
     ),
+    shown_by=("equiangular",),
 )

@@ -228,4 +228,5 @@ CLAIM = Claim(
         "normtheory.stability.settled_rate",
         "normtheory.stability.oscillation_angle",
     ),
+    shown_by=("phase_diagram",),
 )

@@ -276,4 +276,5 @@ CLAIM = Claim(
         ),
     ),
     implemented_by=("normtheory.stability.best_rate", "normtheory.pair_step"),
+    shown_by=("step_change",),
 )

@@ -215,4 +215,5 @@ CLAIM = Claim(
         "normtheory.temperature.noisy_loss_floor",
         "normtheory.temperature.siglip_bias",
     ),
+    shown_by=("temperature",),
 )

@@ -15,7 +15,7 @@ from matplotlib.container import ErrorbarContainer
 
 import figures
 import simulations
-from figures import gradient_field, loss_atlas, norm_growth, scaling, step_change
+from figures import gradient_field, loss_atlas, quartic_growth, scaling, step_change
 from simulations._tuned import choices, comparisons, target
 
 from ..simulations.smoke import smoke
@@ -184,8 +184,8 @@ def test_memory_is_in_gigabytes_and_an_exponent_has_its_error() -> None:
 
 
 def test_growth_in_batches_is_told_for_coherent_gradients_and_exponents_with_their_error() -> None:
-    result = scrambled("norm_growth")
-    rows = norm_growth.rows(result)
+    result = scrambled("quartic_growth")
+    rows = quartic_growth.rows(result)
     late = result.step.values >= result.step.values[-1] / 10
     fourth = values(result, "fourth_power", "step", "frequency")[late]
     slopes = np.polyfit(np.log(result.step.values[late]), np.log(fourth) / 4, 1)[0]

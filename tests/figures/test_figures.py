@@ -73,7 +73,7 @@ def test_the_figures_are_there() -> None:
         "gradscale",
         "loss_atlas",
         "norm_effect",
-        "norm_growth",
+        "quartic_growth",
         "opposite_halves",
         "step_change",
         "weight_decay",

@@ -69,9 +69,9 @@ def test_a_saved_picture_is_fit_for_print(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("ready")
 def test_json_is_the_closing_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["norm_growth", "--smoke", "--json", "--output", str(tmp_path)]) == 0
+    assert main(["quartic_growth", "--smoke", "--json", "--output", str(tmp_path)]) == 0
     rows = json.loads(capsys.readouterr().out)
-    expected = figures.get("norm_growth").rows(smoke("norm_growth"))
+    expected = figures.get("quartic_growth").rows(smoke("quartic_growth"))
     assert [r["simulated"] for r in rows] == [r.simulated for r in expected]
     assert [r["deviation"] for r in rows] == [r.deviation for r in expected]
     assert [(r["within"], r["verdict"]) for r in rows] == [(r.within, r.verdict) for r in expected]

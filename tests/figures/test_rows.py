@@ -17,7 +17,7 @@ from figures import (
     gradscale,
     loss_atlas,
     norm_effect,
-    norm_growth,
+    quartic_growth,
     weight_decay,
 )
 from figures.__main__ import table
@@ -54,12 +54,12 @@ def test_gradscale() -> None:
         assert f"(± {error:.3f})" in row.quantity
 
 
-def test_norm_growth_of_an_exact_law() -> None:
-    result = smoke("norm_growth")
+def test_quartic_growth_of_an_exact_law() -> None:
+    result = smoke("quartic_growth")
     # A law with another exponent and another dependence on the frequency must show as such.
     result["fourth_power"] = result.step**2.0 * result.frequency**2
     result["batch_fourth_power"] = 0 * result.batch_predicted + result.frequency**4
-    exponent, fourth, *both = norm_growth.rows(result)
+    exponent, fourth, *both = quartic_growth.rows(result)
     ratios, coherent = both[:3], both[3:]
     assert [r.simulated for r in coherent] == pytest.approx([2, 4, 8])
     exact = result.batch_predicted.sel(gradients="coherent").values
@@ -72,10 +72,10 @@ def test_norm_growth_of_an_exact_law() -> None:
     assert [r.simulated for r in ratios] == pytest.approx([2**0.5, 4**0.5, 8**0.5])
 
 
-def test_norm_growth_errors() -> None:
-    result = smoke("norm_growth")
+def test_quartic_growth_errors() -> None:
+    result = smoke("quartic_growth")
     result["fourth_power_error"] = 0.04 * result.fourth_power
-    norm, error = norm_growth._class_ratios(result)
+    norm, error = quartic_growth._class_ratios(result)
     np.testing.assert_allclose(error[1:] / norm[1:], np.sqrt(2) * 0.01)
     assert error[0] == 0
 

@@ -21,7 +21,7 @@ from .smoke import smoke
 EVERY = pytest.mark.parametrize("name", simulations.names())
 
 # A second run of these compiles for long.
-LONG = {"confidence", "cut_init", "loss_atlas", "norm_growth", "optimizers", "scaling"}
+LONG = {"confidence", "cut_init", "loss_atlas", "quartic_growth", "optimizers", "scaling"}
 LONG |= {"class_imbalance", "density", "encoder_drift"}
 LONG |= {"gradscale_training", "interventions", "weight_decay_training"}
 LONG |= {"equilibria", "norm_and_frequency"}
@@ -35,7 +35,7 @@ def test_the_experiments_are_there() -> None:
         "gradscale",
         "loss_atlas",
         "norm_effect",
-        "norm_growth",
+        "quartic_growth",
         "opposite_halves",
         "weight_decay",
     }

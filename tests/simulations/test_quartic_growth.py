@@ -9,23 +9,23 @@ import pytest
 import xarray as xr
 from scipy import stats
 
-from simulations import norm_growth
+from simulations import quartic_growth
 
 from .smoke import smoke
 
 
 def test_mean_fourth_power_follows_the_law() -> None:
-    last = smoke("norm_growth").isel(step=-1)
+    last = smoke("quartic_growth").isel(step=-1)
     # The law is a lower bound with an excess of order γ² log t; the rest is chance.
     excess = last.fourth_power - last.predicted
-    allowed = 4 * last.fourth_power_error + 5 * norm_growth.SMOKE.learning_rate**2
+    allowed = 4 * last.fourth_power_error + 5 * quartic_growth.SMOKE.learning_rate**2
     assert (excess < allowed).all()
     assert (excess > -4 * last.fourth_power_error).all()
-    assert (last.fourth_power > 50 * norm_growth.SMOKE.norm**4).all()  # growth dominates
+    assert (last.fourth_power > 50 * quartic_growth.SMOKE.norm**4).all()  # growth dominates
 
 
 def test_classes_end_in_the_ratio_of_frequencies_to_a_quarter() -> None:
-    last = smoke("norm_growth").isel(step=-1)
+    last = smoke("quartic_growth").isel(step=-1)
     ratio = (last.fourth_power / last.fourth_power[0]).values ** 0.25
     expected = (last.frequency / last.frequency[0]).values ** 0.25
     np.testing.assert_allclose(ratio, expected, rtol=0.03)  # 40 points: 2 % of chance
@@ -33,26 +33,26 @@ def test_classes_end_in_the_ratio_of_frequencies_to_a_quarter() -> None:
 
 
 def test_norms_never_shrink() -> None:
-    assert (smoke("norm_growth").fourth_power.diff("step") >= 0).all()
+    assert (smoke("quartic_growth").fourth_power.diff("step") >= 0).all()
 
 
 def test_probabilities_are_shares() -> None:
-    np.testing.assert_allclose(smoke("norm_growth").probability, np.array([1, 2, 4, 8]) / 15)
+    np.testing.assert_allclose(smoke("quartic_growth").probability, np.array([1, 2, 4, 8]) / 15)
 
 
 def test_what_is_said_of_batches_is_the_mean_its_standard_error_and_the_binomial_law(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings = norm_growth.Settings(batch=64, batch_starts=6, batch_steps=100)
+    settings = quartic_growth.Settings(batch=64, batch_starts=6, batch_steps=100)
     norms = np.random.default_rng(0).uniform(1, 2, (2, 6, 4))
     answers = iter(norms)
 
     def sweep(*_: Any, **__: Any) -> xr.Dataset:
         return xr.Dataset({"class_norm": (("seed", "class"), next(answers))})
 
-    monkeypatch.setattr(norm_growth.particles, "sweep", sweep)
+    monkeypatch.setattr(quartic_growth.particles, "sweep", sweep)
     probability = np.array([1, 2, 4, 8]) / 15
-    found, error, predicted = norm_growth._batches(settings, probability)
+    found, error, predicted = quartic_growth._batches(settings, probability)
     np.testing.assert_allclose(found, (norms**4).mean(axis=1), rtol=1e-14)
     np.testing.assert_allclose(error, stats.sem(norms**4, axis=1), rtol=1e-13)
     # A class is seen k times in a batch; ρ⁴ grows by 2γ²E[k] or 2γ²E[k²], times E[sin²φ] = 19/20.
@@ -63,9 +63,9 @@ def test_what_is_said_of_batches_is_the_mean_its_standard_error_and_the_binomial
 
 @pytest.mark.slow
 def test_batches_follow_the_law_and_coherent_ones_its_square() -> None:
-    settings = norm_growth.Settings(batch=64, batch_steps=200, batch_starts=24, dimension=8)
+    settings = quartic_growth.Settings(batch=64, batch_steps=200, batch_starts=24, dimension=8)
     probability = np.array([1, 2, 4, 8]) / 15
-    found, error, predicted = norm_growth._batches(settings, probability)
+    found, error, predicted = quartic_growth._batches(settings, probability)
     # The excess of order γ²k⁴ log t of the first steps, from a small norm, and chance.
     assert (found > predicted - 4 * error).all()
     np.testing.assert_allclose(found, predicted, rtol=0.08)

@@ -16,7 +16,7 @@ def draw(result: xr.Dataset) -> Figure:
     """Left the norms of the classes against the step; right the ratio of classes at the end.
 
     Args:
-        result: of the experiment ``norm_growth``.
+        result: of the experiment ``quartic_growth``.
 
     Returns:
         The figure.
