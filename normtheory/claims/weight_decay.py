@@ -206,5 +206,5 @@ CLAIM = Claim(
         "normtheory.equilibrium_norm",
         "normtheory.equilibrium_angular_step",
     ),
-    shown_by=("weight_decay", "weight_decay_training"),
+    shown_by=("weight_decay",),
 )
