@@ -25,7 +25,7 @@ import normtheory as nt
 from simulations._settings import check_positive
 from simulations._tuned import PAPER_RATE
 from simulations.encoders.augmentations import Augmentation
-from simulations.encoders.data import AugmentedPairs, choose, mnist, unit_range
+from simulations.encoders.data import AugmentedPairs, choose, half_size, mnist, unit_range
 from simulations.encoders.measures import neighbours_are_right, networks_are_right
 from simulations.encoders.models import Convolutional, Mlp
 from simulations.encoders.objectives import Batch, NewLearner, Objective
@@ -191,12 +191,6 @@ class _World(NamedTuple):
     reference: np.ndarray
 
 
-def _half_size(images: np.ndarray) -> np.ndarray:
-    """Means of two by two pixels of bytes (n, h, w, 1), as bytes."""
-    n, h, w, c = images.shape
-    return images.reshape(n, h // 2, 2, w // 2, 2, c).mean(axis=(2, 4)).astype(np.uint8)
-
-
 def _world(settings: Settings, images: np.ndarray, labels: np.ndarray, run: int) -> _World:
     """A split into images to train on, validation and test, and the batches of a run."""
     order = np.random.default_rng([settings.seed, run]).permutation(len(labels))
@@ -330,7 +324,7 @@ def run(settings: Settings) -> xr.Dataset:
         FloatingPointError: where no run has a finite loss.
     """
     digits = mnist()
-    images, labels = _half_size(digits.images), digits.labels
+    images, labels = half_size(digits.images), digits.labels
     worlds = [_world(settings, images, labels, r) for r in range(settings.runs + 1)]
     sizes = tuple(
         len(a) for a in (settings.encoders, settings.objectives, settings.lengths, settings.powers)

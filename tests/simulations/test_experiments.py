@@ -24,7 +24,7 @@ EVERY = pytest.mark.parametrize("name", simulations.names())
 LONG = {"confidence", "cut_init", "loss_atlas", "quartic_growth", "optimizers", "scaling"}
 LONG |= {"class_imbalance", "density", "encoder_drift"}
 LONG |= {"gradscale_training", "interventions", "weight_decay_training"}
-LONG |= {"equilibria", "norm_and_frequency"}
+LONG |= {"equilibria", "norm_and_frequency", "radial_drift"}
 AGAIN = pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in simulations.names()]
 )

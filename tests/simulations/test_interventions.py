@@ -25,12 +25,12 @@ from simulations._tuned import (
     judge,
     target,
 )
+from simulations.encoders.data import half_size
 from simulations.encoders.models import BatchNorm
 from simulations.interventions import (
     GRID,
     SMOKE,
     _Case,
-    _half_size,
     _one_case,
     _World,
     _world,
@@ -233,7 +233,7 @@ def test_images_to_train_on_to_choose_on_and_to_report_on_are_apart() -> None:
 
 def test_two_by_two_pixels_become_one() -> None:
     image = np.arange(16, dtype=np.uint8).reshape(1, 4, 4, 1)
-    assert _half_size(image)[0, ..., 0].tolist() == [[2, 4], [10, 12]]
+    assert half_size(image)[0, ..., 0].tolist() == [[2, 4], [10, 12]]
 
 
 def test_all_begin_alike_but_for_the_cut_and_cut_networks_are_others() -> None:
