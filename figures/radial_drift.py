@@ -2,10 +2,11 @@
 
 Left the norm of embeddings while an encoder learns digits, the norm that the measured D and s
 imply, and the norm of free embeddings, which have no D. In the middle what changes the squared norm
-in a step: growth is paid for by the pull, and hardly by weight decay. The implied norm swings about
-the real one, since D and s are of the moment and the norm follows; it drifts, since both change
-with the weights. Right single embeddings at the end: with D < 0 they are roughly where their own D
-and s say; those with D > 0, which only decay would hold, are on the move.
+in a step: growth is paid for by the pull, and hardly by weight decay, which acts through the weights
+instead: both D and s are smaller for it. The implied norm swings about the real one, since D and s
+are of the moment and the norm follows; it drifts, since both change with the weights. Right single
+embeddings at the end: with D < 0 they are roughly where their own D and s say; the others are far
+below the norm at which decay alone would stop them.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ def draw(result: xr.Dataset) -> Figure:
     norms.set_yticks(ticks, [f"{t:g}" for t in ticks])
     norms.set_ylim(low / 1.2, 3 * high)  # room for the legend
     norms.minorticks_off()
-    norms.legend(loc="upper left", ncols=2)
+    norms.legend(loc="upper left", ncols=2, columnspacing=0.8, handlelength=1.3)
     _changes(changes, result.isel(decay=-1))
     _single(single, result.isel(decay=-1))
     return figure

@@ -46,7 +46,7 @@ def test_taken_together_they_give_the_mean_square_after_steps_exactly() -> None:
 
 
 def test_decay_reaches_an_embedding_once_a_layer() -> None:
-    network = Mlp((5, *(4,) * (LAYERS - 1), 3), biases=False)(np.random.default_rng(0))
+    network: Any = Mlp((5, *(4,) * (LAYERS - 1), 3), biases=False)(np.random.default_rng(0))
     x = np.linspace(-1, 2, 5, dtype=np.float32)
     shrunk: Any = jax.tree.map(lambda w: 0.9 * w, network)
     np.testing.assert_allclose(shrunk(x), 0.9**LAYERS * network(x), rtol=1e-5)
