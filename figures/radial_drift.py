@@ -2,11 +2,11 @@
 
 Left the norm of embeddings while an encoder learns digits, the norm that the measured D and s
 imply, and the norm of free embeddings, which have no D. In the middle what changes the squared norm
-in a step: growth is paid for by the pull, and hardly by weight decay, which acts through the weights
-instead: both D and s are smaller for it. The implied norm swings about the real one, since D and s
-are of the moment and the norm follows; it drifts, since both change with the weights. Right single
-embeddings at the end: with D < 0 they are roughly where their own D and s say; the others are far
-below the norm at which decay alone would stop them.
+in a step: growth is paid for by the pull, and hardly by weight decay, which acts through the
+weights instead: both D and s are smaller for it. The implied norm swings about the real one, since
+D and s are of the moment and the norm follows; it drifts, since both change with the weights. Right
+single embeddings at the end: with D < 0 they are roughly where their own D and s say; the others
+are far below the norm at which decay alone would stop them.
 """
 
 from __future__ import annotations
