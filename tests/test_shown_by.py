@@ -81,7 +81,7 @@ def test_the_gallery_tells_figures_of_claims_from_those_on_their_own(tmp_path: P
     shown, alone = page.split("## On their own\n")
     assert pictures(shown) == ["equilibria", "gradient_field"]
     assert pictures(alone) == ["density", "scaling"]
-    assert re.findall(r"\{ref\}`(\w+)`", shown) == [
+    assert re.findall(r"\{ref\}`[^`]+ <(\w+)>`", shown) == [
         "momentum_equilibrium",
         "adamw_equilibrium",
         "adam_equilibrium",

@@ -22,6 +22,7 @@ class _Rendered(SphinxDirective):
 
     def page(self) -> Path:
         """The page it stands on."""
+        self.env.note_dependency(str(claim_text.__file__))
         for folder in ("normtheory/claims", "simulations", "figures"):
             for path in (claim_text.ROOT / folder).glob("*.py"):
                 self.env.note_dependency(str(path))

@@ -107,7 +107,7 @@ def figure_entry(name: str, claims: list[Claim], drawn: Path, page: Path) -> str
     if moving.exists():
         lines += [f"![{words(name)}, moving]({os.path.relpath(moving, page.parent)})", ""]
     if claims:
-        shown = ", ".join(f"{{ref}}`{claim.name}`" for claim in claims)
+        shown = ", ".join(f"{{ref}}`{claim.title} <{claim.name}>`" for claim in claims)
         lines += [f"*Shows* {shown}.", ""]
     pdf = drawn / f"{name}.pdf"
     lines += [" · ".join([link(f"figures/{name}.py", script, page), link(pdf.name, pdf, page)]), ""]
