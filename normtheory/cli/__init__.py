@@ -162,10 +162,32 @@ def diagnose(
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="Of the optimizer; with a temperature, divided by that."),
+        typer.Option(help="Of the optimizer."),
     ] = None,
     weight_decay: Annotated[
         float | None, typer.Option(help="Of the optimizer; needs --learning-rate.")
+    ] = None,
+    optimizer: Annotated[
+        str, typer.Option(metavar="sgd|momentum|adam|adamw|lion", help="adam has its decay as L2.")
+    ] = "sgd",
+    momentum: Annotated[
+        float | None, typer.Option(help="Of the optimizer momentum; 0.9 by default.")
+    ] = None,
+    beta_1: Annotated[
+        float | None, typer.Option("--beta-1", help="Of Adam, AdamW and Lion; 0.9 by default.")
+    ] = None,
+    beta_2: Annotated[
+        float | None, typer.Option("--beta-2", help="Likewise; 0.999 by default, of Lion 0.99.")
+    ] = None,
+    epsilon: Annotated[float | None, typer.Option(help="Of Adam and AdamW; 0 by default.")] = None,
+    coupled: Annotated[
+        bool | None,
+        typer.Option(
+            "--coupled/--decoupled", help="Weight decay in the gradient, or apart from it."
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Of the loss, τ, unless the rate was divided by it.")
     ] = None,
     batch_size: Annotated[
         int | None,
@@ -212,6 +234,13 @@ def diagnose(
     options = {
         "learning_rate": learning_rate,
         "weight_decay": weight_decay,
+        "optimizer": optimizer,
+        "momentum": momentum,
+        "beta_1": beta_1,
+        "beta_2": beta_2,
+        "epsilon": epsilon,
+        "coupled": coupled,
+        "temperature": temperature,
         "batch_size": batch_size,
         "reduction": reduction,
         "gradscale": gradscale,
