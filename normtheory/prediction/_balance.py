@@ -70,7 +70,7 @@ class Balance:
         start = np.asarray(norm) / self.norm
         end = np.clip(start, 1 - within, 1 + within)
         if self.power is None:
-            found = (_course(end) - _course(start)) / self.shrinks
+            found = (_course(end) - _course(start)) / self.shrinks  # NaN at ρ* itself
         else:
             apart, left = np.expm1(self.power * np.log([start, end]))
             inside = start == end

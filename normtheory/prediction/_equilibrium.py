@@ -35,7 +35,8 @@ def equilibrium_rows(run: Setting, lag: int | None) -> list[Row]:
     ]
     if not found.known_course:
         why = "no closed form of the way to the equilibrium is known with ε > 0"
-        return [*rows, *(unknown(name, why, unit="steps") for name in _SOON)]
+        rows += [unknown(name, why, unit="steps") for name in _SOON]
+        return rows if lag is None else [*rows, unknown("cosine_after_lag", why)]
     power = "ρ³, near the end" if found.power is None else f"ρ^{found.power:g}"
     order = f"leading order in the share that decay takes in a step, {_FRESH}"
     rows += [
@@ -59,7 +60,7 @@ def equilibrium_rows(run: Setting, lag: int | None) -> list[Row]:
             warning=found.warning,
         ),
     ]
-    if lag is not None and found.power is not None:
+    if lag is not None:
         rows.append(_stale(run, found, lag, order))
     return rows
 
@@ -115,6 +116,9 @@ def _turns(run: Setting, found: Balance, lag: int | None) -> list[Row]:
 
 def _stale(run: Setting, found: Balance, lag: int, order: str) -> Row:
     """Cosine with the copy from now on: z·z₀ falls by decay alone, the norm goes its way."""
+    if found.power is None:
+        why = "no closed form on the way to the equilibrium: the share that decay takes changes"
+        return unknown("cosine_after_lag", why)
     memory = run.numbers.get("momentum", run.numbers.get("beta_1", 0.0))
     return row(
         "cosine_after_lag",
@@ -144,7 +148,11 @@ def _without(run: Setting, lag: int | None, why: str) -> list[Row]:
         return rows
     growth = _growth(run) if not run.weight_decay else None
     if growth is None:
-        reason = why if run.weight_decay else f"no closed form of {run.optimizer} without decay"
+        reason = f"no closed form of {run.optimizer} without decay"
+        if run.weight_decay:
+            reason = why
+        elif run.adaptive and run.dimension is None:
+            reason = "needs the dimension"
         return [*rows, unknown("cosine_after_lag", reason)]
     power, gain, claim, formula, memory = growth
     start = np.asarray(run.norm)

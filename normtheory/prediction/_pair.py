@@ -111,6 +111,7 @@ def _steps(run: Setting, total: Array, largest: Array) -> list[Row]:
             claim,
             validity,
             warning=poor,
+            finite=False,
         )
         for name, (value, formula, validity) in answers.items()
     ]

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from normtheory._arrays import check_count
+from normtheory._range import quiet
 from normtheory.prediction._contrast import Contrast, contrast_rows
 from normtheory.prediction._equilibrium import equilibrium_rows
 from normtheory.prediction._pair import pair_rows
@@ -13,6 +14,7 @@ from normtheory.prediction._prediction import Prediction
 from normtheory.prediction._setting import setting
 
 
+@quiet
 def predict(
     norm: Any,
     learning_rate: float,
@@ -89,7 +91,7 @@ def predict(
 
     Raises:
         TypeError, ValueError: a number out of range; a batch size without its reduction, or the
-            reverse; a number that the optimizer doesn't have.
+            reverse; a number that the optimizer doesn't have; a result beyond the range of floats.
 
     Reference:
         Every row names its claim.

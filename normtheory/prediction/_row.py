@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from normtheory._range import check_in_range
+
 
 @dataclass(frozen=True)
 class Row:
@@ -65,9 +67,18 @@ def row(
     *,
     warning: str = "",
     word: Any = "",
+    finite: bool = True,
 ) -> Row:
-    """A row of numpy's numbers: shape () or one for every norm; NaN is none."""
+    """A row of numpy's numbers: shape () or one for every norm.
+
+    Unless they have to be finite, infinity is meant, and NaN is none.
+
+    Raises:
+        ValueError: a number out of the range of floats.
+    """
     numbers, words = np.asarray(value, dtype=np.float64), np.asarray(word)
+    if finite:
+        check_in_range(name, numbers)
     return Row(
         name,
         tuple(map(_found, numbers.tolist())) if numbers.ndim else _found(float(numbers)),

@@ -214,6 +214,10 @@ def test_epsilon_has_its_norm_and_no_course():
     assert norm * (1 + 1e-2 * 128**0.5 * norm / 0.5) == pytest.approx(without)
     assert found["relaxation_steps"].value is None
     assert "ε > 0" in found["steps_to_equilibrium"].validity
+    assert "cosine_after_lag" not in found
+    stale = nt.predict(1.0, 1e-3, epsilon=1e-2, slope=0.5, lag=10, **settings)["cosine_after_lag"]
+    assert (stale.value, stale.claim) == (None, "")
+    assert "ε > 0" in stale.validity
     assert "only where ε" in found["pace"].warning
 
 
@@ -257,3 +261,19 @@ def test_beyond_its_limit_the_equilibrium_is_marked(settings, text):
 def test_without_decay_a_copy_under_lion_has_no_theory():
     found = nt.predict(1.0, 1e-3, optimizer="lion", dimension=64, lag=100)["cosine_after_lag"]
     assert (found.value, found.validity) == (None, "no closed form of lion without decay")
+
+
+def test_on_the_way_under_adam_with_l2_a_copy_has_no_theory():
+    settings: dict[str, Any] = {"optimizer": "adam", "weight_decay": 1e-4, "dimension": 64}
+    found = nt.predict(1.0, 1e-3, lag=10, **settings)
+    assert found["cosine_after_lag"].value is None
+    assert found["equilibrium_cosine_after_lag"].value is not None
+    # At the equilibrium itself no step is left.
+    there = nt.predict(found["equilibrium_norm"].value, 1e-3, **settings)
+    assert there["steps_to_equilibrium"].value == 0
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "lion"])
+def test_what_a_step_is_long_by_needs_the_dimension(optimizer):
+    found = nt.predict(1.0, 1e-3, optimizer=optimizer, lag=10)["cosine_after_lag"]
+    assert (found.value, found.validity) == (None, "needs the dimension")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -54,6 +55,18 @@ def test_what_is_refused(changes, text):
     with pytest.raises(ValueError, match=f"^{text}") as found:
         nt.predict(**arguments)
     assert "\n" not in str(found.value)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam", "adamw", "lion"])
+@pytest.mark.parametrize("norm", [1e-300, 1e-200, 1e200, 1e300])
+def test_norms_at_the_ends_of_the_range_are_answered_or_refused(optimizer, norm):
+    settings: dict[str, Any] = {"optimizer": optimizer, "weight_decay": 0.1, "dimension": 64}
+    try:
+        found = nt.predict(norm, 1e-3, lag=10, **settings)
+    except ValueError as error:
+        assert "leaves the range of float64" in str(error)  # noqa: PT017
+    else:
+        assert all(row.value is None or math.isfinite(row.value) for row in found)
 
 
 def test_a_sum_needs_no_batch_size():
