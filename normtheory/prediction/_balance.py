@@ -78,13 +78,17 @@ class Balance:
             found = np.log(ratio) / (self.power * self.shrinks)
         return np.where(start == end, 0.0, found)
 
-    def stretch(self, norm: Array, steps: int) -> Array:
-        """Norm after some steps over that before them, on the way to ρ*."""
+    def stale(self, norm: Array, steps: int) -> Array:
+        """Cosine of an embedding of a norm with itself some steps later, on the way to ρ*.
+
+        z·z' falls with decay, but for what the momentum still brings, which is in the cosine of the
+        equilibrium and goes as the squared step; the norm goes its way.
+        """
         assert self.power is not None
+        kept = math.exp(-self.shrinks * steps)
         away = (self.norm / np.asarray(norm)) ** self.power
-        return (1 - (1 - away) * -math.expm1(-self.power * self.shrinks * steps)) ** (
-            1 / self.power
-        )
+        stretch = (1 - (1 - away) * (1 - kept**self.power)) ** (1 / self.power)
+        return (kept + away * (self.cosine(steps) - kept)) / stretch
 
 
 def _course(u: Array) -> Array:

@@ -115,22 +115,18 @@ def _turns(run: Setting, found: Balance, lag: int | None) -> list[Row]:
 
 
 def _stale(run: Setting, found: Balance, lag: int, order: str) -> Row:
-    """Cosine with the copy from now on: z·z₀ falls by decay alone, the norm goes its way."""
+    """Cosine with the copy from now on."""
     if found.power is None:
         why = "no closed form on the way to the equilibrium: the share that decay takes changes"
         return unknown("cosine_after_lag", why)
-    memory = run.numbers.get("momentum", run.numbers.get("beta_1", 0.0))
     return row(
         "cosine_after_lag",
-        math.exp(-found.shrinks * lag) / found.stretch(run.norm, lag),
+        found.stale(run.norm, lag),
         "",
-        f"(1-ηλ)^k ρ/ρ(k) from now on, k = {lag}"
-        if run.optimizer != "momentum"
-        else f"what decay leaves in k = {lag} steps, times ρ/ρ(k), from now on",
+        f"what decay leaves in k = {lag} steps and momentum brings, times ρ/ρ(k), from now on",
         found.claim,
-        order + (", a lag far beyond the memory of the momentum" if memory else ""),
-        warning=found.warning
-        or warned(memory and lag < 10 / (1 - memory), f"a lag of {lag} is within that memory"),
+        order,
+        warning=found.warning,
     )
 
 
