@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from normtheory.pair import pair_step as pair_step
     from normtheory.pair_simulation import PairSimulation as PairSimulation
     from normtheory.pair_simulation import simulate_pairs as simulate_pairs
+    from normtheory.prediction import Prediction as Prediction
+    from normtheory.prediction import predict as predict
     from normtheory.sphere import tangent_projection as tangent_projection
 
 _HOME = {
@@ -66,6 +68,8 @@ _HOME = {
     "pair_decay": "pair",
     "pair_rate": "pair",
     "pair_step": "pair",
+    "Prediction": "prediction",
+    "predict": "prediction",
     "random_pair_steps": "flow",
     "steps_to_converge": "flow",
     "PairSimulation": "pair_simulation",

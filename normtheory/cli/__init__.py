@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import sys
 import warnings
 from collections.abc import Iterator
@@ -17,7 +16,9 @@ from typing import Annotated
 
 import typer
 
-from normtheory._command import BAD_USAGE, FAILED, INTERRUPTED, LARGEST, say, status_of
+from normtheory._command import BAD_USAGE, FAILED, INTERRUPTED, say, status_of
+from normtheory.cli._options import integer
+from normtheory.cli._predict import predict
 
 __all__ = ["app", "main"]
 
@@ -29,13 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-def _integer(value: int | None) -> int | None:
-    """An option that is an integer, of 64 bits as in a configuration."""
-    if value is not None and not -LARGEST <= value <= LARGEST:
-        raise typer.BadParameter(f"expected an integer up to {LARGEST}")
-    return value
 
 
 @app.callback()
@@ -51,7 +45,7 @@ def verify(
         typer.Option(metavar="NAME", help="Verify this claim only; may be given several times."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(min=0, callback=_integer, help="Seed of the point clouds.")
+        int, typer.Option(min=0, callback=integer, help="Seed of the point clouds.")
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -77,64 +71,7 @@ def verify(
     raise typer.Exit(0 if report.passed else FAILED)
 
 
-@app.command()
-def predict(
-    norm: Annotated[float, typer.Option(help="Norm of the embedding, ρ_i > 0.")],
-    learning_rate: Annotated[
-        float,
-        typer.Option(help="Of the optimizer; without a mean over a batch, the rate one pair sees."),
-    ],
-    norm_j: Annotated[
-        float | None, typer.Option(help="Norm of its partner, ρ_j; the same by default.")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(callback=_integer, help="Pairs that the loss runs over.")
-    ] = None,
-    reduction: Annotated[
-        str, typer.Option(metavar="mean|sum", help="Over the pairs of the loss.")
-    ] = "sum",
-    angle: Annotated[
-        float, typer.Option(help="Starting angle of the pair in [0, π], radians.")
-    ] = math.pi / 2,
-    tolerance: Annotated[float, typer.Option(help="Converged at cosine >= 1 - tolerance.")] = 1e-3,
-    gradscale: Annotated[float, typer.Option(help="Power of GradScale.")] = 0.0,
-    weight_decay: Annotated[float, typer.Option(help="Of the optimizer, >= 0.")] = 0.0,
-    dimension: Annotated[
-        int | None,
-        typer.Option(callback=_integer, help="Of the sphere, for random pairs and fresh partners."),
-    ] = None,
-    stop_gradient: Annotated[
-        bool, typer.Option("--stop-gradient", help="Only the first point of the pair moves.")
-    ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
-) -> None:
-    """Print what the theory says in closed form about an attracted pair.
-
-    Example: normtheory predict --norm 10 --learning-rate 10 --batch-size 500 --reduction mean
-    --dimension 20
-    """
-    from normtheory.cli import _predict as command
-
-    try:
-        found = command.predictions(
-            norm,
-            learning_rate,
-            norm_j=norm_j,
-            batch_size=batch_size,
-            reduction=reduction,
-            angle=angle,
-            tolerance=tolerance,
-            gradscale=gradscale,
-            weight_decay=weight_decay,
-            dimension=dimension,
-            stop_gradient=stop_gradient,
-        )
-    except (TypeError, ValueError) as error:
-        raise _bad_usage(" ".join(str(error).split())) from None
-    if as_json:
-        typer.echo(json.dumps(command.as_json(found), indent=2, allow_nan=False))
-    else:
-        typer.echo(command.table(found))
+app.command()(predict)
 
 
 @app.command()
@@ -225,16 +162,36 @@ def diagnose(
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="Of the optimizer; with a temperature, divided by that."),
+        typer.Option(help="Of the optimizer."),
     ] = None,
     weight_decay: Annotated[
         float | None, typer.Option(help="Of the optimizer; needs --learning-rate.")
     ] = None,
+    optimizer: Annotated[
+        str, typer.Option(metavar="sgd|momentum|adam|adamw|lion", help="adam has its decay as L2.")
+    ] = "sgd",
+    momentum: Annotated[
+        float | None, typer.Option(help="Of the optimizer momentum; 0.9 by default.")
+    ] = None,
+    beta_1: Annotated[
+        float | None, typer.Option("--beta-1", help="Of Adam, AdamW and Lion; 0.9 by default.")
+    ] = None,
+    beta_2: Annotated[
+        float | None, typer.Option("--beta-2", help="Likewise; 0.999 by default, of Lion 0.99.")
+    ] = None,
+    epsilon: Annotated[float | None, typer.Option(help="Of Adam and AdamW; 0 by default.")] = None,
+    coupled: Annotated[
+        bool | None,
+        typer.Option(
+            "--coupled/--decoupled", help="Weight decay in the gradient, or apart from it."
+        ),
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Of the loss, τ, unless the rate was divided by it.")
+    ] = None,
     batch_size: Annotated[
         int | None,
-        typer.Option(
-            callback=_integer, help="Pairs in the loss; with --reduction, predicts steps."
-        ),
+        typer.Option(callback=integer, help="Pairs in the loss; with --reduction, predicts steps."),
     ] = None,
     reduction: Annotated[
         str | None, typer.Option(metavar="mean|sum", help="Over the pairs of the loss.")
@@ -247,15 +204,15 @@ def diagnose(
     target_slowdown: Annotated[
         float, typer.Option(help="Slowdown of the largest norms that GradScale should leave.")
     ] = 2.0,
-    neighbours: Annotated[int, typer.Option(callback=_integer, help="Neighbours that vote.")] = 10,
-    buckets: Annotated[int, typer.Option(callback=_integer, help="Buckets of norms.")] = 10,
+    neighbours: Annotated[int, typer.Option(callback=integer, help="Neighbours that vote.")] = 10,
+    buckets: Annotated[int, typer.Option(callback=integer, help="Buckets of norms.")] = 10,
     sample: Annotated[
-        int, typer.Option(callback=_integer, help="Most embeddings compared with each other.")
+        int, typer.Option(callback=integer, help="Most embeddings compared with each other.")
     ] = 5000,
     unexpected: Annotated[
-        int, typer.Option(callback=_integer, help="Number of smallest norms listed.")
+        int, typer.Option(callback=integer, help="Number of smallest norms listed.")
     ] = 10,
-    seed: Annotated[int, typer.Option(min=0, callback=_integer, help="Seed of that sample.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, callback=integer, help="Seed of that sample.")] = 0,
     drop_bad_rows: Annotated[
         bool,
         typer.Option(
@@ -277,6 +234,13 @@ def diagnose(
     options = {
         "learning_rate": learning_rate,
         "weight_decay": weight_decay,
+        "optimizer": optimizer,
+        "momentum": momentum,
+        "beta_1": beta_1,
+        "beta_2": beta_2,
+        "epsilon": epsilon,
+        "coupled": coupled,
+        "temperature": temperature,
         "batch_size": batch_size,
         "reduction": reduction,
         "gradscale": gradscale,

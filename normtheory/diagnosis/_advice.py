@@ -24,7 +24,8 @@ class Advice:
         same_as_learning_rate: the optimizer's rate that does the same to free embeddings, uncut.
         same_as_weight_decay: the weight decay that has to go with that rate; None without decay.
         target_slowdown: how many times slower the largest decile may turn than the smallest.
-        gradscale: the smallest power p in [0, 2] for that; it may lie below the one in use.
+        gradscale: the smallest power p in [0, 2] for that; it may lie below the one in use. 0 under
+            Adam, AdamW and Lion, for which no theory of it is known.
         gradscale_rate_factor: factor for the learning rate that keeps the speed of the median
             embedding when the power in use is replaced.
     """
@@ -80,6 +81,7 @@ def give_advice(norms: np.ndarray, decile_ratio: float, options: Options) -> Adv
         log_faster = max(0.0, math.log(options.target_rate) - log_rate)
     log_ratio, log_target = math.log(decile_ratio), math.log(options.target_slowdown)
     power = 2 - log_target / log_ratio if 2 * log_ratio > log_target else 0.0
+    power = 0.0 if options.adaptive else power  # no theory of it there
     return Advice(
         target_rate=options.target_rate,
         cut_factor=None if log_faster is None else _times(1.0, log_faster / left),

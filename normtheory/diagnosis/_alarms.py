@@ -67,12 +67,21 @@ def _rates(report: Findings) -> list[str]:
     said = []
     # With GradScale at most 2 the largest norm has the lowest rate.
     high, middle = turning.effective_rates["5"], turning.effective_rates["50"]
-    if middle < SLOW:
+    alpha = report.options.numbers.get("momentum", 0.0)
+    slow = SLOW * (1 - alpha)  # momentum is faster by the inverse
+    if middle < slow:
         said.append(
             f"the norms are large for this learning rate: the effective rate of the median, "
-            f"{middle:.2g}, is below {SLOW:g}, so that directions hardly move in a step"
+            f"{middle:.2g}, is below {slow:g}, so that directions hardly move in a step"
         )
-    if high >= STABLE:
+    if alpha:
+        if high >= 1 + alpha:
+            said.append(
+                "the learning rate is large for these norms: the effective rate reaches "
+                f"{high:.3g} at the 5th percentile; from 1 + α = {1 + alpha:g} on a pair does not "
+                "close until its norms have grown (claim optimizers)"
+            )
+    elif high >= STABLE:
         said.append(
             f"the learning rate is large for these norms: the effective rate reaches {high:.3g} at "
             f"the 5th percentile; from {STABLE:g} on a pair overshoots until its norms have grown "

@@ -130,6 +130,13 @@ def diagnose(
     second_view: Any = None,
     learning_rate: float | None = None,
     weight_decay: float | None = None,
+    optimizer: str = "sgd",
+    momentum: float | None = None,
+    beta_1: float | None = None,
+    beta_2: float | None = None,
+    epsilon: float | None = None,
+    coupled: bool | None = None,
+    temperature: float | None = None,
     batch_size: int | None = None,
     reduction: str | None = None,
     gradscale: float = 0.0,
@@ -156,8 +163,16 @@ def diagnose(
         labels: n integers, booleans or strings, all of one kind: an array, a list or a column of a
             table.
         second_view: (n, d) embeddings of another view of the same samples.
-        learning_rate: η > 0 of the optimizer. For a loss with a temperature τ give η/τ.
+        learning_rate: η > 0 of the optimizer.
         weight_decay: λ >= 0, with ηλ < 1; a positive one needs the learning rate.
+        optimizer: "sgd", "momentum", "adam" (with L2), "adamw" or "lion". Under the last three
+            embeddings turn at the pace η/ρ, and GradScale has no theory.
+        momentum: of "momentum"; this and the next as :func:`normtheory.predict` takes them.
+        beta_1: of the last three.
+        beta_2: likewise.
+        epsilon: of Adam and AdamW.
+        coupled: whether the weight decay of "momentum" is in the gradient.
+        temperature: τ > 0 of the loss; leave it out if the rate was divided by it.
         batch_size: number of pairs that the loss runs over; together with ``reduction``.
         reduction: "mean" or "sum" over those pairs. With both, steps are predicted: as if the
             embeddings were free parameters, which those of an encoder are not.
@@ -200,6 +215,13 @@ def diagnose(
     options = Options(
         learning_rate=learning_rate,
         weight_decay=weight_decay,
+        optimizer=optimizer,
+        momentum=momentum,
+        beta_1=beta_1,
+        beta_2=beta_2,
+        epsilon=epsilon,
+        coupled=coupled,
+        temperature=temperature,
         batch_size=batch_size,
         reduction=reduction,
         gradscale=gradscale,

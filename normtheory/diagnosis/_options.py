@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from normtheory._arrays import LARGEST_SEED, check_count, check_flag, check_option, check_values
-from normtheory.pair import check_decay, check_tolerance, pair_decay, pair_rate
+from normtheory.pair import check_decay, check_tolerance, pair_rate
+from normtheory.prediction._setting import numbers_of
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,13 @@ class Options:
 
     learning_rate: float | None = None
     weight_decay: float | None = None
+    optimizer: str = "sgd"
+    momentum: float | None = None
+    beta_1: float | None = None
+    beta_2: float | None = None
+    epsilon: float | None = None
+    coupled: bool | None = None
+    temperature: float | None = None
     batch_size: int | None = None
     reduction: str | None = None
     gradscale: float = 0.0
@@ -34,7 +44,7 @@ class Options:
 
     def __post_init__(self) -> None:
         """Raise TypeError or ValueError naming the option, what was expected and what came."""
-        for name in ("learning_rate", "target_rate"):
+        for name in ("learning_rate", "target_rate", "temperature"):
             self._check(name, above=0.0)
         self._check("weight_decay", least=0.0)
         self._check("target_slowdown", least=1.0)
@@ -59,22 +69,42 @@ class Options:
                 raise ValueError(f"reduction: expected 'mean' or 'sum', got {self.reduction!r}")
         if self.learning_rate is not None and self.weight_decay is not None:
             check_decay(np.asarray(self.learning_rate), np.asarray(self.weight_decay))
+        if self.gradscale and self.adaptive:
+            raise ValueError(
+                f"gradscale: expected 0 with {self.optimizer}, for which no theory of it is known"
+            )
 
     def _check(self, name: str, **limits: float) -> None:
         value = getattr(self, name)
         if value is not None:
             check_values(name, np.asarray(check_option(name, value)), **limits)
 
-    @property
-    def pair_rate(self) -> float | None:
-        """γ, the rate that one pair sees; None unless rate, batch size and reduction are given."""
-        if self.learning_rate is None or self.batch_size is None or self.reduction is None:
-            return None
-        return pair_rate(self.learning_rate, self.batch_size, self.reduction)
+    @cached_property
+    def numbers(self) -> dict[str, Any]:
+        """The optimizer's numbers, by the names that :func:`normtheory.predict` has for them."""
+        names = ("momentum", "beta_1", "beta_2", "epsilon", "coupled")
+        return numbers_of(self.optimizer, **{name: getattr(self, name) for name in names})
 
     @property
-    def pair_decay(self) -> float | None:
-        """The decay that goes with that rate; None without one."""
-        if self.weight_decay is None or self.batch_size is None or self.reduction is None:
+    def adaptive(self) -> bool:
+        """Whether steps have one size whatever the gradient's: embeddings then turn by η/ρ."""
+        return "beta_1" in self.numbers
+
+    @property
+    def blindness(self) -> float:
+        """The power of the norm by which embeddings turn more slowly, the larger they are."""
+        return 1.0 if self.adaptive else 2 - self.gradscale
+
+    @property
+    def pair_rate(self) -> float | None:
+        """γ, the rate that one pair sees; None unless rate, batch size and reduction are given.
+
+        Also None for an optimizer that divides by the size of the gradient.
+        """
+        if self.learning_rate is None or self.batch_size is None or self.reduction is None:
             return None
-        return pair_decay(self.weight_decay, self.batch_size, self.reduction)
+        if self.adaptive:
+            return None
+        return pair_rate(self.learning_rate, self.batch_size, self.reduction) / (
+            1.0 if self.temperature is None else self.temperature
+        )

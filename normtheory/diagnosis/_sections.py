@@ -105,7 +105,16 @@ def _lines(summary: Any) -> list[Line]:
 def _turning_notes(report: Findings) -> list[str]:
     turning, options = report.turning, report.options
     notes = []
-    if turning.pair_rate is not None:
+    if options.adaptive and options.learning_rate is not None:
+        notes += [
+            FREE,
+            f"{options.optimizer} divides by the size of the gradient: embeddings turn at the pace "
+            "η/ρ, whatever the batch, its reduction and the temperature. No closed form of the "
+            "steps of a pair is known.",
+        ]
+    elif options.adaptive:
+        notes.append("Paces: give learning_rate; with weight_decay, the equilibrium.")
+    elif turning.pair_rate is not None:
         notes.append(FREE)
     elif options.learning_rate is not None:
         notes.append(
@@ -115,14 +124,26 @@ def _turning_notes(report: Findings) -> list[str]:
     else:
         notes.append(
             "Effective rates and steps: give learning_rate, batch_size and reduction "
-            "(for a loss with a temperature τ, learning_rate / τ)."
+            "(for a loss with a temperature τ, that too, or learning_rate / τ)."
         )
-    if turning.equilibrium_norm is not None:
+    if turning.pair_rate is not None and turning.steps_from_right_angle is None:
+        notes.append(
+            "No steps: where x_i + x_j > (1-√α)² momentum alone sets the pace, √α a step (claim "
+            "optimizers)."
+        )
+    if turning.equilibrium_norm is not None and options.optimizer == "sgd":
         notes.append(
             "The equilibrium is that of an embedding pulled in every step by a fresh random "
             "partner, E[sin²φ] = (d-1)/d; pulled in a share q of the steps it is q^(1/(4-2p)) of "
             "that. An optimizer decays by ηλ, while a mean over n pairs pulls with η/n."
         )
+    elif turning.equilibrium_norm is not None:
+        notes.append(
+            f"The equilibrium is that of {options.optimizer}, for an embedding with a fresh "
+            "gradient in every step."
+        )
+    if turning.equilibrium_note:
+        notes.append(f"Equilibrium: {turning.equilibrium_note}.")
     return notes
 
 
@@ -228,6 +249,12 @@ def _unexpected(report: Findings) -> Section:
 def _advice_notes(report: Findings) -> list[str]:
     advice, power = report.advice, report.options.gradscale
     notes = []
+    if report.options.adaptive:
+        return [
+            "No cut factor and no GradScale: of effective rates both speak, and under "
+            f"{report.options.optimizer} embeddings turn at the pace η/ρ. Dividing them by c does "
+            "what a rate c times as large with the decay divided by c does (Adam with L2: by c²)."
+        ]
     if advice.cut_factor is None:
         why = "p = 2 is blind to the norm" if power == 2 else "it needs learning_rate, batch_size "
         notes.append(f"No cut factor: {why}{'' if power == 2 else 'and reduction'}.")

@@ -1,4 +1,4 @@
-"""How fast the embeddings turn: effective learning rate, slowdown, steps, equilibrium.
+"""How fast the embeddings turn: effective learning rate or pace, slowdown, steps, equilibrium.
 
 Everything with a time in it treats the embeddings as free parameters, updated in every step. An
 encoder moves them through shared weights, where the laws hold for the weights and not for the
@@ -11,22 +11,30 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from normtheory.diagnosis._options import Options
 from normtheory.diagnosis._quantity import PLAIN, quantity
-from normtheory.equilibrium import equilibrium_angular_step, equilibrium_norm
 from normtheory.flow import FlowApproximationWarning, steps_to_converge
 from normtheory.pair import over_square
+from normtheory.prediction import predict
 
 PERCENTILES = (5, 50, 95)
 _TURN = "claim norm_effect; GradScale: claim gradscale"
+_PACE = "claims norm_effect, scale_theorem; GradScale: claim gradscale"
+_BALANCE = (
+    "claims weight_decay, momentum_equilibrium, adam_equilibrium, adamw_equilibrium, "
+    "lion_equilibrium"
+)
 
 
 @dataclass(frozen=True)
 class Turning:
     """How fast embeddings of different norm turn; p is the power of GradScale in use.
+
+    What has no theory for the optimizer is None.
 
     Attributes:
         decile_ratio: median norm of the tenth with the largest norms over that of the tenth with
@@ -38,15 +46,20 @@ class Turning:
             reduction are known.
         effective_rates: γρ^(p-2) at the 5th, 50th and 95th percentile of the *norm*, by name,
             dimensionless. With the learning rate alone known: η in place of γ, as for a sum loss.
+            None under Adam, AdamW and Lion.
+        paces: η/ρ at the same percentiles under Adam, AdamW and Lion, dimensionless.
         steps_from_right_angle: updates until cos φ >= 1 - tolerance for two free embeddings of that
             norm at a right angle, at the same percentiles of the norm; None without γ.
         steps_of_views: 5th, 50th and 95th percentile of the updates until the two views of a sample
             agree that well, from where they are now; None without γ or a second view. Infinite for
             views that are exactly opposite.
         equilibrium_norm: ρ*, where growth by steps and weight decay balance for a free embedding
-            that is pulled in every step; None without γ and a positive decay, or for p >= 2.
+            that is pulled in every step, as :func:`normtheory.predict` has it; None without a
+            positive decay, or for p >= 2.
         equilibrium_ratio: median norm over ρ*.
         equilibrium_angular_step: radians turned in a step there.
+        relaxation_steps: in which a small distance from ρ* falls to the e-th part.
+        equilibrium_note: why ρ* is not known, or where it doesn't apply; empty otherwise.
     """
 
     decile_ratio: float = field(
@@ -55,10 +68,18 @@ class Turning:
         )
     )
     slowdown: float = field(
-        metadata=quantity("largest decile turns slower by", "(ρ_top / ρ_bottom)^(2-p)", _TURN)
+        metadata=quantity(
+            "largest decile turns slower by",
+            "(ρ_top / ρ_bottom)^(2-p), of Adam, AdamW and Lion ρ_top / ρ_bottom",
+            _PACE,
+        )
     )
     decile_speeds: tuple[float, ...] = field(
-        metadata=quantity("relative speed by decile of the norm", "(ρ_median / ρ)^(2-p)", _TURN)
+        metadata=quantity(
+            "relative speed by decile of the norm",
+            "(ρ_median / ρ)^(2-p), of Adam, AdamW and Lion ρ_median / ρ",
+            _PACE,
+        )
     )
     pair_rate: float | None = field(
         metadata=quantity(
@@ -68,38 +89,55 @@ class Turning:
     effective_rates: Mapping[str, float] | None = field(
         metadata=quantity("effective learning rate", "γρ^(p-2) at percentiles of ρ", _TURN)
     )
+    paces: Mapping[str, float] | None = field(
+        metadata=quantity("pace", "η/ρ at percentiles of ρ", "claim scale_theorem")
+    )
     steps_from_right_angle: Mapping[str, float] | None = field(
         metadata=quantity(
             "predicted updates from a right angle",
-            "ln[tan(π/4)/tan(φ_ε/2)] ρ^(2-p)/2γ, as free embeddings",
-            "claim norm_effect",
+            "ln[tan(π/4)/tan(φ_ε/2)] ρ^(2-p)/2γ, times 1-α with momentum, as free embeddings",
+            "claims norm_effect, optimizers",
             "updates",
         )
     )
     steps_of_views: Mapping[str, float] | None = field(
         metadata=quantity(
             "predicted updates to align the views",
-            "ln[tan(φ/2)/tan(φ_ε/2)] / γ(ρ_i^(p-2) + ρ_j^(p-2)), as free embeddings",
-            "claim norm_effect",
+            "ln[tan(φ/2)/tan(φ_ε/2)] / γ(ρ_i^(p-2) + ρ_j^(p-2)), times 1-α with momentum, as free "
+            "embeddings",
+            "claims norm_effect, optimizers",
             "updates",
         )
     )
     equilibrium_norm: float | None = field(
         metadata=quantity(
             "equilibrium norm ρ*",
-            "ρ*^(4-2p) = γ E[sin²φ] / (λ'(2 - γλ')), γλ' = ηλ, as free embeddings",
-            "claim weight_decay",
+            "SGD: ρ*^(4-2p) = γ E[sin²φ] / (λ'(2 - γλ')), γλ' = ηλ; AdamW: √(ηd/2λ); others: see "
+            "nt.predict; as free embeddings",
+            _BALANCE,
             "unit of z",
         )
     )
     equilibrium_ratio: float | None = field(
-        metadata=quantity("median norm / ρ*", "ratio of the two", "claim weight_decay")
+        metadata=quantity("median norm / ρ*", "ratio of the two", _BALANCE)
     )
     equilibrium_angular_step: float | None = field(
         metadata=quantity(
-            "angle turned in a step at ρ*", "arccos(1 - ηλ)", "claim weight_decay", "radians"
+            "angle turned in a step at ρ*",
+            "SGD: arccos(1 - ηλ); others: see nt.predict",
+            _BALANCE,
+            "radians",
         )
     )
+    relaxation_steps: float | None = field(
+        metadata=quantity(
+            "updates to get e times nearer to ρ*",
+            "SGD: 1/((4-2p)ηλ); AdamW, Lion: 1/(2ηλ); others: see nt.predict",
+            _BALANCE,
+            "updates",
+        )
+    )
+    equilibrium_note: str = ""
 
 
 def _at_percentiles(values: np.ndarray) -> dict[str, float]:
@@ -114,13 +152,8 @@ def measure_turning(
     options: Options,
     views: tuple[np.ndarray, np.ndarray] | None,
 ) -> Turning:
-    """From norms (n,), and for pairs of views their angles in radians and the second norms.
-
-    The decay of an optimizer acts on an embedding with the optimizer's rate η, its gradient with γ.
-    In the words of the pair theory, where both have γ, the decay is λ' = ηλ/γ:
-    :func:`normtheory.pair_decay`.
-    """
-    power, rate = options.gradscale, options.pair_rate
+    """From norms (n,), and for pairs of views their angles in radians and the second norms."""
+    rate, left = options.pair_rate, options.blindness
     median = float(np.percentile(norms, 50))  # np.median may overflow
     # At least one in each tenth: with fewer than ten embeddings some are in two.
     ordered, n = np.sort(norms), len(norms)
@@ -129,45 +162,79 @@ def measure_turning(
         for i in range(10)
     ]
     middles = np.array([np.percentile(tenth, 50) for tenth in tenths])
-    speeds = (median / middles) ** (2 - power)  # the ratio first, so that nothing overflows
+    speeds = (median / middles) ** left  # the ratio first, so that nothing overflows
     levels = np.percentile(norms, PERCENTILES)
     eta = options.learning_rate
-    effective = steps = of_views = None
+    effective = paces = steps = of_views = None
     if eta is not None:
-        found = over_square(np.asarray(eta if rate is None else rate), levels, power)
-        effective = {str(p): float(x) for p, x in zip(PERCENTILES, found, strict=True)}
+        found = over_square(np.asarray(eta if rate is None else rate), levels, 2 - left)
+        speed = {str(p): float(x) for p, x in zip(PERCENTILES, found, strict=True)}
+        effective, paces = (None, speed) if options.adaptive else (speed, None)
     if rate is not None:
         found = _steps(np.asarray(math.pi / 2), levels, levels, rate, options)
-        steps = {str(p): float(x) for p, x in zip(PERCENTILES, found, strict=True)}
+        if found is not None:
+            steps = {str(p): float(x) for p, x in zip(PERCENTILES, found, strict=True)}
         if views is not None:
-            of_views = _at_percentiles(_steps(views[0], norms, views[1], rate, options))
-    star = turned = None
-    decay = options.pair_decay
-    if rate is not None and decay and power < 2:
-        square = (dimension - 1) / dimension
-        star = float(equilibrium_norm(rate, decay, square, gradscale=power))
-        turned = float(equilibrium_angular_step(rate, decay))
+            found = _steps(views[0], norms, views[1], rate, options)
+            of_views = None if found is None else _at_percentiles(found)
+    balance = _balance(dimension, options)
+    star = balance.get("equilibrium_norm")
     return Turning(
         decile_ratio=float(middles[-1] / middles[0]),
-        slowdown=float((middles[-1] / middles[0]) ** (2 - power)),
+        slowdown=float((middles[-1] / middles[0]) ** left),
         decile_speeds=tuple(speeds.tolist()),
         pair_rate=rate,
         effective_rates=effective,
+        paces=paces,
         steps_from_right_angle=steps,
         steps_of_views=of_views,
         equilibrium_norm=star,
         equilibrium_ratio=None if star is None else median / star,
-        equilibrium_angular_step=turned,
+        equilibrium_angular_step=balance.get("equilibrium_angular_step"),
+        relaxation_steps=balance.get("relaxation_steps"),
+        equilibrium_note=balance.get("note", ""),
     )
+
+
+def _balance(dimension: int, options: Options) -> dict[str, Any]:
+    """The equilibrium's rows of a prediction, which no norm of now changes, and their warning."""
+    if options.learning_rate is None or not options.weight_decay:
+        return {}
+    alone = options.batch_size is None
+    # What an equilibrium of these depends on is the size of the gradient.
+    if alone and (options.optimizer in ("sgd", "momentum", "adam") or options.epsilon):
+        return {}
+    found = predict(
+        1.0,
+        options.learning_rate,
+        optimizer=options.optimizer,
+        **options.numbers,
+        weight_decay=options.weight_decay,
+        batch_size=options.batch_size,
+        reduction=options.reduction,
+        temperature=options.temperature,
+        dimension=dimension,
+        gradscale=options.gradscale,
+    )
+    norm = found["equilibrium_norm"]
+    names = ("equilibrium_norm", "equilibrium_angular_step", "relaxation_steps")
+    values = {} if norm.value is None else {name: found[name].value for name in names}
+    return values | {"note": norm.warning if values else norm.validity}
 
 
 def _steps(
     angle: np.ndarray, norm_i: np.ndarray, norm_j: np.ndarray, rate: float, options: Options
-) -> np.ndarray:
+) -> np.ndarray | None:
+    """Steps of the flow; None where momentum alone sets the pace (claim optimizers)."""
+    alpha = options.numbers.get("momentum", 0.0)
+    if alpha:
+        both = sum(over_square(np.asarray(rate), x, options.gradscale) for x in (norm_i, norm_j))
+        if np.max(both) > (1 - math.sqrt(alpha)) ** 2:
+            return None
     with warnings.catch_warnings():
         # The report has its own word on rates that are too large for the flow.
         warnings.simplefilter("ignore", FlowApproximationWarning)
         found = steps_to_converge(
             angle, norm_i, norm_j, rate, tolerance=options.tolerance, gradscale=options.gradscale
         )
-    return np.asarray(found)
+    return np.asarray(found) * (1 - alpha)

@@ -74,6 +74,27 @@ def test_entries_of_other_files_have_a_default(capsys, files):
     assert json.loads(out) == json.loads(expected.to_json())
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"optimizer": "momentum", "momentum": "0.5", "coupled": "False", "temperature": "0.25"},
+        {"optimizer": "adamw", "beta_1": "0.5", "beta_2": "0.25", "epsilon": "0.125"},
+    ],
+)
+def test_the_optimizers_numbers_reach_the_diagnosis(capsys, files, given):
+    words = [
+        word
+        for name, value in given.items()
+        for word in (
+            ("--decoupled",) if name == "coupled" else (f"--{name.replace('_', '-')}", value)
+        )
+    ]
+    status, out, err = _run(capsys, files / "z.npy", *words, "--json")
+    assert (status, err) == (0, "")
+    options = json.loads(out)["options"]
+    assert {name: str(options[name]) for name in given} == given
+
+
 HINT = "has labels that were not used: --labels-key labels would use them"
 
 
