@@ -223,6 +223,27 @@ def diagnose(
             help="Entry or column of the second view, in FILE if there is no --second-view.",
         ),
     ] = None,
+    covariate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Entry or column with what else may set the norm, such as a length or a "
+            "frequency; may be given several times.",
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Entry or column with what the norm may tell: right or not, or a quality.",
+        ),
+    ] = None,
+    columns: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="File with the covariates and the target, if they aren't in FILE."
+        ),
+    ] = None,
     learning_rate: Annotated[
         float | None,
         typer.Option(help="Of the optimizer; with a temperature, divided by that."),
@@ -290,12 +311,18 @@ def diagnose(
         "seed": seed,
         "drop_bad_rows": drop_bad_rows,
     }
-    inputs = {"FILE": file, "--labels": labels, "--second-view": second_view}
+    inputs = {
+        "FILE": file,
+        "--labels": labels,
+        "--second-view": second_view,
+        "--columns": columns,
+    }
     try:
         report = command.run(
             (file, key),
             (labels, labels_key),
             (second_view, second_view_key),
+            command.Known(columns, covariate or [], target),
             command.check(options, html, inputs),
         )
         if html is not None:

@@ -25,6 +25,7 @@ from normtheory.diagnosis._neighbours import summarise_neighbours
 from normtheory.diagnosis._norms import find_unexpected, summarise_norms
 from normtheory.diagnosis._options import Options
 from normtheory.diagnosis._prepare import Prepared, prepare
+from normtheory.diagnosis._proxy import summarise_proxy
 from normtheory.diagnosis._quantity import quantities
 from normtheory.diagnosis._text import render
 from normtheory.diagnosis._turning import measure_turning
@@ -55,6 +56,8 @@ class Diagnosis(Findings):
         directions: whether the directions have collapsed.
         unexpected: ``rows`` of the smallest norms.
         advice: ``cut_factor`` and ``gradscale`` power, with what they amount to.
+        proxy: ``verdict`` on whether the norm is a signal of the target or a proxy for covariates,
+            with the correlations behind it; None without covariates and target.
         warnings: sentences, gravest first; empty if all looks well.
         notes: which parts of a file the embeddings are, where ``normtheory diagnose`` had to find
             that out.
@@ -128,6 +131,8 @@ def diagnose(
     labels: Any = None,
     *,
     second_view: Any = None,
+    covariates: Any = None,
+    target: Any = None,
     learning_rate: float | None = None,
     weight_decay: float | None = None,
     batch_size: int | None = None,
@@ -148,7 +153,7 @@ def diagnose(
 
     Hand over the embeddings *before* they are normalised. The array is read in blocks, so a
     memory-mapped one of any length will do. What needs pairs of samples (neighbours, directions,
-    rank correlations) is done on a seeded draw of at most ``sample`` rows.
+    rank correlations, what the norm adds) is done on a seeded draw of at most ``sample`` rows.
 
     Args:
         embeddings: (n, d), n and d >= 2; a numpy, JAX or PyTorch array of floats of 16, 32 or 64
@@ -156,6 +161,10 @@ def diagnose(
         labels: n integers, booleans or strings, all of one kind: an array, a list or a column of a
             table.
         second_view: (n, d) embeddings of another view of the same samples.
+        covariates: what else is known of the samples and may set the norm, n numbers each by name:
+            ``{"tokens": t, "frequency": f}``, or a table.
+        target: what the norm may tell, n numbers (quality, agreement of people) or truth values
+            (right or not).
         learning_rate: η > 0 of the optimizer. For a loss with a temperature τ give η/τ.
         weight_decay: λ >= 0, with ηλ < 1; a positive one needs the learning rate.
         batch_size: number of pairs that the loss runs over; together with ``reduction``.
@@ -171,8 +180,8 @@ def diagnose(
         sample: most rows that are compared with each other, and most classes.
         unexpected: how many of the smallest norms are listed.
         seed: of the draw, and of the resamples behind intervals without labels.
-        drop_bad_rows: leave out rows that are zero or not finite (in either view) instead of
-            refusing them.
+        drop_bad_rows: leave out rows that are zero or not finite (in either view, or in a column)
+            instead of refusing them.
         progress: show bars on standard error, if that is a terminal.
 
     Returns:
@@ -180,9 +189,10 @@ def diagnose(
 
     Raises:
         TypeError: not an array of floats, or a masked one; labels of several kinds, missing ones
-            among them, or neither integers nor strings.
+            among them, or neither integers nor strings; a covariate or target that isn't numbers.
         ValueError: shapes that don't fit, fewer than two rows, rows that are zero or not finite
-            (how many, and which), an option out of range.
+            (how many, and which), a constant covariate or target, more covariates than rows, an
+            option out of range.
 
     Reference:
         Norm as confidence, GradScale and cut-initialisation: Draganov et al. 2025. The formulas
@@ -215,14 +225,20 @@ def diagnose(
     )
     progress = check_flag("progress", progress)
     prepared = prepare(
-        embeddings, labels, second_view, drop=options.drop_bad_rows, progress=progress
+        embeddings,
+        labels,
+        second_view,
+        covariates,
+        target,
+        drop=options.drop_bad_rows,
+        progress=progress,
     )
     return examine(prepared, options, progress=progress)
 
 
 def examine(prepared: Prepared, options: Options, *, progress: bool = False) -> Diagnosis:
     """The second half of :func:`diagnose`: from checked input to the report."""
-    rows, labels, second, dropped = prepared
+    rows, labels, second, known, dropped = prepared
     rng = np.random.default_rng(options.seed)
     places = np.arange(len(rows))
     if len(rows) > options.sample:
@@ -262,4 +278,8 @@ def examine(prepared: Prepared, options: Options, *, progress: bool = False) -> 
         unexpected=find_unexpected(norms, rows.kept, labels, options.unexpected),
         advice=give_advice(norms, turning.decile_ratio, options),
     )
+    proxy = None
+    if known.covariates or known.target is not None:
+        proxy = summarise_proxy(norms[places], *known.at(places), codes, rng)
+    report = dataclasses.replace(report, proxy=proxy)
     return dataclasses.replace(report, warnings=alarms(report))

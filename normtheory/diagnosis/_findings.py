@@ -10,6 +10,7 @@ from normtheory.diagnosis._directions import DirectionSummary
 from normtheory.diagnosis._neighbours import NeighbourSummary
 from normtheory.diagnosis._norms import NormSummary, Unexpected
 from normtheory.diagnosis._options import Options
+from normtheory.diagnosis._proxy import ProxySummary
 from normtheory.diagnosis._turning import Turning
 from normtheory.diagnosis._views import ViewSummary
 
@@ -31,6 +32,7 @@ class Findings:
     directions: DirectionSummary
     unexpected: Unexpected
     advice: Advice
+    proxy: ProxySummary | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from normtheory.diagnosis._covariates import Known
 from normtheory.diagnosis._rows import Rows, read_labels
 
 
@@ -19,19 +20,28 @@ class Prepared(NamedTuple):
         rows: the embeddings, n of them kept.
         labels: of those, (n,), or None.
         second: the other view of those, or None.
+        known: covariates and target of those.
         dropped: numbers of the rows left out.
     """
 
     rows: Rows
     labels: np.ndarray | None
     second: Rows | None
+    known: Known
     dropped: tuple[int, ...]
 
 
 def prepare(
-    embeddings: Any, labels: Any, second_view: Any, *, drop: bool, progress: bool
+    embeddings: Any,
+    labels: Any,
+    second_view: Any,
+    covariates: Any,
+    target: Any,
+    *,
+    drop: bool,
+    progress: bool,
 ) -> Prepared:
-    """Check the input, and leave out bad rows of either view if ``drop`` says so.
+    """Check the input, and leave out bad rows of either view or a column if ``drop`` says so.
 
     Raises:
         TypeError, ValueError: as :func:`normtheory.diagnose`, options aside.
@@ -40,7 +50,8 @@ def prepare(
     total = rows.values.shape[0]
     if labels is not None:
         labels = read_labels(labels, total)
-    good, second = rows.good, None
+    known = Known(covariates, target, total, drop=drop)
+    good, second = rows.good & known.good, None
     if second_view is not None:
         second = Rows("second_view", second_view, drop=drop, progress=progress)
         if second.values.shape != rows.values.shape:
@@ -51,6 +62,7 @@ def prepare(
         good = good & second.good
         second.keep(good)
     rows.keep(good)
+    known.keep(good)
     if labels is not None:
         labels = labels[good]
-    return Prepared(rows, labels, second, tuple(np.flatnonzero(~good).tolist()))
+    return Prepared(rows, labels, second, known, tuple(np.flatnonzero(~good).tolist()))

@@ -92,7 +92,7 @@ class Rows:
         }
         self.bad = {word: found for word, found in unusable.items() if len(found)}
         if not drop and self.bad:
-            said = " and ".join(_say(word, found, total) for word, found in self.bad.items())
+            said = " and ".join(say_rows(word, found, total) for word, found in self.bad.items())
             hint = "a zero vector has no direction; " if "zero" in self.bad else ""
             raise ValueError(f"{name}: {said} ({hint}drop_bad_rows leaves such rows out)")
 
@@ -156,7 +156,8 @@ def _check_enough(name: str, n: int) -> None:
         raise ValueError(f"{name}: expected at least 2 embeddings, got {n}")
 
 
-def _say(word: str, found: np.ndarray, total: int) -> str:
+def say_rows(word: str, found: np.ndarray, total: int) -> str:
+    """How many rows are what, and the first of them."""
     shown = ", ".join(map(str, found[:_SHOWN])) + (", ..." if len(found) > _SHOWN else "")
     one = len(found) == 1
     return f"{len(found)} of {total} rows {'is' if one else 'are'} {word}: row{'s'[one:]} {shown}"
