@@ -8,7 +8,7 @@ from typing import NamedTuple
 from normtheory.diagnosis._adjusted import Gain
 from normtheory.diagnosis._correlation import Correlation
 
-SMALL = 0.2
+SMALL = 0.3
 """A rank correlation whose interval lies within ± this is taken for nothing."""
 
 
