@@ -223,6 +223,22 @@ def diagnose(
             help="Entry or column of the second view, in FILE if there is no --second-view.",
         ),
     ] = None,
+    before: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="File with an earlier checkpoint; without it, see --before-key."
+        ),
+    ] = None,
+    before_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Entry or column of the earlier checkpoint, in FILE if there is no --before.",
+        ),
+    ] = None,
+    updates: Annotated[
+        int, typer.Option(callback=_integer, help="Updates since the earlier checkpoint.")
+    ] = 1,
     covariate: Annotated[
         list[str] | None,
         typer.Option(
@@ -308,6 +324,7 @@ def diagnose(
         "buckets": buckets,
         "sample": sample,
         "unexpected": unexpected,
+        "updates": updates,
         "seed": seed,
         "drop_bad_rows": drop_bad_rows,
     }
@@ -315,6 +332,7 @@ def diagnose(
         "FILE": file,
         "--labels": labels,
         "--second-view": second_view,
+        "--before": before,
         "--columns": columns,
     }
     try:
@@ -322,6 +340,7 @@ def diagnose(
             (file, key),
             (labels, labels_key),
             (second_view, second_view_key),
+            (before, before_key),
             command.Known(columns, covariate or [], target),
             command.check(options, html, inputs),
         )

@@ -56,6 +56,7 @@ def run(
     embeddings: tuple[Path, str | None],
     labels: Place,
     second_view: Place,
+    before: Place,
     known: Known,
     options: Options,
 ) -> Diagnosis:
@@ -70,7 +71,7 @@ def run(
         raise UsageError(f"--labels-key {quoted(key)} is the entry with the embeddings")
     try:
         drop = options.drop_bad_rows
-        z, y, second = (
+        z, y, second, old = (
             Found(None)
             if place == (None, None)
             else find(place[0] or main, place[1], default, drop=drop)
@@ -78,6 +79,7 @@ def run(
                 (embeddings, "embeddings"),
                 (labels, "labels"),
                 (second_view, "second_view"),
+                (before, "embeddings" if before[0] else "before"),
             )
         )
         columns = {
@@ -88,6 +90,7 @@ def run(
             z.values,
             y.values,
             second.values,
+            old.values,
             {name: columns[name] for name in known.covariates},
             columns[known.target] if known.target else None,
             drop=drop,
@@ -100,7 +103,8 @@ def run(
     # Outside of the above: what fails from here on is a defect of ours.
     report = examine(prepared, options, progress=True)
     of_second = [f"second view: {note}" for note in second.notes]
-    said = [*z.warnings, *second.warnings, *report.warnings]
+    of_second += [f"before: {note}" for note in old.notes]
+    said = [*z.warnings, *second.warnings, *old.warnings, *report.warnings]
     unused = labels == (None, None) and "labels" in z.names
     if unused and _are_labels(main, prepared.rows.values.shape[0]):
         name = shown(main)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from normtheory._text import shown
-from normtheory.diagnosis._comparisons import compare_proxy
+from normtheory.diagnosis._comparisons import beside
 from normtheory.diagnosis._correlation import RESAMPLES
 from normtheory.diagnosis._findings import Findings
 from normtheory.diagnosis._parts import WIDEST, Section, Table, lines_of, number
@@ -34,7 +34,7 @@ def sections(report: Findings) -> list[Section]:
         _neighbours(report),
         *_classes(report),
         *_views(report),
-        *compare_proxy(report.proxy),
+        *beside(report),
         Section("directions", "Directions", lines_of(report.directions), [], []),
         _unexpected(report),
         Section("advice", "Suggestions", lines_of(report.advice), [], _advice_notes(report)),
