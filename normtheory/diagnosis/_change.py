@@ -12,6 +12,7 @@ from normtheory.diagnosis._rows import Rows
 from normtheory.drift import radial_drift_is_stable, radial_drift_norm
 
 _CLAIM = "claim radial_drift"
+_EPS = {"bfloat16": 2**-7, "float16": 2**-10, "float32": 2**-23}
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def summarise_change(rows: Rows, before: Rows, options: Options) -> ChangeSummar
     kept = 1.0
     if options.learning_rate is not None and options.weight_decay:
         kept = float((1 - options.learning_rate * options.weight_decay) ** options.updates)
-    unit = max(rows.norms.max(), before.norms.max())
+    unit = float(max(rows.norms.max(), before.norms.max()))
     n = len(rows)
     along, across, angle = np.empty(n), np.empty(n), np.empty(n)
     for start in range(0, n, rows.block):
@@ -69,6 +70,8 @@ def summarise_change(rows: Rows, before: Rows, options: Options) -> ChangeSummar
         along[places], across[places] = size * (radial - kept * size), size * rest
         angle[places] = np.arctan2(rest, radial)
     pull, heat = float(along.mean()), float(np.sqrt((across**2).mean()))
+    if heat <= _EPS.get(rows.dtype, 2**-52) * np.sqrt(((before.norms / unit) ** 4).mean()):
+        heat = 0.0  # a rounding of the numbers as they were kept
     norm, why_not = _leads_to(kept, pull, heat)
     return ChangeSummary(
         growth=float(np.percentile(rows.norms / unit, 50) / np.percentile(before.norms / unit, 50)),
