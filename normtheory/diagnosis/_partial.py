@@ -30,7 +30,7 @@ def held_fixed(covariates: Sequence[np.ndarray], n: int) -> np.ndarray:
 
     m is less than their number where some follow from others.
     """
-    parts = [np.ones((n, 1))]
+    parts: list[np.ndarray] = [np.ones((n, 1))]
     for column in covariates:
         degree = min(DEGREE, len(np.unique(column)) - 1)
         parts.append(np.polynomial.legendre.legvander(scores(column), degree)[:, 1:])

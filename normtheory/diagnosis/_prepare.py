@@ -60,27 +60,25 @@ def prepare(
         labels = read_labels(labels, total)
     known = Known(covariates, target, total, drop=drop)
     good = rows.good & known.good
-    others: list[Rows | None] = []
+    others: dict[str, Rows] = {}
     for name, values in (("second_view", second_view), ("before", before)):
-        others.append(None)
         if values is not None:
             values, _, _ = _pooled(values, name)
-            others[-1] = other = Rows(name, values, drop=drop, progress=progress)
+            others[name] = other = Rows(name, values, drop=drop, progress=progress)
             if other.values.shape != rows.values.shape:
                 raise ValueError(
                     f"embeddings have shape {rows.values.shape} and {name} has shape "
                     f"{other.values.shape}: expected the same samples and dimension"
                 )
             good = good & other.good
-    for kept in (rows, *others):
-        if kept is not None:
-            kept.keep(good)
-    known.keep(good)
+    for kept in (rows, *others.values(), known):
+        kept.keep(good)
     if labels is not None:
         labels = labels[good]
     tokens = None if tokens is None else tokens[good]
     dropped = tuple(np.flatnonzero(~good).tolist())
-    return Prepared(rows, labels, *others, known, tokens, dropped)
+    second, old = (others.get(name) for name in ("second_view", "before"))
+    return Prepared(rows, labels, second, old, known, tokens, dropped)
 
 
 def _pooled(x: Any, name: str = "embeddings") -> tuple[Any, str, np.ndarray | None]:
