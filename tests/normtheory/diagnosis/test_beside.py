@@ -124,6 +124,7 @@ def test_tokens_that_stand_out():
     z = sphere.uniform(rng, 40 * 6, 8).reshape(40, 6, 8)
     z[:, 0] *= 5  # a position
     z[7, 3] *= 20  # a token
+    z[9] *= 10  # a sample, whose tokens are alike
     z[::2, 5] = 0  # padding
     report = nt.diagnose(z.astype(np.float32))
     found = report.tokens

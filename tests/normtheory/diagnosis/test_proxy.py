@@ -138,7 +138,8 @@ def test_intervals_for_other_classes_are_students_of_each_left_out():
 )
 @pytest.mark.parametrize("classes", [0, 12])
 def test_planted_cases(driver, kind, accounts, classes):
-    # Of 100 seeds PLANTED; a wrong verdict is "can't tell", and never was a signal.
+    # Of 100 seeds 91 to 99 are right (docs/how-to/diagnose-embeddings.md has the counts). Without a
+    # signal one was seen in none of 300 draws, and in 2 of 300 with classes.
     found = []
     for seed in range(3):
         p = planted(driver, seed, classes=classes)
@@ -295,7 +296,9 @@ def test_bad_rows_of_a_column_are_dropped_with_the_others():
 def test_a_sample_takes_its_own_rows_of_the_columns():
     z = embeddings(60)
     norms = np.linalg.norm(z, axis=1)
-    report = nt.diagnose(z, covariates={"a": norms**2}, target=norms > np.median(norms), sample=40)
+    report = nt.diagnose(z, covariates={"a": norms**2}, target=norms**3, sample=40)
     assert report.proxy is not None
     assert report.proxy.sample == 40
-    assert report.proxy.covariates[0].norm.rho == pytest.approx(1)
+    (row,) = report.proxy.covariates
+    assert row.target is not None
+    assert (row.norm.rho, row.target.rho) == pytest.approx((1, 1))
