@@ -27,7 +27,7 @@ class Ranks(NamedTuple):
     high: float
 
 
-class _Order:
+class Order:
     """A column (n,) in order: ranks of samples that count several times, or not at all."""
 
     def __init__(self, column: np.ndarray) -> None:
@@ -51,7 +51,7 @@ def _correlations(x: np.ndarray, y: np.ndarray, counts: Iterator[np.ndarray]) ->
         y: shape (n,).
         counts: shapes (draws, n), some draws at a time.
     """
-    first, second = _Order(x), _Order(y)
+    first, second = Order(x), Order(y)
     found = []
     for count in counts:
         a, b = first.ranks(count), second.ranks(count)
@@ -94,17 +94,24 @@ def with_interval(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, resamp
         rng: of the resampling.
         resamples: how many; those in which a column is constant are left out.
     """
-    n = len(x)
+    return Ranks(
+        rank_correlation(x, y), *percentiles(_correlations(x, y, redrawn(rng, resamples, len(x))))
+    )
 
-    def drawn() -> Iterator[np.ndarray]:
-        for part in _parts(resamples, n):
-            own = np.arange(len(part))[:, None] * n
-            draw = rng.integers(n, size=(len(part), n)) + own
-            yield np.bincount(draw.ravel(), minlength=len(part) * n).reshape(-1, n)
 
+def redrawn(rng: np.random.Generator, resamples: int, n: int) -> Iterator[np.ndarray]:
+    """How often each of n samples counts in resamples of as many; shapes (draws, n)."""
+    for part in _parts(resamples, n):
+        own = np.arange(len(part))[:, None] * n
+        draw = rng.integers(n, size=(len(part), n)) + own
+        yield np.bincount(draw.ravel(), minlength=len(part) * n).reshape(-1, n)
+
+
+def percentiles(resampled: np.ndarray) -> tuple[float, float]:
+    """The ends of an interval, from a value in each resample; NaN ones are left out."""
     tail = (1 - LEVEL) / 2
-    low, high = np.nanquantile(_correlations(x, y, drawn()), [tail, 1 - tail])
-    return Ranks(rank_correlation(x, y), float(low), float(high))
+    low, high = np.nanquantile(resampled, [tail, 1 - tail])
+    return float(low), float(high)
 
 
 def _parts(draws: int, n: int) -> Iterator[np.ndarray]:
@@ -133,8 +140,19 @@ def without_each(
     Returns:
         Shape (classes,); NaN where without the class a column is constant.
     """
-    parts = _parts(len(classes), len(x))
-    return _correlations(x, y, (labels != classes[part][:, None] for part in parts))
+    return _correlations(x, y, leaving_out(labels, classes))
+
+
+def leaving_out(labels: np.ndarray, classes: np.ndarray) -> Iterator[np.ndarray]:
+    """Whether each sample (n,) counts where a class is left out, each in turn; (classes, n)."""
+    parts = _parts(len(classes), len(labels))
+    return (labels != classes[part][:, None] for part in parts)
+
+
+def around(whole: float, left: np.ndarray) -> tuple[float, float]:
+    """Student's interval for other classes, from a value with each left out (classes,)."""
+    half = student.ppf((1 + LEVEL) / 2, len(left) - 1) * np.sqrt(class_variance(left))
+    return float(whole - half), float(whole + half)
 
 
 def for_other_classes(x: np.ndarray, y: np.ndarray, labels: np.ndarray) -> Ranks:
@@ -155,6 +173,4 @@ def for_other_classes(x: np.ndarray, y: np.ndarray, labels: np.ndarray) -> Ranks
     whole, left = rank_correlation(x, y), without_each(x, y, labels, np.unique(labels))
     if not max(abs(whole), abs(left).max()) < 1:
         return Ranks(whole, np.nan, np.nan)
-    half = student.ppf((1 + LEVEL) / 2, len(left) - 1) * np.sqrt(class_variance(np.arctanh(left)))
-    low, high = np.tanh(np.arctanh(whole) + half * np.array([-1, 1]))
-    return Ranks(whole, float(low), float(high))
+    return Ranks(whole, *np.tanh(around(np.arctanh(whole), np.arctanh(left))).tolist())

@@ -160,6 +160,43 @@ def diagnose(
             help="Entry or column of the second view, in FILE if there is no --second-view.",
         ),
     ] = None,
+    before: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="File with an earlier checkpoint; without it, see --before-key."
+        ),
+    ] = None,
+    before_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Entry or column of the earlier checkpoint, in FILE if there is no --before.",
+        ),
+    ] = None,
+    updates: Annotated[
+        int, typer.Option(callback=integer, help="Updates since the earlier checkpoint.")
+    ] = 1,
+    covariate: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Entry or column with what else may set the norm, such as a length or a "
+            "frequency; may be given several times.",
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Entry or column with what the norm may tell: right or not, or a quality.",
+        ),
+    ] = None,
+    columns: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="File with the covariates and the target, if they aren't in FILE."
+        ),
+    ] = None,
     learning_rate: Annotated[
         float | None,
         typer.Option(help="Of the optimizer."),
@@ -251,15 +288,24 @@ def diagnose(
         "buckets": buckets,
         "sample": sample,
         "unexpected": unexpected,
+        "updates": updates,
         "seed": seed,
         "drop_bad_rows": drop_bad_rows,
     }
-    inputs = {"FILE": file, "--labels": labels, "--second-view": second_view}
+    inputs = {
+        "FILE": file,
+        "--labels": labels,
+        "--second-view": second_view,
+        "--before": before,
+        "--columns": columns,
+    }
     try:
         report = command.run(
             (file, key),
             (labels, labels_key),
             (second_view, second_view_key),
+            (before, before_key),
+            command.Known(columns, covariate or [], target),
             command.check(options, html, inputs),
         )
         if html is not None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from normtheory._files import check_place
 from normtheory._text import quoted, shown
@@ -16,10 +16,18 @@ from normtheory.diagnosis._prepare import prepare
 from normtheory.diagnosis._readers import Found
 from normtheory.diagnosis._rows import read_labels
 
-__all__ = ["InputError", "UsageError", "check", "run", "write"]
+__all__ = ["InputError", "Known", "UsageError", "check", "run", "write"]
 
 Place = tuple[Path | None, str | None]
 """A file and the entry in it; None for the main file, and for no entry in particular."""
+
+
+class Known(NamedTuple):
+    """Which columns are covariates and which is the target, and where; None for the main file."""
+
+    file: Path | None
+    covariates: Sequence[str]
+    target: str | None
 
 
 class InputError(ValueError):
@@ -48,6 +56,8 @@ def run(
     embeddings: tuple[Path, str | None],
     labels: Place,
     second_view: Place,
+    before: Place,
+    known: Known,
     options: Options,
 ) -> Diagnosis:
     """Read the files and diagnose.
@@ -61,7 +71,7 @@ def run(
         raise UsageError(f"--labels-key {quoted(key)} is the entry with the embeddings")
     try:
         drop = options.drop_bad_rows
-        z, y, second = (
+        z, y, second, old = (
             Found(None)
             if place == (None, None)
             else find(place[0] or main, place[1], default, drop=drop)
@@ -69,9 +79,23 @@ def run(
                 (embeddings, "embeddings"),
                 (labels, "labels"),
                 (second_view, "second_view"),
+                (before, "embeddings" if before[0] else "before"),
             )
         )
-        prepared = prepare(z.values, y.values, second.values, drop=drop, progress=True)
+        columns = {
+            name: read(known.file or main, name, drop=drop)
+            for name in (*known.covariates, *([known.target] if known.target else []))
+        }
+        prepared = prepare(
+            z.values,
+            y.values,
+            second.values,
+            old.values,
+            {name: columns[name] for name in known.covariates},
+            columns[known.target] if known.target else None,
+            drop=drop,
+            progress=True,
+        )
     except UsageError:
         raise
     except (TypeError, ValueError, ModuleNotFoundError) as error:
@@ -79,7 +103,8 @@ def run(
     # Outside of the above: what fails from here on is a defect of ours.
     report = examine(prepared, options, progress=True)
     of_second = [f"second view: {note}" for note in second.notes]
-    said = [*z.warnings, *second.warnings, *report.warnings]
+    of_second += [f"before: {note}" for note in old.notes]
+    said = [*z.warnings, *second.warnings, *old.warnings, *report.warnings]
     unused = labels == (None, None) and "labels" in z.names
     if unused and _are_labels(main, prepared.rows.values.shape[0]):
         name = shown(main)

@@ -78,7 +78,7 @@ def spearman(
         if (column == column[0]).all():
             return Correlation(None, None, None, n, f"{name} is the same for all")
     classes = None if codes is None else int(codes.max()) + 1
-    if few := _too_few(min(rarer(column) for column in (x, y)), n, classes):
+    if few := too_few(min(rarer(column) for column in (x, y)), n, classes):
         reason = f"{few} are too few for an interval"
         return Correlation(rank_correlation(x, y), None, None, n, reason, classes)
     if codes is None:
@@ -90,7 +90,7 @@ def spearman(
     return Correlation(*found, n, classes=classes)
 
 
-def _too_few(rarest: int, n: int, classes: int | None) -> str:
+def too_few(rarest: int, n: int, classes: int | None) -> str:
     """What there is too little of for an interval; empty if there is enough."""
     if n < FEW:
         return f"{n} samples"

@@ -18,15 +18,20 @@ from normtheory._files import whole_file
 from normtheory._range import quiet
 from normtheory.diagnosis._advice import give_advice
 from normtheory.diagnosis._alarms import alarms
+from normtheory.diagnosis._change import summarise_change
 from normtheory.diagnosis._classes import summarise_classes
 from normtheory.diagnosis._directions import summarise_directions
 from normtheory.diagnosis._findings import Findings
 from normtheory.diagnosis._neighbours import summarise_neighbours
 from normtheory.diagnosis._norms import find_unexpected, summarise_norms
 from normtheory.diagnosis._options import Options
+from normtheory.diagnosis._popularity import FREQUENCY, summarise_popularity
 from normtheory.diagnosis._prepare import Prepared, prepare
+from normtheory.diagnosis._proxy import summarise_proxy
 from normtheory.diagnosis._quantity import quantities
+from normtheory.diagnosis._retrieval import summarise_retrieval
 from normtheory.diagnosis._text import render
+from normtheory.diagnosis._tokens import summarise_tokens
 from normtheory.diagnosis._turning import measure_turning
 from normtheory.diagnosis._views import pair_angles, summarise_views
 
@@ -55,6 +60,13 @@ class Diagnosis(Findings):
         directions: whether the directions have collapsed.
         unexpected: ``rows`` of the smallest norms.
         advice: ``cut_factor`` and ``gradscale`` power, with what they amount to.
+        proxy: ``verdict`` on whether the norm is a signal of the target or a proxy for covariates,
+            with the correlations behind it; None without covariates and target.
+        popularity: the norm as a power of the covariate ``frequency``; None without one.
+        change: what happened since an earlier checkpoint, and the norm that leads to; None without
+            one.
+        tokens: which tokens stand out; None without an axis of tokens.
+        retrieval: what norms change between ranking by cosine and by dot product.
         warnings: sentences, gravest first; empty if all looks well.
         notes: which parts of a file the embeddings are, where ``normtheory diagnose`` had to find
             that out.
@@ -128,6 +140,9 @@ def diagnose(
     labels: Any = None,
     *,
     second_view: Any = None,
+    before: Any = None,
+    covariates: Any = None,
+    target: Any = None,
     learning_rate: float | None = None,
     weight_decay: float | None = None,
     optimizer: str = "sgd",
@@ -147,6 +162,7 @@ def diagnose(
     buckets: int = 10,
     sample: int = 5000,
     unexpected: int = 10,
+    updates: int = 1,
     seed: int = 0,
     drop_bad_rows: bool = False,
     progress: bool = False,
@@ -155,14 +171,21 @@ def diagnose(
 
     Hand over the embeddings *before* they are normalised. The array is read in blocks, so a
     memory-mapped one of any length will do. What needs pairs of samples (neighbours, directions,
-    rank correlations) is done on a seeded draw of at most ``sample`` rows.
+    rank correlations, what the norm adds) is done on a seeded draw of at most ``sample`` rows.
 
     Args:
         embeddings: (n, d), n and d >= 2; a numpy, JAX or PyTorch array of floats of 16, 32 or 64
-            bits. Everything is computed in float64.
+            bits. Everything is computed in float64. Of tokens, (n, tokens, d), the means over those
+            that are not zero are looked at, and the norms of tokens beside each other.
         labels: n integers, booleans or strings, all of one kind: an array, a list or a column of a
             table.
         second_view: (n, d) embeddings of another view of the same samples.
+        before: embeddings of the same samples at an earlier checkpoint, of the same shape.
+        covariates: what else is known of the samples and may set the norm, n numbers each by name:
+            ``{"tokens": t, "frequency": f}``, or a table. One called ``frequency`` is compared with
+            the powers of theory.
+        target: what the norm may tell, n numbers (quality, agreement of people) or truth values
+            (right or not).
         learning_rate: η > 0 of the optimizer.
         weight_decay: λ >= 0, with ηλ < 1; a positive one needs the learning rate.
         optimizer: "sgd", "momentum", "adam" (with L2), "adamw" or "lion". Under the last three
@@ -185,9 +208,10 @@ def diagnose(
         buckets: number of buckets of norms.
         sample: most rows that are compared with each other, and most classes.
         unexpected: how many of the smallest norms are listed.
+        updates: how many lie between ``before`` and now; what decay took in them is told apart.
         seed: of the draw, and of the resamples behind intervals without labels.
-        drop_bad_rows: leave out rows that are zero or not finite (in either view) instead of
-            refusing them.
+        drop_bad_rows: leave out rows that are zero or not finite (in either view, or in a column)
+            instead of refusing them.
         progress: show bars on standard error, if that is a terminal.
 
     Returns:
@@ -195,9 +219,10 @@ def diagnose(
 
     Raises:
         TypeError: not an array of floats, or a masked one; labels of several kinds, missing ones
-            among them, or neither integers nor strings.
+            among them, or neither integers nor strings; a covariate or target that isn't numbers.
         ValueError: shapes that don't fit, fewer than two rows, rows that are zero or not finite
-            (how many, and which), an option out of range.
+            (how many, and which), a constant covariate or target, more covariates than rows, an
+            option out of range.
 
     Reference:
         Norm as confidence, GradScale and cut-initialisation: Draganov et al. 2025. The formulas
@@ -232,19 +257,27 @@ def diagnose(
         buckets=buckets,
         sample=sample,
         unexpected=unexpected,
+        updates=updates,
         seed=seed,
         drop_bad_rows=drop_bad_rows,
     )
     progress = check_flag("progress", progress)
     prepared = prepare(
-        embeddings, labels, second_view, drop=options.drop_bad_rows, progress=progress
+        embeddings,
+        labels,
+        second_view,
+        before,
+        covariates,
+        target,
+        drop=options.drop_bad_rows,
+        progress=progress,
     )
     return examine(prepared, options, progress=progress)
 
 
 def examine(prepared: Prepared, options: Options, *, progress: bool = False) -> Diagnosis:
     """The second half of :func:`diagnose`: from checked input to the report."""
-    rows, labels, second, dropped = prepared
+    rows, labels, second, before, known, tokens, dropped = prepared
     rng = np.random.default_rng(options.seed)
     places = np.arange(len(rows))
     if len(rows) > options.sample:
@@ -283,5 +316,25 @@ def examine(prepared: Prepared, options: Options, *, progress: bool = False) -> 
         directions=summarise_directions(directions),
         unexpected=find_unexpected(norms, rows.kept, labels, options.unexpected),
         advice=give_advice(norms, turning.decile_ratio, options),
+        retrieval=summarise_retrieval(directions, norms[places], options.neighbours),
+        change=None if before is None else summarise_change(rows, before, options),
+        tokens=None if tokens is None else summarise_tokens(tokens, rows.kept),
+        **_beside(norms[places], known.at(places), codes, rng),
     )
     return dataclasses.replace(report, warnings=alarms(report))
+
+
+def _beside(
+    norms: np.ndarray,
+    known: tuple[dict[str, np.ndarray], np.ndarray | None],
+    codes: np.ndarray | None,
+    rng: np.random.Generator,
+) -> dict[str, Any]:
+    """What is found where covariates or a target are known."""
+    covariates, target = known
+    found: dict[str, Any] = {}
+    if covariates or target is not None:
+        found["proxy"] = summarise_proxy(norms, covariates, target, codes, rng)
+    if FREQUENCY in covariates:
+        found["popularity"] = summarise_popularity(norms, covariates[FREQUENCY], codes, rng)
+    return found

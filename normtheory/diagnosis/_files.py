@@ -21,9 +21,11 @@ _REFUSED = (
 )
 
 
-def read(path: str | Path, key: str | None = None, default: str = "embeddings") -> Any:
+def read(
+    path: str | Path, key: str | None = None, default: str = "embeddings", *, drop: bool = False
+) -> Any:
     """The values that :func:`find` finds."""
-    return find(path, key, default).values
+    return find(path, key, default, drop=drop).values
 
 
 def find(

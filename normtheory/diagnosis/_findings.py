@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from normtheory.diagnosis._advice import Advice
+from normtheory.diagnosis._change import ChangeSummary
 from normtheory.diagnosis._classes import ClassSummary
 from normtheory.diagnosis._directions import DirectionSummary
 from normtheory.diagnosis._neighbours import NeighbourSummary
 from normtheory.diagnosis._norms import NormSummary, Unexpected
 from normtheory.diagnosis._options import Options
+from normtheory.diagnosis._popularity import Popularity
+from normtheory.diagnosis._proxy import ProxySummary
+from normtheory.diagnosis._retrieval import RetrievalSummary
+from normtheory.diagnosis._tokens import TokenSummary
 from normtheory.diagnosis._turning import Turning
 from normtheory.diagnosis._views import ViewSummary
 
@@ -31,6 +36,11 @@ class Findings:
     directions: DirectionSummary
     unexpected: Unexpected
     advice: Advice
+    retrieval: RetrievalSummary
+    proxy: ProxySummary | None = None
+    popularity: Popularity | None = None
+    change: ChangeSummary | None = None
+    tokens: TokenSummary | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

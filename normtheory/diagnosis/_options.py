@@ -39,6 +39,7 @@ class Options:
     buckets: int = 10
     sample: int = 5000
     unexpected: int = 10
+    updates: int = 1
     seed: int = 0
     drop_bad_rows: bool = False
 
@@ -50,8 +51,9 @@ class Options:
         self._check("target_slowdown", least=1.0)
         self._check("gradscale", least=0.0, most=2.0)
         check_tolerance(self.tolerance)
-        for name, least in (("neighbours", 1), ("buckets", 2), ("sample", 2), ("unexpected", 1)):
-            check_count(name, getattr(self, name), least)
+        least = {"neighbours": 1, "buckets": 2, "sample": 2, "unexpected": 1, "updates": 1}
+        for name, fewest in least.items():
+            check_count(name, getattr(self, name), fewest)
         check_count("seed", self.seed, 0, most=LARGEST_SEED)
         check_flag("drop_bad_rows", self.drop_bad_rows)
         if (self.batch_size is None) != (self.reduction is None):

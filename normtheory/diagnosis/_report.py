@@ -20,7 +20,8 @@ from matplotlib.figure import Figure
 
 from normtheory._text import shown
 from normtheory.diagnosis._findings import Findings
-from normtheory.diagnosis._sections import Section, Table, sections
+from normtheory.diagnosis._parts import Section, Table
+from normtheory.diagnosis._sections import sections
 
 _BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#767676"  # Okabe & Ito (2008), and a plain grey
 _MOST_CLASSES = 30

@@ -67,12 +67,7 @@ class Rows:
         """
         self.name = name
         self.values = as_numpy(name, embeddings)
-        self.dtype = dtype_name(embeddings)
-        if self.dtype not in _FLOATS:
-            raise TypeError(
-                f"{name}: expected floats of 16, 32 or 64 bits, got {self.dtype}; "
-                f"{cast_hint(embeddings)}"
-            )
+        self.dtype = checked_dtype(name, embeddings)
         if self.values.ndim != 2 or self.values.shape[1] < 2:
             raise ValueError(
                 f"{name}: expected shape (n, d) with d >= 2, got shape {self.values.shape}"
@@ -83,7 +78,7 @@ class Rows:
         norms = np.empty(total)
         with bar(total, "row", desc=name, show=None if progress else False) as shown:
             for start, block in self.blocks():
-                norms[start : start + len(block)] = _norms(block)
+                norms[start : start + len(block)] = row_norms(block)
                 shown.update(len(block))
         self.norms = norms
         unusable = {
@@ -92,7 +87,7 @@ class Rows:
         }
         self.bad = {word: found for word, found in unusable.items() if len(found)}
         if not drop and self.bad:
-            said = " and ".join(_say(word, found, total) for word, found in self.bad.items())
+            said = " and ".join(say_rows(word, found, total) for word, found in self.bad.items())
             hint = "a zero vector has no direction; " if "zero" in self.bad else ""
             raise ValueError(f"{name}: {said} ({hint}drop_bad_rows leaves such rows out)")
 
@@ -143,7 +138,7 @@ class Rows:
             yield start, np.asarray(self.values[part], dtype=np.float64)
 
 
-def _norms(block: np.ndarray) -> np.ndarray:
+def row_norms(block: np.ndarray) -> np.ndarray:
     """‖z‖ of each row, NaN where it isn't finite; no over- or underflow on the way."""
     finite = np.asarray(np.isfinite(block).all(axis=1))
     z, scale = scaled(np, np.where(finite[:, None], block, 0.0))
@@ -156,7 +151,18 @@ def _check_enough(name: str, n: int) -> None:
         raise ValueError(f"{name}: expected at least 2 embeddings, got {n}")
 
 
-def _say(word: str, found: np.ndarray, total: int) -> str:
+def checked_dtype(name: str, embeddings: Any) -> str:
+    """The name of the dtype of an array, or TypeError if it holds no floats."""
+    dtype = dtype_name(embeddings)
+    if dtype not in _FLOATS:
+        raise TypeError(
+            f"{name}: expected floats of 16, 32 or 64 bits, got {dtype}; {cast_hint(embeddings)}"
+        )
+    return dtype
+
+
+def say_rows(word: str, found: np.ndarray, total: int) -> str:
+    """How many rows are what, and the first of them."""
     shown = ", ".join(map(str, found[:_SHOWN])) + (", ..." if len(found) > _SHOWN else "")
     one = len(found) == 1
     return f"{len(found)} of {total} rows {'is' if one else 'are'} {word}: row{'s'[one:]} {shown}"

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
 
 from normtheory._text import shown
-from normtheory.diagnosis._correlation import RESAMPLES, Correlation
+from normtheory.diagnosis._comparisons import beside
+from normtheory.diagnosis._correlation import RESAMPLES
 from normtheory.diagnosis._findings import Findings
-from normtheory.diagnosis._quantity import Quantity, quantities
+from normtheory.diagnosis._parts import WIDEST, Section, Table, lines_of, number
 
 _SHOWN = 12
-_WIDEST = 60  # characters of a label in a table
-_TIED = "\u00a0"  # a space that no line is broken at
 
 FREE = (
     "As free embeddings: an encoder moves embeddings through shared weights, so their motion need "
@@ -28,81 +26,22 @@ _OTHER_CLASSES = (
 )
 
 
-class Line(NamedTuple):
-    """One number: what it is called, its value as text, and where it comes from."""
-
-    label: str
-    value: str
-    quantity: Quantity
-
-
-class Table(NamedTuple):
-    """Rows of text under a header; ``formula`` says where they come from."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    formula: str
-
-
-class Section(NamedTuple):
-    """A part of the report; ``name`` is that of the field of the diagnosis."""
-
-    name: str
-    title: str
-    lines: list[Line]
-    tables: list[Table]
-    notes: list[str]
-
-
-def number(value: float) -> str:
-    """Four digits, thousands written out."""
-    return f"{value:,.0f}" if 1000 <= abs(value) < 1e7 else f"{value:.4g}"
-
-
-def text_of(value: Any) -> str:
-    """A value of any field as text."""
-    if isinstance(value, Correlation):
-        if value.rho is None:
-            return f"not defined: {value.why_not}"
-        if value.low is None:
-            return f"{value.rho:+.3f}  (no interval: {value.why_not})"
-        count = f"n{_TIED}={_TIED}{value.n}"
-        if value.classes is not None:
-            count += f" in {value.classes} classes"
-        return f"{value.rho:+.3f}  [{value.low:+.3f}, {value.high:+.3f}]  ({count})"
-    if isinstance(value, Mapping):
-        return " · ".join(f"{key}%:{_TIED}{number(v)}" for key, v in value.items())
-    if isinstance(value, tuple):
-        return " ".join(f"{v:.3g}" for v in value)
-    return str(value) if isinstance(value, int) else number(value)
-
-
 def sections(report: Findings) -> list[Section]:
     """All parts that there is something to say in."""
     return [
-        Section("norms", "Norms", _lines(report.norms), [], []),
-        Section("turning", "Speed of turning", _lines(report.turning), [], _turning_notes(report)),
+        Section("norms", "Norms", lines_of(report.norms), [], []),
+        _turning(report),
         _neighbours(report),
         *_classes(report),
         *_views(report),
-        Section("directions", "Directions", _lines(report.directions), [], []),
+        *beside(report),
+        Section("directions", "Directions", lines_of(report.directions), [], []),
         _unexpected(report),
-        Section("advice", "Suggestions", _lines(report.advice), [], _advice_notes(report)),
+        Section("advice", "Suggestions", lines_of(report.advice), [], _advice_notes(report)),
     ]
 
 
-def _lines(summary: Any) -> list[Line]:
-    found = []
-    for name, quantity in quantities(summary).items():
-        value = getattr(summary, name)
-        if value is not None:
-            unit = f" {quantity.unit}" if quantity.unit not in ("", "unit of z") else ""
-            found.append(Line(quantity.label, text_of(value) + unit, quantity))
-    return found
-
-
-def _turning_notes(report: Findings) -> list[str]:
+def _turning(report: Findings) -> Section:
     turning, options = report.turning, report.options
     notes = []
     if options.adaptive and options.learning_rate is not None:
@@ -144,7 +83,7 @@ def _turning_notes(report: Findings) -> list[str]:
         )
     if turning.equilibrium_note:
         notes.append(f"Equilibrium: {turning.equilibrium_note}.")
-    return notes
+    return Section("turning", "Speed of turning", lines_of(turning), [], notes)
 
 
 def _neighbours(report: Findings) -> Section:
@@ -178,7 +117,7 @@ def _neighbours(report: Findings) -> Section:
             f"{report.options.seed}."
         )
     notes.append(_RESAMPLED if report.classes is None else _OTHER_CLASSES)
-    return Section("neighbours", "Neighbours", _lines(found), tables, notes)
+    return Section("neighbours", "Neighbours", lines_of(found), tables, notes)
 
 
 def _classes(report: Findings) -> list[Section]:
@@ -186,7 +125,7 @@ def _classes(report: Findings) -> list[Section]:
         return []
     rows = [
         (
-            shown(row.label, _WIDEST),
+            shown(row.label, WIDEST),
             str(row.n),
             number(row.median),
             f"{number(row.low)} to {number(row.high)}",
@@ -209,7 +148,7 @@ def _classes(report: Findings) -> list[Section]:
         )
     header = ("class", "n", "median norm", "middle half")
     table = Table("Norms by class, smallest first", header, rows, "percentiles of ρ")
-    return [Section("classes", "Classes", _lines(report.classes), [table], notes)]
+    return [Section("classes", "Classes", lines_of(report.classes), [table], notes)]
 
 
 def _views(report: Findings) -> list[Section]:
@@ -221,7 +160,7 @@ def _views(report: Findings) -> list[Section]:
     ]
     header = ("norm", "n", "mean cosine")
     table = Table("Agreement by norm of the first view", header, rows, "buckets of equal size")
-    return [Section("views", "Two views", _lines(report.views), [table], [])]
+    return [Section("views", "Two views", lines_of(report.views), [table], [])]
 
 
 def _unexpected(report: Findings) -> Section:
@@ -232,7 +171,7 @@ def _unexpected(report: Findings) -> Section:
         [number(norm) for norm in found.norms],
     ]
     if found.labels is not None:
-        header, columns = (*header, "class"), [*columns, [shown(x, _WIDEST) for x in found.labels]]
+        header, columns = (*header, "class"), [*columns, [shown(x, WIDEST) for x in found.labels]]
     table = Table(
         "The smallest norms",
         header,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 
 from normtheory.diagnosis._findings import Findings
-from normtheory.diagnosis._sections import Table, sections
+from normtheory.diagnosis._parts import Table
+from normtheory.diagnosis._sections import sections
 
 _WIDTH = 96
 

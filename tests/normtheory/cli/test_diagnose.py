@@ -298,3 +298,33 @@ def test_rows_that_are_missing_or_of_another_length_are_left_out(capsys, tmp_pat
     expected = nt.diagnose(z[kept], labels[kept])
     assert found["norms"] == json.loads(expected.to_json())["norms"]
     assert found["classes"] == json.loads(expected.to_json())["classes"]
+
+
+def test_columns_and_an_earlier_checkpoint(capsys, tmp_path):
+    z, labels = clusters(60)
+    tokens, right = np.arange(60) % 7, labels == 1
+    np.savez(tmp_path / "z.npz", embeddings=z, old=2 * z, tokens=tokens, right=right)
+    np.save(tmp_path / "z.npy", z)
+    given = ("--covariate", "tokens", "--target", "right", "--updates", "3", "--json")
+    whole = _run(capsys, tmp_path / "z.npz", "--before-key", "old", *given)
+    beside = ("--before", tmp_path / "z.npz", "--before-key", "old", "--columns")
+    parts = _run(capsys, tmp_path / "z.npy", *beside, tmp_path / "z.npz", *given)
+    expected = nt.diagnose(z, before=2 * z, covariates={"tokens": tokens}, target=right, updates=3)
+    assert whole == parts
+    assert whole[0] == 0
+    assert json.loads(whole[1]) == json.loads(expected.to_json())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (("--covariate", "words"), 2, "no entry 'words'; there are: embeddings (float64, 300 x 6)"),
+        (("--target", "second_view"), 1, "target: expected one number for each of 300 embeddings"),
+        (("--covariate", "topic", "--columns", "none.npz"), 2, "none.npz: no such file"),
+    ],
+)
+def test_columns_that_are_not_there_are_named(capsys, files, arguments, status, said):
+    found, out, err = _run(capsys, files / "all.npz", *arguments)
+    assert (found, out) == (status, "")
+    assert said in err
+    assert err.count("\n") == 1

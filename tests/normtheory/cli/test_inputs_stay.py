@@ -13,14 +13,16 @@ from normtheory.cli import app
 CONFIGURATION = Path(__file__).resolve().parents[3] / "docs" / "examples" / "pairs.toml"
 
 
-@pytest.mark.parametrize("of", ["FILE", "--labels", "--second-view"])
+@pytest.mark.parametrize("of", ["FILE", "--labels", "--second-view", "--before", "--columns"])
 @pytest.mark.parametrize("link", [False, True])
 def test_a_page_is_not_written_over_an_input(tmp_path: Path, of: str, link: bool) -> None:
     rng = np.random.default_rng(0)
     files = {"FILE": "z.npy", "--labels": "l.npy", "--second-view": "y.npy"}
+    files |= {"--before": "b.npy", "--columns": "c.npy"}
     np.save(tmp_path / "z.npy", rng.standard_normal((20, 3)))
     np.save(tmp_path / "y.npy", rng.standard_normal((20, 3)))
-    np.save(tmp_path / "l.npy", np.arange(20) % 2)
+    for name in ("l", "b", "c"):
+        np.save(tmp_path / f"{name}.npy", np.arange(20) % 2)
     page = tmp_path / files[of]
     before = page.read_bytes()
     if link:
@@ -33,6 +35,8 @@ def test_a_page_is_not_written_over_an_input(tmp_path: Path, of: str, link: bool
             str(tmp_path / "z.npy"),
             *("--labels", str(tmp_path / "l.npy")),
             *("--second-view", str(tmp_path / "y.npy")),
+            *("--before", str(tmp_path / "b.npy")),
+            *("--columns", str(tmp_path / "c.npy")),
             *("--html", str(page)),
         ],
     )

@@ -58,7 +58,7 @@ def test_torch_tensors_are_taken(dtype):
         (None, TypeError, "got NoneType"),
         (np.ones(3), ValueError, r"shape \(n, d\) with d >= 2, got shape \(3,\)"),
         (np.ones((3, 1)), ValueError, r"got shape \(3, 1\)"),
-        (np.ones((3, 2, 2)), ValueError, r"got shape \(3, 2, 2\)"),
+        (np.ones((3, 2, 2, 2)), ValueError, r"got shape \(3, 2, 2, 2\)"),
         (np.ones((1, 2)), ValueError, "at least 2 embeddings, got 1"),
         (np.ones((0, 2)), ValueError, "at least 2 embeddings, got 0"),
     ],

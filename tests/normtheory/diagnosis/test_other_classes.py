@@ -9,7 +9,7 @@ import normtheory as nt
 from normtheory import sphere
 from normtheory._ranks import for_other_classes
 from normtheory.diagnosis._neighbours import nearest, vote
-from normtheory.diagnosis._sections import text_of
+from normtheory.diagnosis._parts import text_of
 from tests.normtheory.diagnosis.data import clusters, embeddings
 
 CLASSES = 8

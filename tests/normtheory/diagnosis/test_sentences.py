@@ -65,3 +65,19 @@ def test_the_norm_of_a_pooled_text_tells_its_length(report, sentences):
     assert rank_correlation(norms, words) < -0.6
     longest = [words[row] for row in report.unexpected.rows]
     assert np.median(longest) > 2 * np.median(words)
+
+
+def test_beside_its_length_the_norm_of_a_pooled_text_tells_nothing_of_the_agreement(sentences):
+    z = sentences["embeddings"]
+    words = [len(text.split()) for text in sentences["sentences"]]
+    cosines = nt.cosine_similarity(
+        sentences["embeddings"].astype(float), sentences["second_view"].astype(float)
+    )
+    found = nt.diagnose(z, sentences["labels"], covariates={"words": words}, target=cosines).proxy
+    assert found is not None
+    assert found.verdict is not None
+    assert found.verdict.kind == "nothing"
+    (row,) = found.covariates
+    norms = np.linalg.norm(z.astype(float), axis=1)
+    assert row.norm.rho == pytest.approx(rank_correlation(norms, words))
+    assert row.norm.sign == -1
