@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from normtheory.flow import steps_to_converge as steps_to_converge
     from normtheory.interventions import cut_init as cut_init
     from normtheory.interventions import grad_scale as grad_scale
+    from normtheory.monitoring import Monitor as Monitor
     from normtheory.pair import PairState as PairState
     from normtheory.pair import effective_learning_rate as effective_learning_rate
     from normtheory.pair import pair_decay as pair_decay
@@ -60,6 +61,7 @@ _HOME = {
     "cut_init": "interventions",
     "grad_scale": "interventions",
     "FlowApproximationWarning": "flow",
+    "Monitor": "monitoring",
     "PairState": "pair",
     "effective_learning_rate": "pair",
     "equilibrium_angular_step": "equilibrium",

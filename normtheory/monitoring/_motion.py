@@ -1,0 +1,70 @@
+"""What the same samples tell at two steps: how they turned, and what moved their norms."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from normtheory.cosine import angle
+from normtheory.drift import radial_share
+from normtheory.monitoring._batch import Batch
+from normtheory.monitoring._measure import decile_ratio, tenths
+
+
+class Motion:
+    """The samples of a probe that are of use at both steps.
+
+    Attributes:
+        norms: ρ before, (n,).
+        change: norm afterwards less that before, (n,).
+        angles: radians between before and after, (n,).
+    """
+
+    def __init__(self, before: Batch, after: Batch) -> None:
+        """Compare them; :attr:`some` says whether anything is left to compare."""
+        both = before.good & after.good
+        self.some = bool(both.any())
+        self._before, self._after = before.values[both], after.values[both]
+        self.norms, self.change = before.norms[both], (after.norms - before.norms)[both]
+        self.angles = angle(self._before, self._after) if self.some else np.zeros(0)
+
+    @property
+    def turn(self) -> float:
+        """Root mean square of the angles."""
+        return float(np.sqrt(np.mean(self.angles**2)))
+
+    @property
+    def shrinking(self) -> float:
+        """Share of the norms that are smaller afterwards."""
+        return float(np.mean(self.change < 0))
+
+    @property
+    def radial(self) -> float:
+        """Mean cosine of an embedding with its displacement."""
+        return float(np.mean(radial_share(self._before, self._after - self._before)))
+
+    def drift_and_heat(self, rate: float, decay: float) -> tuple[float, float]:
+        """D and s² of z' = (1-γλ)z + γ(Dẑ + ξ)/ρ, means over the samples.
+
+        Args:
+            rate: γ of the step between the two.
+            decay: λ.
+        """
+        after = self.norms + self.change
+        # ρ' cos θ - ρ, without the difference of two numbers that are nearly the same.
+        outwards = self.change - 2 * after * np.sin(self.angles / 2) ** 2
+        along = self.norms * outwards / rate + decay * self.norms**2
+        across = self.norms * after * np.sin(self.angles) / rate
+        return float(along.mean()), float(np.mean(across**2))
+
+    @property
+    def slowdown(self) -> float | None:
+        """Root mean square angle of the tenth of smallest norms over that of the largest."""
+        low, high = tenths(self.norms) or (None, None)
+        if low is None or not self.angles[high].any():
+            return None
+        return float(np.sqrt(np.mean(self.angles[low] ** 2) / np.mean(self.angles[high] ** 2)))
+
+    @property
+    def ratio(self) -> float | None:
+        """Median norm of the largest tenth over that of the smallest."""
+        return decile_ratio(self.norms)
