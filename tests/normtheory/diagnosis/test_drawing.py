@@ -28,7 +28,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> Callable[[nt.Diagnosis], dict[str,
                 draw(found[name])
                 return ""
 
-            monkeypatch.setattr(_report, "_picture", keep)
+            monkeypatch.setattr(_report, "picture", keep)
             figure(report)
         return found
 
