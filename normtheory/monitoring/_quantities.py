@@ -26,7 +26,7 @@ QUANTITIES = {
     "bad_rows": Quantity(
         "rows of no use", "rows", "zero or not finite, probe and second view too", _PLAIN
     ),
-    "norm": Quantity("norms", _NORM, "percentiles of ρ = ‖z‖", _PLAIN),
+    "norm": Quantity("median norm", _NORM, "percentiles of ρ = ‖z‖", _PLAIN),
     "norm_mean": Quantity("mean norm", _NORM, "mean of ρ", _PLAIN),
     "class_norm": Quantity("median norm of a class", _NORM, "median of ρ", _PLAIN),
     "decile_ratio": Quantity("norms, largest / smallest tenth", "", "ratio of the medians", _PLAIN),

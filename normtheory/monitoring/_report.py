@@ -1,0 +1,188 @@
+"""The records as one self-contained HTML page: measured solid, predicted dashed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from normtheory._page import BLUE, GREEN, GREY, ORANGE, document, framed, picture, warning  # isort: split
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from normtheory._text import shown
+from normtheory.monitoring._quantities import PAIRS, QUANTITIES
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_MOST_CLASSES = 10
+_COLOURS = (BLUE, ORANGE, GREEN)
+
+
+class _Panel(NamedTuple):
+    """Numbers that are drawn together: names, the title, what the axis says, and its scale."""
+
+    names: tuple[str, ...]
+    title: str
+    axis: str
+    scale: str = "linear"
+
+
+_PANELS = (
+    _Panel(("turn", "turn_lag"), "How fast directions turn", "radians", "log"),
+    _Panel(("slowdown",), "Smallest against largest norms", "times slower"),
+    _Panel(("drift", "heat"), "What moves the norms", "drift D, heat s"),
+    _Panel(("radial_share", "shrinking"), "Radial part, and norms that shrink", "share"),
+    _Panel(("alignment", "gap", "resultant"), "Where directions lie", "distance, length"),
+    _Panel(("uniformity",), "Uniformity", "log of a mean"),
+    _Panel(("effective_rate",), "Effective rate of the median norm", "rate", "log"),
+    _Panel(("loss",), "Loss", "loss"),
+    _Panel(("learning_rate",), "Learning rate", "η"),
+    _Panel(("scale",), "Scale", "b = 1/τ"),
+)
+
+
+def page(records: xr.Dataset, alarms: Sequence[str]) -> str:
+    """The whole page of a monitor's dataset."""
+    steps = records["step"].values
+    optimizer = records.attrs.get("optimizer", "an optimizer without predictions")
+    headline = f"{len(steps)} looks from step {steps[0]} to {steps[-1]}, {optimizer}"
+    parts = ["<h1>Norms of a training</h1>", f"<p>{escape(headline)}</p>"]
+    parts += [warning(said) for said in alarms]
+    parts.append(
+        '<p class="note">Measured solid, predicted dashed. Predictions are those of free '
+        "embeddings against fresh gradients: an encoder moves its embeddings through shared weights and may "
+        "settle elsewhere; there the norm that drift and heat lead to is drawn from what was "
+        "measured.</p>"
+    )
+    if "norm" in records:
+        parts += ["<h2>Norms</h2>", picture(lambda axes: _norms(axes, records), _NORMS, 3.0)]
+    if "class_norm" in records:
+        draw = picture(lambda axes: _classes(axes, records), "Median norm of each class over time")
+        parts += ["<h2>Norms by class</h2>", draw]
+    for panel in _PANELS:
+        names = [name for name in panel.names if _there(records, name)]
+        if names:
+            shown_names = ", ".join(QUANTITIES[name].label for name in names)
+            drawing = picture(
+                lambda axes, n=names, p=panel: _lines(axes, records, n, p), shown_names
+            )
+            parts += [f"<h2>{escape(panel.title)}</h2>", drawing]
+    parts += ["<h2>Last numbers</h2>", _table(records)]
+    return document(f"Norms of a training: {headline}", framed(parts))
+
+
+_NORMS = "Percentiles of the norms over time, and the norms that theory leads to"
+
+
+def _there(records: xr.Dataset, name: str) -> bool:
+    return name in records and bool(np.isfinite(records[name].values).any())
+
+
+def _curve(records: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Steps and values, of norms the median, without steps that have none: a line joins the rest."""
+    column = records[name]
+    values = (column.sel(percentile=50) if "percentile" in column.dims else column).values
+    some = np.isfinite(values)
+    return records["step"].values[some], values[some]
+
+
+def _draw(axes: Axes, records: xr.Dataset, name: str, colour: str, dashed: bool = False) -> None:
+    steps, values = _curve(records, name)
+    axes.plot(
+        steps,
+        values,
+        color=colour,
+        linestyle="--" if dashed else "-",
+        linewidth=1.4,
+        # A single look is no line.
+        marker="o" if len(steps) == 1 else None,
+        markersize=4,
+        label=QUANTITIES[name].label,
+    )
+
+
+def _legend(axes: Axes) -> None:
+    axes.set_xlabel("step")
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+
+
+def _norms(axes: Axes, records: xr.Dataset) -> None:
+    steps, norms = records["step"].values, records["norm"]
+    low, middle, high = (norms.sel(percentile=p).values for p in (5, 50, 95))
+    axes.fill_between(steps, low, high, color=BLUE, alpha=0.2, linewidth=0, label="5 % to 95 %")
+    one = "o" if len(steps) == 1 else None
+    axes.plot(steps, middle, color=BLUE, linewidth=1.4, marker=one, label="median")
+    for name, colour in (("predicted_norm", ORANGE), ("implied_norm", GREEN)):
+        if _there(records, name):
+            _draw(axes, records, name, colour, dashed=True)
+    axes.set(ylabel="norm ‖z‖", yscale="log")
+    _legend(axes)
+
+
+def _classes(axes: Axes, records: xr.Dataset) -> None:
+    labels = records["label"].values
+    some = range(len(labels))
+    if len(labels) > _MOST_CLASSES:
+        order = np.argsort(np.nanmean(records["class_norm"].values, axis=0))
+        some = [*order[: _MOST_CLASSES // 2], *order[-_MOST_CLASSES // 2 :]]
+    for place, i in enumerate(some):
+        values = records["class_norm"].values[:, i]
+        there = np.isfinite(values)
+        axes.plot(
+            records["step"].values[there],
+            values[there],
+            color=_COLOURS[place % len(_COLOURS)],
+            alpha=1 - 0.15 * (place // len(_COLOURS)),
+            linewidth=1.2,
+        )
+        axes.annotate(
+            f" {shown(labels[i], 20)}",
+            (records["step"].values[there][-1], values[there][-1]),
+            color=GREY,
+            fontsize=7,
+            va="center",
+        )
+    axes.set(xlabel="step", ylabel="median norm of a class")
+
+
+def _lines(axes: Axes, records: xr.Dataset, names: Sequence[str], panel: _Panel) -> None:
+    for name, colour in zip(names, _COLOURS, strict=False):
+        _draw(axes, records, name, colour)
+        other = PAIRS.get(name, "")
+        if _there(records, other):
+            _draw(axes, records, other, colour, dashed=True)
+    positive = all((_curve(records, name)[1] > 0).all() for name in names)
+    axes.set(ylabel=panel.axis, yscale=panel.scale if positive else "linear")
+    _legend(axes)
+
+
+def _table(records: xr.Dataset) -> str:
+    """The newest value of every number, the predicted one beside it, and the formula."""
+    beside = set(PAIRS.values())
+    rows = []
+    for name, (label, unit, formula, source) in QUANTITIES.items():
+        if name in beside and any(PAIRS[x] == name and _there(records, x) for x in PAIRS):
+            continue
+        if name == "class_norm" or not _there(records, name):
+            continue
+        other = PAIRS.get(name, "")
+        cells = [_last(records, name), _last(records, other) if _there(records, other) else ""]
+        values = "".join(f'<td class="value">{escape(x)}</td>' for x in cells)
+        said = escape(f"{label} ({unit})" if unit else label)
+        rows.append(
+            f'<tr><th scope="row">{said}</th>{values}'
+            f'<td class="source">{escape(formula)}<br>{escape(source)}</td></tr>'
+        )
+    head = "".join(f'<th scope="col">{x}</th>' for x in ("", "measured", "predicted", "formula"))
+    return (
+        f'<div class="table"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def _last(records: xr.Dataset, name: str) -> str:
+    value: Any = _curve(records, name)[1][-1]
+    return f"{value:.4g}"
