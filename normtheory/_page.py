@@ -45,6 +45,9 @@ CSS = """
 .normtheory h1 { font-size: 1.5rem; margin: 0 0 .25rem; }
 .normtheory h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; border-bottom: 2px solid var(--edge); }
 .normtheory h3 { font-size: 1rem; margin: 1rem 0 .25rem; }
+.normtheory .figures { display: grid; gap: 0 2rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
+.normtheory .figures img { width: 100%; }
 .normtheory table { border-collapse: collapse; margin: .5rem 0;
   font-variant-numeric: tabular-nums; }
 .normtheory th, .normtheory td { text-align: left; vertical-align: top;
@@ -90,10 +93,12 @@ def warning(said: str) -> str:
     return f'<p class="warning">{escape(said[0].upper() + said[1:])}.</p>'
 
 
-def picture(draw: Callable[[Axes], None], alternative: str, height: float = 2.6) -> str:
+def picture(
+    draw: Callable[[Axes], None], alternative: str, height: float = 2.6, width: float = 7.2
+) -> str:
     """An SVG image inside the page: as an image, so that the ids of two can't clash."""
     with style(_STYLE):
-        figure = Figure(figsize=(7.2, height))
+        figure = Figure(figsize=(width, height))
         FigureCanvasSVG(figure)
         draw(figure.add_subplot())
         out = io.BytesIO()

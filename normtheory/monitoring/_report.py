@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,22 +23,21 @@ _COLOURS = (BLUE, ORANGE, GREEN)
 
 
 class _Panel(NamedTuple):
-    """Numbers that are drawn together: names, the title, what the axis says, and its scale."""
+    """Numbers that are drawn together: names, the title, and what the axis says."""
 
     names: tuple[str, ...]
     title: str
     axis: str
-    scale: str = "linear"
 
 
 _PANELS = (
-    _Panel(("turn", "turn_lag"), "How fast directions turn", "radians", "log"),
+    _Panel(("turn", "turn_lag"), "How fast directions turn", "radians"),
     _Panel(("slowdown",), "Smallest against largest norms", "times slower"),
     _Panel(("drift", "heat"), "What moves the norms", "drift D, heat s"),
     _Panel(("radial_share", "shrinking"), "Radial part, and norms that shrink", "share"),
     _Panel(("alignment", "gap", "resultant"), "Where directions lie", "distance, length"),
     _Panel(("uniformity",), "Uniformity", "log of a mean"),
-    _Panel(("effective_rate",), "Effective rate of the median norm", "rate", "log"),
+    _Panel(("effective_rate",), "Effective rate of the median norm", "rate"),
     _Panel(("loss",), "Loss", "loss"),
     _Panel(("learning_rate",), "Learning rate", "η"),
     _Panel(("scale",), "Scale", "b = 1/τ"),
@@ -53,23 +53,23 @@ def page(records: xr.Dataset, alarms: Sequence[str]) -> str:
     parts += [warning(said) for said in alarms]
     parts.append(
         '<p class="note">Measured solid, predicted dashed. Predictions are those of free '
-        "embeddings against fresh gradients: an encoder moves its embeddings through shared weights and may "
-        "settle elsewhere; there the norm that drift and heat lead to is drawn from what was "
-        "measured.</p>"
+        "embeddings against fresh gradients: an encoder moves its embeddings through shared "
+        "weights and may settle elsewhere; there the norm that drift and heat lead to is drawn "
+        "from what was measured.</p>"
     )
+    figures = []
     if "norm" in records:
-        parts += ["<h2>Norms</h2>", picture(lambda axes: _norms(axes, records), _NORMS, 3.0)]
+        figures.append(_figure("Norms", partial(_norms, records=records), _NORMS))
     if "class_norm" in records:
-        draw = picture(lambda axes: _classes(axes, records), "Median norm of each class over time")
-        parts += ["<h2>Norms by class</h2>", draw]
+        draw = partial(_classes, records=records)
+        figures.append(_figure("Norms by class", draw, "Median norm of each class over time"))
     for panel in _PANELS:
         names = [name for name in panel.names if _there(records, name)]
         if names:
-            shown_names = ", ".join(QUANTITIES[name].label for name in names)
-            drawing = picture(
-                lambda axes, n=names, p=panel: _lines(axes, records, n, p), shown_names
-            )
-            parts += [f"<h2>{escape(panel.title)}</h2>", drawing]
+            said = ", ".join(QUANTITIES[name].label for name in names)
+            draw = partial(_lines, records=records, names=names, panel=panel)
+            figures.append(_figure(panel.title, draw, said))
+    parts += ['<div class="figures">', *figures, "</div>"]
     parts += ["<h2>Last numbers</h2>", _table(records)]
     return document(f"Norms of a training: {headline}", framed(parts))
 
@@ -77,12 +77,18 @@ def page(records: xr.Dataset, alarms: Sequence[str]) -> str:
 _NORMS = "Percentiles of the norms over time, and the norms that theory leads to"
 
 
+def _figure(title: str, draw: Callable[[Axes], None], alternative: str) -> str:
+    """Narrow, so that it can be read on a phone; on a screen two stand side by side."""
+    drawn = picture(draw, alternative, 2.9, width=4.6)
+    return f"<section><h2>{escape(title)}</h2>{drawn}</section>"
+
+
 def _there(records: xr.Dataset, name: str) -> bool:
     return name in records and bool(np.isfinite(records[name].values).any())
 
 
 def _curve(records: xr.Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Steps and values, of norms the median, without steps that have none: a line joins the rest."""
+    """Steps and values (of norms the median), where there is one: a line joins the rest."""
     column = records[name]
     values = (column.sel(percentile=50) if "percentile" in column.dims else column).values
     some = np.isfinite(values)
@@ -104,9 +110,17 @@ def _draw(axes: Axes, records: xr.Dataset, name: str, colour: str, dashed: bool 
     )
 
 
+def _log_if_wide(axes: Axes, *values: np.ndarray) -> None:
+    """A logarithmic axis for what spans a power of ten, with plain numbers beside it."""
+    low, high = (f([f(x) for x in values]) for f in (np.nanmin, np.nanmax))
+    if low > 0 and high > 10 * low:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter("{x:g}")
+
+
 def _legend(axes: Axes) -> None:
     axes.set_xlabel("step")
-    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    axes.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
 
 
 def _norms(axes: Axes, records: xr.Dataset) -> None:
@@ -118,7 +132,8 @@ def _norms(axes: Axes, records: xr.Dataset) -> None:
     for name, colour in (("predicted_norm", ORANGE), ("implied_norm", GREEN)):
         if _there(records, name):
             _draw(axes, records, name, colour, dashed=True)
-    axes.set(ylabel="norm ‖z‖", yscale="log")
+    _log_if_wide(axes, norms.values)
+    axes.set_ylabel("norm ‖z‖")
     _legend(axes)
 
 
@@ -154,8 +169,8 @@ def _lines(axes: Axes, records: xr.Dataset, names: Sequence[str], panel: _Panel)
         other = PAIRS.get(name, "")
         if _there(records, other):
             _draw(axes, records, other, colour, dashed=True)
-    positive = all((_curve(records, name)[1] > 0).all() for name in names)
-    axes.set(ylabel=panel.axis, yscale=panel.scale if positive else "linear")
+    _log_if_wide(axes, *(_curve(records, name)[1] for name in names))
+    axes.set_ylabel(panel.axis)
     _legend(axes)
 
 
