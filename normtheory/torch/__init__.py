@@ -17,6 +17,8 @@ made for ``DistributedDataParallel``, which averages them over the ranks: see
 Inside ``torch.compile`` a module is a graph break: it runs as written, with every check, between
 the compiled parts. ``fullgraph=True`` refuses it.
 
+:func:`watch` looks at the norms of what a module puts out while it is trained.
+
 Needs the extra ``torch``. Nothing else of the package imports PyTorch before it sees a tensor.
 """
 
@@ -31,6 +33,7 @@ except ModuleNotFoundError as error:
 
 from normtheory.torch._module import DirectionLoss
 from normtheory.torch._processes import shared
+from normtheory.torch._watch import Watch, watch
 from normtheory.torch.classes import ArcFaceLoss, CosFaceLoss, NormFaceLoss
 from normtheory.torch.language import ClipLoss, SigLipLoss
 from normtheory.torch.queue import MoCoLoss
@@ -51,6 +54,8 @@ __all__ = [
     "SigLipLoss",
     "SupConLoss",
     "SwaVLoss",
+    "Watch",
     "shared",
     "sinkhorn",
+    "watch",
 ]
