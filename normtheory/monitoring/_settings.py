@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from normtheory._arrays import check_count, check_flag, check_option, check_values
+from normtheory._arrays import check_count, check_flag, check_option, check_share, check_values
 
 POWERS = {"sgd": 2, "momentum": 2, "adam": 1, "adamw": 1, "lion": 1}
 """Optimizer -> the power of the norm by which its steps turn an embedding less."""
@@ -38,7 +38,9 @@ class Settings:
         self._check("weight_decay", least=0.0)
         self._check("scale_rate", above=0.0)
         for name in ("momentum", "beta_1", "beta_2"):
-            self._check(name, least=0.0, most=float(np.nextafter(1, 0)))
+            self._check(name, least=0.0)
+            if getattr(self, name) is not None:
+                check_share(name, np.asarray(getattr(self, name)))
         for name in ("coupled", "encoder"):
             check_flag(name, getattr(self, name))
         check_count("every", self.every, 1)
