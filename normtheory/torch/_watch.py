@@ -80,7 +80,8 @@ def watch(
     if views not in _VIEWS:
         raise ValueError(f"views: expected 'halves', 'turns' or None, got {views!r}")
     found = settings_of(optimizer, group_of(optimizer, module))
-    monitor = Monitor(**({"every": every} | found | settings))
+    given: dict[str, Any] = {"every": every} | found | settings
+    monitor = Monitor(**given)
     return Watch(module, optimizer, monitor, probe, log, views, select, group)
 
 

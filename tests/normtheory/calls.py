@@ -72,6 +72,10 @@ def _of_squares(function: Callable[..., Any]) -> Callable[..., Any]:
     return lambda cloud, **options: function(lambda z: (z * z).sum(), [cloud], **options)
 
 
+def _update(**options: Any) -> Any:
+    return nt.Monitor().update(**options)
+
+
 def _verify(**options: Any) -> Any:
     return nt.verify.verify((), **options)
 
@@ -113,6 +117,36 @@ CALLS = {
             "seed": 0,
             "drop_bad_rows": False,
             "progress": False,
+        },
+    ),
+    "Monitor": Call(
+        nt.Monitor,
+        {
+            "weight_decay": 0.1,
+            "momentum": 0.9,
+            "coupled": True,
+            "beta_1": 0.9,
+            "beta_2": 0.99,
+            "batch_size": 4,
+            "reduction": "mean",
+            "pairs": 4,
+            "scale_rate": 0.1,
+            "encoder": True,
+            "every": 50,
+        },
+    ),
+    "Monitor.update": Call(
+        _update,
+        {
+            "z": Z,
+            "step": 0,
+            "loss": 1.0,
+            "learning_rate": 0.1,
+            "scale": 10.0,
+            "labels": LABELS,
+            "second_view": Y,
+            "probe": Z,
+            "gradient": Y,
         },
     ),
     "effective_learning_rate": Call(
