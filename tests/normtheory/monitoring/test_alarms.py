@@ -28,6 +28,13 @@ def test_norms_far_above_the_equilibrium():
     )
 
 
+def test_the_equilibrium_of_free_embeddings_says_nothing_of_an_encoder():
+    monitor = Monitor(optimizer="adamw", weight_decay=0.1)
+    there = monitor.update(9 * sphere(), step=0, learning_rate=0.01)["predicted_norm"]
+    assert there < 1
+    assert monitor.alarms == ()
+
+
 def test_gradient_steps_turn_more_slowly_by_the_square():
     slope = np.sqrt(15 / 16) / 8
     there = (0.5 * slope**2 / (0.1 * (2 - 0.05))) ** 0.25
