@@ -95,7 +95,7 @@ def _balance(records: Records, settings: Settings) -> str | None:
 
 def _overshoot(records: Records, settings: Settings) -> str | None:
     rate, median, low = (_last(records, x) for x in ("effective_rate", "norm_50", "norm_05"))
-    if settings.power != 2 or settings.share is None or settings.encoder:
+    if settings.optimizer != "sgd" or settings.batch_size is None or settings.encoder:
         return None
     if rate is None or median is None or low is None:
         return None

@@ -16,7 +16,7 @@ from normtheory.monitoring._alarms import alarms
 from normtheory.monitoring._batch import Batch
 from normtheory.monitoring._gap import Gap
 from normtheory.monitoring._measure import measure
-from normtheory.monitoring._predicted import Balance, effective_rate, predicted_slowdown
+from normtheory.monitoring._predicted import predicted, predicted_slowdown
 from normtheory.monitoring._probe import Probe
 from normtheory.monitoring._settings import Settings
 
@@ -41,10 +41,11 @@ class Monitor:
         optimizer: "sgd", "momentum" (SGD with it), "adam" (decay joined to the gradient), "adamw",
             "lion"; None for any other, for which nothing is predicted.
         weight_decay: λ >= 0, the optimizer's.
-        momentum: β in [0, 1), with "momentum".
-        coupled: decay added to the gradient before the momentum, as PyTorch does.
+        momentum: β in [0, 1) of "momentum".
+        coupled: decay added to the gradient before the momentum, as PyTorch does; None for that.
         beta_1: decay of the mean of gradients, for Adam, AdamW and Lion.
-        beta_2: decay of the mean of squares, or Lion's second; None for the usual one.
+        beta_2: decay of the mean of squares, or Lion's second. None is the usual number, for all.
+        epsilon: ε of AdamW, 0 by default.
         batch_size: pairs that the loss runs over; together with ``reduction``.
         reduction: "mean" or "sum" over those pairs. With SGD the size of the gradient is measured
             from the probe; where it isn't, it is that of attraction to random partners.
@@ -76,10 +77,11 @@ class Monitor:
         *,
         optimizer: str | None = None,
         weight_decay: float = 0.0,
-        momentum: float = 0.9,
-        coupled: bool = True,
-        beta_1: float = 0.9,
+        momentum: float | None = None,
+        coupled: bool | None = None,
+        beta_1: float | None = None,
         beta_2: float | None = None,
+        epsilon: float | None = None,
         batch_size: int | None = None,
         reduction: str | None = None,
         pairs: int | None = None,
@@ -95,6 +97,7 @@ class Monitor:
             coupled=coupled,
             beta_1=beta_1,
             beta_2=beta_2,
+            epsilon=epsilon,
             batch_size=batch_size,
             reduction=reduction,
             pairs=pairs,
@@ -169,12 +172,13 @@ class Monitor:
         rate = numbers.get("learning_rate")
         seen = {"z": batch, "second_view": others["second_view"], "probe": looked}
         self._say_bad(step, {name: x for name, x in seen.items() if x is not None})
-        record = {"step": float(step)} | numbers | measure(batch, others["second_view"], kinds)
-        self._note_slope(batch, others["gradient"])
-        if looked is not None:
-            record["bad_rows"] += float((~looked.good).sum())
-            record |= self._probe.look(step, looked, rate)
-        record |= self._predict(record, rate, batch.shape[1])
+        with np.errstate(over="ignore", invalid="ignore"):  # a training may diverge
+            record = {"step": float(step)} | numbers | measure(batch, others["second_view"], kinds)
+            self._note_slope(batch, others["gradient"])
+            if looked is not None:
+                record["bad_rows"] += float((~looked.good).sum())
+                record |= self._probe.look(step, looked, rate)
+            record |= self._predict(record, rate, batch.shape[1])
         self.records.append(record)
         return {name: x for name, x in record.items() if name != "step"}
 
@@ -256,20 +260,15 @@ class Monitor:
         settings, slope, lag = self.settings, self._slope, record.get("lag")
         if slope is None and settings.optimizer == "sgd":
             slope = self._probe.heat
-        if slope is None and settings.share is not None:
-            slope = settings.share * math.sqrt((dimension - 1) / dimension)
-        balance = Balance(settings, rate, dimension, slope)
         ratio = record.get("probe_decile_ratio", record.get("decile_ratio"))
         found = {
-            "effective_rate": effective_rate(settings, rate, norm),
             "slope": slope,
-            "predicted_norm": balance.norm(),
-            "predicted_turn": balance.turn(1),
-            "predicted_turn_lag": None if lag is None else balance.turn(int(lag)),
             "predicted_slowdown": predicted_slowdown(settings, ratio),
             "predicted_gap": self._gap.follow(record.get("gap"), record.get("scale"), norm, rate),
         }
-        return {name: x for name, x in found.items() if x is not None}
+        steps = None if lag is None else int(lag)
+        known = {name: x for name, x in found.items() if x is not None}
+        return known | predicted(settings, rate, norm, dimension, slope or None, steps)
 
 
 def _check_step(step: Any) -> None:

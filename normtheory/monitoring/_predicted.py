@@ -1,4 +1,4 @@
-"""What theory says beside a measurement: equilibrium and turn by optimizer, and the modality gap.
+"""What theory says beside a measurement: :func:`normtheory.predict`, and where D and s lead.
 
 The closed forms are about free embeddings against fresh gradients.
 """
@@ -6,127 +6,63 @@ The closed forms are about free embeddings against fresh gradients.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from normtheory.drift import radial_drift_is_stable, radial_drift_norm
-from normtheory.equilibrium import (
-    adam_cosine,
-    adam_norm,
-    adamw_cosine,
-    adamw_norm,
-    equilibrium_norm,
-    lion_cosine,
-    lion_norm,
-    momentum_cosine,
-    momentum_norm,
-)
 from normtheory.monitoring._settings import Settings
+from normtheory.prediction import predict
+
+_BY_SIZE = ("sgd", "momentum", "adam")
+"""Optimizers whose equilibrium depends on the size of the gradient."""
 
 
-@dataclass(frozen=True)
-class Balance:
-    """An optimizer at work on embeddings.
+def predicted(
+    settings: Settings,
+    rate: float,
+    norm: float,
+    dimension: int,
+    slope: float | None,
+    lag: int | None,
+) -> dict[str, float]:
+    """Numbers of a record by name; what has no closed form, or lacks a number, is left out.
 
-    Attributes:
+    Args:
         settings: of the monitor.
         rate: η, now.
+        norm: ρ, now.
         dimension: d.
         slope: s, root mean square of ‖z‖‖∇L‖; None where nobody knows.
+        lag: steps over which turns are wanted too.
     """
+    if settings.optimizer is None or rate <= 0:
+        return {}
+    try:
+        rows = predict(
+            norm,
+            rate,
+            optimizer=settings.optimizer,
+            weight_decay=settings.weight_decay,
+            batch_size=settings.batch_size,
+            reduction=settings.reduction,
+            slope=slope,
+            dimension=dimension,
+            lag=lag,
+            **settings.numbers,
+        )
+    except ValueError:  # a decay that takes all in a step has no balance
+        return {}
 
-    settings: Settings
-    rate: float
-    dimension: int
-    slope: float | None
+    def value(name: str) -> float | None:
+        return rows[name].value if name in rows else None
 
-    def norm(self) -> float | None:
-        """The norm at which steps and decay balance; None without a closed form or a number."""
-        return self._try(_NORM.get(self.settings.optimizer or ""))
-
-    def turn(self, steps: int) -> float | None:
-        """Radians by which an embedding turns in some steps there."""
-        found = _COSINE.get(self.settings.optimizer or "")
-        cosine = self._try(None if found is None else lambda balance: found(balance, steps))
-        return None if cosine is None else math.acos(max(-1.0, min(1.0, cosine)))
-
-    def _try(self, formula: Callable[[Balance], Any] | None) -> float | None:
-        if formula is None or not self.settings.weight_decay or not self.rate:
-            return None
-        try:
-            return float(formula(self))
-        except (_Unknown, ValueError):  # a decay that a step doesn't survive has no balance
-            return None
-
-    @property
-    def decay(self) -> float:
-        """λ of the optimizer."""
-        return self.settings.weight_decay
-
-    @property
-    def known_slope(self) -> float:
-        """The slope, where a formula needs it."""
-        if not self.slope:
-            raise _Unknown
-        return self.slope
-
-
-class _Unknown(Exception):
-    """A number that a formula needs was not given or measured."""
-
-
-def _betas(balance: Balance) -> dict[str, float]:
-    """β₁ and β₂, unless the latter is the optimizer's own."""
-    settings = balance.settings
-    given = {"beta_1": settings.beta_1}
-    return given if settings.beta_2 is None else given | {"beta_2": settings.beta_2}
-
-
-# A gradient of size s/ρ is that of one pair, of size 1/ρ, at s times the rate: γ = ηs, and λ/s
-# keeps the share that decay takes (nt.pair_rate and nt.pair_decay do this for a mean).
-_NORM: dict[str, Callable[[Balance], Any]] = {
-    "sgd": lambda b: equilibrium_norm(b.rate * b.known_slope, b.decay / b.known_slope, 1.0),
-    "momentum": lambda b: momentum_norm(
-        b.rate * b.known_slope,
-        b.decay / b.known_slope,
-        b.settings.momentum,
-        1.0,
-        coupled=b.settings.coupled,
-    ),
-    "adam": lambda b: adam_norm(b.rate, b.decay, float(b.dimension), b.known_slope),
-    "adamw": lambda b: adamw_norm(b.rate, b.decay, float(b.dimension), **_betas(b)),
-    "lion": lambda b: lion_norm(b.rate, b.decay, float(b.dimension), **_betas(b)),
-}
-_COSINE: dict[str, Callable[[Balance, int], Any]] = {
-    "sgd": lambda b, steps: momentum_cosine(b.rate, b.decay, 0.0, steps=steps),
-    "momentum": lambda b, steps: momentum_cosine(
-        b.rate, b.decay, b.settings.momentum, steps=steps, coupled=b.settings.coupled
-    ),
-    "adam": lambda b, steps: adam_cosine(
-        b.rate,
-        b.decay,
-        float(b.dimension),
-        b.known_slope,
-        beta_1=b.settings.beta_1,
-        steps=steps,
-    ),
-    "adamw": lambda b, steps: adamw_cosine(b.rate, b.decay, beta_1=b.settings.beta_1, steps=steps),
-    "lion": lambda b, steps: lion_cosine(b.rate, b.decay, **_betas(b), steps=steps),
-}
-
-
-def effective_rate(settings: Settings, rate: float, norm: float) -> float | None:
-    """How much an embedding is turned in a step, up to the size of its gradient.
-
-    γ/ρ² where steps are gradients, over 1-β with momentum; the pace η/ρ where they are of one size.
-    """
-    if settings.power is None:
-        return None
-    if settings.power == 1:
-        return rate / norm
-    kept = settings.momentum if settings.optimizer == "momentum" else 0.0
-    return rate * (settings.share or 1.0) / (1 - kept) / norm / norm
+    sized = slope is not None or settings.batch_size is not None
+    found = {"effective_rate": value("pace") or value("effective_learning_rate")}
+    if settings.weight_decay and (sized or settings.optimizer not in _BY_SIZE):
+        found["predicted_norm"] = value("equilibrium_norm")
+    if settings.weight_decay and (sized or settings.optimizer != "adam"):
+        found["predicted_turn"] = value("equilibrium_angular_step")
+        cosine = value("equilibrium_cosine_after_lag")
+        found["predicted_turn_lag"] = None if cosine is None else math.acos(cosine)
+    return {name: x for name, x in found.items() if x is not None}
 
 
 def implied_norm(
@@ -146,6 +82,8 @@ def implied_norm(
         norm: ρ at which they were measured.
     """
     decay = settings.pull
+    if not math.isfinite(drift) or not math.isfinite(heat):  # of a training that diverges
+        return None
     if decay is None or heat <= 0 or rate * decay >= 1 or (decay == 0 and drift >= 0):
         return None
     one_size = settings.power == 1

@@ -17,7 +17,7 @@ class Quantity(NamedTuple):
 _PLAIN = "plain statistics"
 _DRIFT = "claim radial_drift"
 _NORM, _ANGLE = "unit of z", "radians"
-_FREE = "as free embeddings; by optimizer, nt.equilibrium"
+_FREE = "as free embeddings; by optimizer"
 
 QUANTITIES = {
     "loss": Quantity("loss", "", "as given", "given"),
@@ -34,7 +34,7 @@ QUANTITIES = {
     "effective_rate": Quantity(
         "effective rate of the median",
         "",
-        "γ/ρ² (momentum: over 1 - β; Adam, AdamW, Lion: the pace η/ρ)",
+        "γ/ρ²; Adam, AdamW, Lion: the pace η/ρ",
         "claims norm_effect, optimizers",
     ),
     "slope": Quantity(
@@ -71,8 +71,8 @@ QUANTITIES = {
         "ρ*² = η[αD + √(D² + (1-α²)s²)]/(1-α²); AdamW, Lion: ρ* with D/ρ and s/ρ",
         _DRIFT,
     ),
-    "predicted_norm": Quantity("equilibrium norm", _NORM, _FREE, "nt.equilibrium"),
-    "predicted_turn": Quantity("turn in a step at equilibrium", _ANGLE, _FREE, "nt.equilibrium"),
+    "predicted_norm": Quantity("equilibrium norm", _NORM, _FREE, "nt.predict"),
+    "predicted_turn": Quantity("turn in a step at equilibrium", _ANGLE, _FREE, "nt.predict"),
     "predicted_turn_lag": Quantity(
         "turn over the lag at equilibrium", _ANGLE, _FREE, "nt.equilibrium"
     ),

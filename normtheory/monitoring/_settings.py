@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from normtheory._arrays import check_count, check_flag, check_option, check_share, check_values
+from normtheory._arrays import check_count, check_flag, check_option, check_values
+from normtheory.prediction._setting import check_batch, numbers_of
 
-POWERS = {"sgd": 2, "momentum": 2, "adam": 1, "adamw": 1, "lion": 1}
-"""Optimizer -> the power of the norm by which its steps turn an embedding less."""
+_NUMBERS = ("momentum", "coupled", "beta_1", "beta_2", "epsilon")
+_OF_ONE_SIZE = ("adam", "adamw", "lion")
 
 
 @dataclass(frozen=True)
@@ -18,10 +20,11 @@ class Settings:
 
     optimizer: str | None = None
     weight_decay: float = 0.0
-    momentum: float = 0.9
-    coupled: bool = True
-    beta_1: float = 0.9
+    momentum: float | None = None
+    coupled: bool | None = None
+    beta_1: float | None = None
     beta_2: float | None = None
+    epsilon: float | None = None
     batch_size: int | None = None
     reduction: str | None = None
     pairs: int | None = None
@@ -31,30 +34,18 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise TypeError or ValueError naming the option, what was expected and what came."""
-        if self.optimizer is not None and self.optimizer not in POWERS:
-            raise ValueError(
-                f"optimizer: expected one of {', '.join(POWERS)} or None, got {self.optimizer!r}"
-            )
+        given = [name for name in _NUMBERS if getattr(self, name) is not None]
+        if self.optimizer is not None:
+            numbers_of(self.optimizer, **{name: getattr(self, name) for name in _NUMBERS})
+        elif given:
+            raise ValueError(f"{given[0]}: expected an optimizer with it")
         self._check("weight_decay", least=0.0)
         self._check("scale_rate", above=0.0)
-        for name in ("momentum", "beta_1", "beta_2"):
-            self._check(name, least=0.0)
-            if getattr(self, name) is not None:
-                check_share(name, np.asarray(getattr(self, name)))
-        for name in ("coupled", "encoder"):
-            check_flag(name, getattr(self, name))
+        check_flag("encoder", self.encoder)
         check_count("every", self.every, 1)
         if self.pairs is not None:
             check_count("pairs", self.pairs, 2)
-        if (self.batch_size is None) != (self.reduction is None):
-            raise ValueError(
-                "batch_size and reduction: expected both or neither, since a mean over n pairs "
-                "gives each the n-th part of the rate"
-            )
-        if self.batch_size is not None:
-            check_count("batch_size", self.batch_size, 1)
-            if self.reduction not in ("mean", "sum"):
-                raise ValueError(f"reduction: expected 'mean' or 'sum', got {self.reduction!r}")
+        check_batch(self.batch_size, self.reduction)
 
     def _check(self, name: str, **limits: float) -> None:
         value = getattr(self, name)
@@ -62,16 +53,18 @@ class Settings:
             check_values(name, np.asarray(check_option(name, value)), **limits)
 
     @property
-    def power(self) -> int | None:
-        """By which power of the norm an embedding turns less; None where that is not known."""
-        return None if self.optimizer is None else POWERS[self.optimizer]
+    def numbers(self) -> dict[str, Any]:
+        """The optimizer's own numbers, the usual ones where none was given."""
+        if self.optimizer is None:
+            return {}
+        return numbers_of(self.optimizer, **{name: getattr(self, name) for name in _NUMBERS})
 
     @property
-    def share(self) -> float | None:
-        """Part of the rate that one pair sees: 1/n of a mean; None if it was not said."""
-        if self.batch_size is None:
+    def power(self) -> int | None:
+        """By which power of the norm an embedding turns less; None where that is not known."""
+        if self.optimizer is None:
             return None
-        return 1 / self.batch_size if self.reduction == "mean" else 1.0
+        return 1 if self.optimizer in _OF_ONE_SIZE else 2
 
     @property
     def pull(self) -> float | None:
@@ -81,6 +74,6 @@ class Settings:
         """
         if self.optimizer == "adam" and self.weight_decay:
             return None
-        if self.optimizer == "momentum" and self.coupled:
-            return self.weight_decay / (1 - self.momentum)
+        if self.optimizer == "momentum" and self.numbers["coupled"]:
+            return self.weight_decay / (1 - self.numbers["momentum"])
         return self.weight_decay

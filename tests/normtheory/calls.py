@@ -122,11 +122,10 @@ CALLS = {
     "Monitor": Call(
         nt.Monitor,
         {
+            "optimizer": "momentum",
             "weight_decay": 0.1,
             "momentum": 0.9,
             "coupled": True,
-            "beta_1": 0.9,
-            "beta_2": 0.99,
             "batch_size": 4,
             "reduction": "mean",
             "pairs": 4,

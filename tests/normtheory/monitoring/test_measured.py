@@ -87,7 +87,7 @@ def test_a_coupled_decay_adds_up_under_momentum_and_has_no_rule_under_adam():
     after = drifted(z, 0.1, 0.2, -0.1, 0.5)
     found = {}
     for name in ("momentum", "adam"):
-        monitor = Monitor(optimizer=name, momentum=0.9, weight_decay=0.02)
+        monitor = Monitor(optimizer=name, weight_decay=0.02)
         monitor.update(z, step=0, learning_rate=0.1, probe=z)
         found[name] = monitor.update(z, step=1, learning_rate=0.1, probe=after)
     assert found["momentum"]["drift"] == pytest.approx(-0.1)
