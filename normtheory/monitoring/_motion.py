@@ -7,7 +7,7 @@ import numpy as np
 from normtheory.cosine import angle
 from normtheory.drift import radial_share
 from normtheory.monitoring._batch import Batch
-from normtheory.monitoring._measure import decile_ratio, tenths
+from normtheory.monitoring._measure import tenths
 
 
 class Motion:
@@ -63,8 +63,3 @@ class Motion:
         if low is None or not self.angles[high].any():
             return None
         return float(np.sqrt(np.mean(self.angles[low] ** 2) / np.mean(self.angles[high] ** 2)))
-
-    @property
-    def ratio(self) -> float | None:
-        """Median norm of the largest tenth over that of the smallest."""
-        return decile_ratio(self.norms)

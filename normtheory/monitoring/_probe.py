@@ -8,6 +8,7 @@ from collections import deque
 import numpy as np
 
 from normtheory.monitoring._batch import Batch
+from normtheory.monitoring._measure import decile_ratio
 from normtheory.monitoring._motion import Motion
 from normtheory.monitoring._predicted import implied_norm
 from normtheory.monitoring._settings import Settings
@@ -50,8 +51,11 @@ class Probe:
         """Numbers by name; ``rate`` is η of this step."""
         self._shape = seen.shape
         found: dict[str, float] = {}
-        if seen.good.any():
-            found["probe_norm"] = float(np.median(seen.norms[seen.good]))
+        norms = seen.norms[seen.good]
+        if len(norms):
+            found["probe_norm"] = float(np.median(norms))
+        if (ratio := decile_ratio(norms)) is not None:
+            found["probe_decile_ratio"] = ratio
         if self._last is not None and step == self._last[0] + 1:
             # It was made at the rate of the step before.
             found |= self._whole_step(Motion(self._last[1], seen), self._last[2])
@@ -74,9 +78,8 @@ class Probe:
             "shrinking": motion.shrinking,
             "radial_share": motion.radial,
         }
-        for name, x in (("slowdown", motion.slowdown), ("probe_decile_ratio", motion.ratio)):
-            if x is not None:
-                found[name] = x
+        if motion.slowdown is not None:
+            found["slowdown"] = motion.slowdown
         if not rate:
             return found
         now = motion.drift_and_heat(rate, self._settings.pull or 0.0)

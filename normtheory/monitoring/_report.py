@@ -7,10 +7,11 @@ from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from normtheory._page import BLUE, GREEN, GREY, ORANGE, document, framed, picture, warning  # isort: split
+from normtheory._page import BLUE, GREEN, ORANGE, document, framed, picture, warning  # isort: split
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from normtheory._text import shown
 from normtheory.monitoring._quantities import PAIRS, QUANTITIES
@@ -18,7 +19,7 @@ from normtheory.monitoring._quantities import PAIRS, QUANTITIES
 if TYPE_CHECKING:
     import xarray as xr
 
-_MOST_CLASSES = 10
+_MOST_CLASSES = 6
 _COLOURS = (BLUE, ORANGE, GREEN)
 
 
@@ -112,10 +113,16 @@ def _draw(axes: Axes, records: xr.Dataset, name: str, colour: str, dashed: bool 
 
 def _log_if_wide(axes: Axes, *values: np.ndarray) -> None:
     """A logarithmic axis for what spans a power of ten, with plain numbers beside it."""
-    low, high = (f([f(x) for x in values]) for f in (np.nanmin, np.nanmax))
-    if low > 0 and high > 10 * low:
+    sizes = np.abs(np.concatenate([x[np.isfinite(x) & (x != 0)] for x in values]))
+    if not sizes.size or (sizes.max() <= 10 * np.median(sizes) and sizes.max() <= 10 * sizes.min()):
+        return
+    if min(np.nanmin(x) for x in values) > 0:
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    elif sizes.max() > 10 * np.median(sizes):
+        axes.set_yscale("symlog", linthresh=float(np.median(sizes)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _legend(axes: Axes) -> None:
@@ -132,32 +139,30 @@ def _norms(axes: Axes, records: xr.Dataset) -> None:
     for name, colour in (("predicted_norm", ORANGE), ("implied_norm", GREEN)):
         if _there(records, name):
             _draw(axes, records, name, colour, dashed=True)
-    _log_if_wide(axes, norms.values)
+    _log_if_wide(axes, norms.values.ravel())
     axes.set_ylabel("norm ‖z‖")
     _legend(axes)
 
 
 def _classes(axes: Axes, records: xr.Dataset) -> None:
-    labels = records["label"].values
-    some = range(len(labels))
-    if len(labels) > _MOST_CLASSES:
-        order = np.argsort(np.nanmean(records["class_norm"].values, axis=0))
-        some = [*order[: _MOST_CLASSES // 2], *order[-_MOST_CLASSES // 2 :]]
-    for place, i in enumerate(some):
-        values = records["class_norm"].values[:, i]
-        there = np.isfinite(values)
+    """The classes of largest and of smallest norm, with their names in the order of the lines."""
+    labels, norms = records["label"].values, records["class_norm"].values
+    last = np.array([column[np.isfinite(column)][-1] for column in norms.T])
+    order = np.argsort(-last, kind="stable")
+    if len(order) > _MOST_CLASSES:
+        order = np.r_[order[: _MOST_CLASSES // 2], order[-_MOST_CLASSES // 2 :]]
+    for place, i in enumerate(order):
+        there = np.isfinite(norms[:, i])
+        colour, dim = _COLOURS[place % len(_COLOURS)], 1 - 0.5 * (place >= len(_COLOURS))
         axes.plot(
-            records["step"].values[there],
-            values[there],
-            color=_COLOURS[place % len(_COLOURS)],
-            alpha=1 - 0.15 * (place // len(_COLOURS)),
-            linewidth=1.2,
+            records["step"].values[there], norms[there, i], color=colour, alpha=dim, linewidth=1.2
         )
         axes.annotate(
-            f" {shown(labels[i], 20)}",
-            (records["step"].values[there][-1], values[there][-1]),
-            color=GREY,
-            fontsize=7,
+            shown(labels[i], 16),
+            (1.01, 1 - (place + 0.5) / len(order)),
+            xycoords="axes fraction",
+            color=colour,
+            alpha=dim,
             va="center",
         )
     axes.set(xlabel="step", ylabel="median norm of a class")

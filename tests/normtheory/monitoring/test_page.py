@@ -62,12 +62,15 @@ def test_measured_is_solid_and_predicted_dashed(monitor, axes):
 
 
 def test_classes_are_drawn_beside_their_names(monitor, axes):
-    drawn = axes["Norms by class"]
-    for text in drawn.texts:
-        name, (x, y) = text.get_text().strip(), text.xy
-        column = monitor.dataset["class_norm"]
-        label = next(x for x in column["label"].values if x.startswith(name[:3]))
-        assert (x, y) == (3, float(column.sel(step=3, label=label)))
+    drawn, last = axes["Norms by class"], monitor.dataset["class_norm"].isel(step=-1)
+    heights = [text.xy[1] for text in drawn.texts]
+    assert heights == sorted(heights, reverse=True)
+    for line, text in zip(drawn.lines, drawn.texts, strict=True):
+        label = next(x for x in last["label"].values if x.startswith(text.get_text()[:3]))
+        assert np.asarray(line.get_ydata())[-1] == float(last.sel(label=label))
+        assert line.get_color() == text.get_color()
+    ends = [np.asarray(line.get_ydata())[-1] for line in drawn.lines]
+    assert ends == sorted(ends, reverse=True)
 
 
 def test_the_page_is_whole_and_says_the_alarms(monitor, tmp_path):
