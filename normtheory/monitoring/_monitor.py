@@ -241,7 +241,7 @@ class Monitor:
                     warnings.warn(
                         f"{self.bad[0]}; such rows are left out and counted (warned of once)",
                         RuntimeWarning,
-                        stacklevel=4,
+                        stacklevel=3,
                     )
 
     def _note_slope(self, batch: Batch, gradient: Batch | None) -> None:

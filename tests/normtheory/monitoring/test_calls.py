@@ -23,8 +23,11 @@ def broken(row: int, value: float) -> np.ndarray:
 
 def test_a_row_that_is_not_finite_is_named_and_left_out_and_training_goes_on():
     monitor = Monitor()
-    with pytest.warns(RuntimeWarning, match=r"^z row 5 at step 3: not finite; such rows are left"):
+    with pytest.warns(
+        RuntimeWarning, match=r"^z row 5 at step 3: not finite; such rows are left"
+    ) as said:
         found = monitor.update(broken(5, np.nan), step=3)
+    assert said[0].filename == __file__
     assert found == Monitor().update(np.delete(Z, 5, axis=0), step=3) | {"bad_rows": 1.0}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
