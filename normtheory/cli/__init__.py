@@ -94,26 +94,57 @@ def simulate(
         bool,
         typer.Option("--resume", help="Go on from the newest checkpoint, or begin without one."),
     ] = False,
+    processes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            envvar="JAX_NUM_PROCESSES",
+            help="Processes that run this command together, on all their devices; auto where a "
+            "cluster such as Slurm says which. The first one writes the result.",
+        ),
+    ] = None,
+    process_id: Annotated[
+        int | None,
+        typer.Option(
+            metavar="K",
+            callback=integer,
+            envvar="JAX_PROCESS_ID",
+            help="Which of them this one is, from 0.",
+        ),
+    ] = None,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT",
+            envvar="JAX_COORDINATOR_ADDRESS",
+            help="Of process 0, with a free port; for all the same.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Run particles, or a sweep of runs, from a configuration.
 
     Example: normtheory simulate docs/examples/pairs.toml --set system.learning_rate=5.0 --json
     """
-    from normtheory.cli import _output
+    from normtheory.cli import _output, _processes
     from normtheory.cli import _simulate as command
 
+    share = _processes.join(processes, process_id, coordinator)
+
+    written = output if share.index == 0 else None
     try:
-        config = command.config(file, settings or [])
-        _output.prepare(output, file)
-        with _warnings_in_one_line():
+        with _warnings_in_one_line(), _processes.output_kept(share):
+            config = command.config(file, settings or [], share)
+            share.together(lambda: _output.prepare(written, file), command.ConfigError)
             found = command.execute(config, resume=resume)
-        if output is not None:
-            _output.write(found, output)
+        if written is not None:
+            _output.write(found, written)
     except command.ConfigError as error:
         raise _bad_usage(str(error)) from None
     except command.RunError as error:
         raise _failed(str(error)) from None
+    if share.index:
+        return
     if as_json:
         typer.echo(json.dumps(_output.to_dict(found), indent=2, allow_nan=False))
     else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from normtheory.cli._config import (
 from normtheory.cli._output import RunError
 from normtheory.particles import checkpoint, devices, init, run, sweep
 from normtheory.particles._memory import bytes_of_step
+from normtheory.particles._processes import ALONE, Share
 from normtheory.particles._state import precision
 from normtheory.particles.checkpoint import CheckpointError
 
@@ -65,12 +67,20 @@ _LEAST = {"max_steps": 0, "record_every": 1, "rotation_steps": 1, "chunk_steps":
 _CHECKPOINT = {"folder": "a word", "every": "an integer", "keep": "an integer"}
 
 
-def config(path: Path, settings: Sequence[str]) -> Table:
+def config(path: Path, settings: Sequence[str], share: Share = ALONE) -> Table:
     """Read a configuration and apply ``key=value`` settings.
 
     Raises:
-        ConfigError: the key or line is named.
+        ConfigError: the key or line is named; processes that come with different ones.
     """
+    found = share.together(lambda: _read(path, settings), ConfigError)
+    with section(""):
+        told = json.dumps(found, default=str, sort_keys=True).encode()
+        share.check_same(zlib.crc32(told), "configuration", "give all the same file and settings")
+    return found
+
+
+def _read(path: Path, settings: Sequence[str]) -> Table:
     found = read(path)
     for setting in settings:
         override(found, setting)
@@ -106,7 +116,10 @@ def execute(config: Mapping[str, Any], *, resume: bool, progress: bool | None = 
     about = table(config, "run", _RUN)
     if "max_steps" not in about:
         raise ConfigError("run.max_steps: missing, expected an integer >= 0")
-    choice("run.devices", about.get("devices", "one"), ("one", "all"))
+    several = jax.process_count() > 1
+    over = choice("run.devices", about.get("devices", "all" if several else "one"), ("one", "all"))
+    if several and over == "one":
+        raise ConfigError("run.devices: expected all, which several processes share, got one")
     with section("run", _RUN):
         for name, least in _LEAST.items():
             if name in about:
@@ -130,7 +143,7 @@ def execute(config: Mapping[str, Any], *, resume: bool, progress: bool | None = 
     else:
         with section("clouds"):
             start = init(system, *draw(seed), seed=seed)
-            if about.get("devices") == "all" and len(jax.devices()) > 1:
+            if over == "all" and len(jax.devices()) > 1:
                 start = devices.shard(start)
         options["chunk_steps"] = about.get("chunk_steps")
         with section("run", _RUN), _told():
@@ -153,7 +166,7 @@ def _told() -> Iterator[None]:
     """Turn what stops a run into :class:`RunError`, one line."""
     try:
         yield
-    except (FloatingPointError, CheckpointError) as error:
+    except (FloatingPointError, CheckpointError, ModuleNotFoundError) as error:
         raise RunError(" ".join(str(error).split())) from None
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):

@@ -7,6 +7,8 @@ As many runs as the memory budget allows advance side by side (``jax.vmap``), ea
 from __future__ import annotations
 
 import itertools
+import json
+import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -23,10 +25,12 @@ from normtheory.particles._given import LARGEST_SEED
 from normtheory.particles._init import init
 from normtheory.particles._lanes import Draws, Lanes, Start
 from normtheory.particles._memory import bytes_of_step
+from normtheory.particles._processes import Share
 from normtheory.particles._record import attributes, variables
 from normtheory.particles._run import check_progress
 from normtheory.particles._state import State, precision
 from normtheory.particles._system import System
+from normtheory.particles.devices import digest
 from normtheory.particles.observables import Observable, chosen
 from normtheory.particles.stop import Stop, check_places, rules
 
@@ -70,7 +74,8 @@ def sweep(
 ) -> xr.Dataset:
     """Run every combination of numbers, norms and seeds, compiled once, side by side.
 
-    Runs are split over all devices of the process, which then have nothing to tell each other.
+    Runs are split over all devices of all processes, which then have nothing to tell each other.
+    Several processes make a sweep together: all of them call it, and all get the whole result.
 
     Args:
         system: see :class:`System`.
@@ -89,8 +94,10 @@ def sweep(
             shapes.
         progress: show a progress bar over runs; None for where there is a terminal.
         seed: of all runs, where it is no axis.
-        devices: which of ``jax.local_devices()``; None for all.
-        folder: for checkpoints of this sweep alone, by one process; None for none.
+        devices: which of ``jax.devices()``; None for all, those of other processes included. With
+            devices of its own alone a process makes a sweep for itself, and waits for nobody.
+        folder: for checkpoints of this sweep alone; None for none. Each of several processes saves
+            its own runs, in a folder of its own in that one, which they need not share.
         resume: go on from the newest whole checkpoint, or begin if there is none. Runs that had
             ended are not made again, the others go on where they were.
         every: chunks between checkpoints; a chunk is about half a second.
@@ -104,7 +111,7 @@ def sweep(
 
     Raises:
         TypeError, ValueError: an axis that the system has no number for, values out of range,
-            clouds that don't fit.
+            clouds that don't fit; processes that come with different sweeps.
         CheckpointError: as :func:`normtheory.particles.checkpoint.run`.
         FloatingPointError: a run whose positions became infinite or NaN; its place is named.
 
@@ -134,7 +141,8 @@ def sweep(
         check_count("record_every", record_every, 1)
     check_count("seed", seed, 0, most=LARGEST_SEED)
     rule, items = rules(stop), chosen(record)
-    draws = Draws(clouds)
+    draws, places = Draws(clouds), _places(devices)
+    share = Share.of(places)
     shape = tuple(len(values) for values in axes.values())
     members = list(itertools.product(*(range(k) for k in shape)))
     seeds = axes.get("seed", np.array([seed]))
@@ -153,14 +161,17 @@ def sweep(
     state = init(system, *first, seed=int(seeds[0]))
     with precision(state.dtype):
         cast = system.cast(state.dtype)
-        places = _places(devices)[: len(members)]
-        each = max(1, min(-(-len(members) // len(places)), memory // bytes_of_step(cast, state)))
+        # As many side by side on a device as one process with all of these devices would have.
+        spread = min(len(places), len(members))
+        each = max(1, min(-(-len(members) // spread), memory // bytes_of_step(cast, state)))
+        mine = share.items(members)
+        places = [x for x in places if x.process_index == jax.process_index()][: len(mine)]
         lanes = Lanes(
             cast,
             state,
             axes,
             numbers,
-            members,
+            mine,
             draws,
             seed,
             rule,
@@ -168,23 +179,33 @@ def sweep(
             each * len(places),
             places,
         )
-        saved: Callable[[bool], None] = _nothing
-        if folder is not None:
-            about = checkpoint.describe(
-                system, state, stop=stop, record=record, record_every=record_every
-            )
-            about["more"] = dict(settings or {})
-            about["sweep"] = {
-                "max_steps": max_steps,
-                "seed": seed,
-                "lanes": len(lanes.held),
-                **{f"over {name}": x.tolist() for name, x in axes.items()},
-            }
-            kept = checkpoint.Arrays(folder, system, state, about, resume=resume, keep=keep)
-            if kept.arrays is not None:
-                lanes.restore(kept.arrays)
-            saved = kept.every(every, lanes.snapshot)
-        found = lanes.run(max_steps, record_every, progress, saved)
+        about = checkpoint.describe(
+            system, state, stop=stop, record=record, record_every=record_every
+        )
+        about["sweep"] = {
+            "max_steps": max_steps,
+            "seed": seed,
+            "lanes": len(lanes.held),
+            "processes": share.count,
+            **{f"over {name}": x.tolist() for name, x in axes.items()},
+        }
+        told = json.dumps({**about, "memory": memory}).encode()
+        share.check_same(zlib.crc32(told, digest(state)), "sweep", "run one script with one seed")
+        about["more"] = dict(settings or {})
+
+        def act() -> dict[str, np.ndarray]:
+            saved: Callable[[bool], None] = _nothing
+            if folder is not None:
+                kept = checkpoint.Arrays(
+                    folder, system, state, about, resume=resume, keep=keep, share=share
+                )
+                if kept.arrays is not None:
+                    lanes.restore(kept.arrays)
+                saved = kept.every(every, lanes.snapshot)
+            return lanes.run(max_steps, record_every, progress, saved)
+
+        done = share.together(act, FloatingPointError, checkpoint.CheckpointError)
+        found = share.whole(done, len(members))
     return _dataset(found, axes, shape, items, record_every, system, rule, state, max_steps)
 
 
@@ -194,7 +215,7 @@ def _nothing(last: bool) -> None:
 
 def _places(devices: Sequence[Any] | None) -> list[Any]:
     """The devices of a sweep."""
-    found = jax.local_devices() if devices is None else list(devices)
+    found = jax.devices() if devices is None else list(devices)
     if not found:
         raise ValueError("devices: expected at least one")
     return found

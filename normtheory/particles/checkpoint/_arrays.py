@@ -6,23 +6,25 @@ import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import jax
 import numpy as np
 
 from normtheory._arrays import check_count
+from normtheory.particles._processes import Share
 from normtheory.particles._record import attributes
 from normtheory.particles._state import State
 from normtheory.particles._system import System
 from normtheory.particles.checkpoint import _file as in_file
 from normtheory.particles.checkpoint import _fit as fit
 from normtheory.particles.checkpoint import _sums as sums
-from normtheory.particles.checkpoint._checkpoint import latest, prepare
+from normtheory.particles.checkpoint._checkpoint import newest, writable
 from normtheory.particles.checkpoint._fit import CheckpointError
 from normtheory.particles.checkpoint._settings import Settings
 
 
 class Arrays:
     """The checkpoints of a sweep in a folder, numbered as they come.
+
+    Several processes save what each has made, in folders of their own: ``process-0`` and so on.
 
     Args:
         folder: of this sweep alone.
@@ -31,14 +33,14 @@ class Arrays:
         settings: all that its numbers depend on.
         resume: whether to go on from the newest.
         keep: how many stay, >= 2.
+        share: of this process.
 
     Attributes:
         arrays: of the newest whole checkpoint, or None.
 
     Raises:
         CheckpointError: the folder can't be written to, holds checkpoints of an earlier or another
-            sweep, or all are damaged.
-        ValueError: there are several processes.
+            sweep or of another number of processes, or all are damaged.
     """
 
     def __init__(
@@ -50,11 +52,10 @@ class Arrays:
         *,
         resume: bool,
         keep: int,
+        share: Share,
     ) -> None:
         check_count("keep", keep, 2)
-        if jax.process_count() > 1:
-            raise ValueError("folder: expected None, a sweep of several processes isn't saved")
-        self.folder, self.keep = prepare(folder), keep
+        self.folder, self.keep = writable(_own(Path(folder), share)), keep
         attrs = attributes(system, (), start.dtype)
         self.about = {
             "format": fit.FORMAT,
@@ -74,7 +75,7 @@ class Arrays:
             )
 
     def _resume(self, system: System, start: State) -> None:
-        path = latest(self.folder)
+        path = newest(self.folder)
         if path is None:
             return
         try:
@@ -114,3 +115,16 @@ class Arrays:
                 self.save(snapshot())
 
         return save
+
+
+def _own(folder: Path, share: Share) -> Path:
+    """The folder of a process.
+
+    Raises:
+        CheckpointError: there are checkpoints of one process where several go on, or the reverse.
+    """
+    if share.count == 1 and any(folder.glob("process-*")):
+        raise CheckpointError(f"{folder} is of several processes: resume the sweep with as many")
+    if share.count > 1 and folder.is_dir() and sums.listed(folder):
+        raise CheckpointError(f"{folder} is of one process: resume the sweep with one")
+    return folder / f"process-{share.index}" if share.count > 1 else folder

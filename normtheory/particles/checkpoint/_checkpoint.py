@@ -48,6 +48,10 @@ class Checkpoint:
         return int(self.state.step)
 
 
+def _alone(action: Callable[[], int]) -> int:
+    return action()
+
+
 def prepare(folder: Path | str) -> Path:
     """Make a folder for checkpoints, and see that it can be written to, before a run begins.
 
@@ -55,6 +59,13 @@ def prepare(folder: Path | str) -> Path:
         CheckpointError: it can't.
         ModuleNotFoundError: there are several processes, and no orbax-checkpoint.
     """
+    if _several():
+        in_folder.orbax()
+    return writable(folder, in_folder.on_first)
+
+
+def writable(folder: Path | str, by: Callable[[Callable[[], int]], int] = _alone) -> Path:
+    """:func:`prepare` for this process, or for those that ``by`` lets act."""
     folder = Path(folder)
 
     def act() -> int:
@@ -64,10 +75,8 @@ def prepare(folder: Path | str) -> Path:
         (folder / ".step-trial").unlink()
         return 0
 
-    if _several():
-        in_folder.orbax()
     try:
-        in_folder.on_first(act)
+        by(act)
     except OSError as error:
         raise CheckpointError(
             f"checkpoints can't be written to {folder}: {error.strerror or error}"
@@ -136,6 +145,11 @@ def latest(folder: Path | str) -> Path | None:
     Warns:
         CheckpointWarning: for every damaged one that is newer.
     """
+    return newest(folder, in_folder.on_first)
+
+
+def newest(folder: Path | str, by: Callable[[Callable[[], int]], int] = _alone) -> Path | None:
+    """:func:`latest` as this process finds it, or as those do that ``by`` lets act."""
     folder = Path(folder)
     found: list[Path | None] = [None]
 
@@ -153,7 +167,7 @@ def latest(folder: Path | str) -> Path | None:
         return 0
 
     try:
-        answer = in_folder.on_first(act)
+        answer = by(act)
     except OSError as error:
         raise CheckpointError(f"{folder} can't be read: {error.strerror or error}") from error
     if answer and found[0] is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -100,17 +101,16 @@ def simulated(devices: str) -> Any:
     return execute(config, resume=False, progress=False)
 
 
-def swept(**options: Any) -> dict[str, Any]:
+def swept(rates: Sequence[float] = (0.5, 1.0, 2.0, 4.0, 8.0), **options: Any) -> dict[str, Any]:
     """Five runs of eleven steps or fewer, with minibatches."""
     system, _ = cases()["pairs, minibatches, momentum"]
     found = sweep(
         system,
         tuple(clouds()),
-        {"learning_rate": [0.5, 1.0, 2.0, 4.0, 8.0]},
+        {"learning_rate": rates},
         11,
         stop=stop.mean_cosine(0.5),
-        record_every=4,
-        **options,
+        **{"record_every": 4, **options},
     )
     return {"steps": found.steps.values.tolist(), "loss": found.loss.values.tolist()}
 

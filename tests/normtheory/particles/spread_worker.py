@@ -1,4 +1,4 @@
-"""Runs the cases in a process of its own: ``devices FILE`` or ``process FILE PORT INDEX``.
+"""Runs the cases in a process of its own: ``devices FILE`` or ``process FILE PORT INDEX FOLDER``.
 
 How many devices a CPU pretends to have, and which processes belong together, JAX wants to know
 before it starts.
@@ -58,7 +58,7 @@ def message(act: Callable[[], Any]) -> str:
     """What an error says."""
     try:
         act()
-    except (ValueError, FloatingPointError) as error:
+    except (ValueError, FloatingPointError, checkpoint.CheckpointError) as error:
         return str(error)
     return ""
 
@@ -181,7 +181,46 @@ def on_devices() -> dict[str, Any]:
     }
 
 
-def on_processes(port: str, index: int) -> dict[str, Any]:
+def sweeps(index: int, folder: Path) -> dict[str, Any]:
+    """A sweep by two processes, one alone, one that is stopped and resumed, and what is refused."""
+    two: dict[str, Any] = {"memory": 40_000}  # lanes on a device, in a part as in the whole
+    stopped = {**two, "folder": folder, "every": 1, "record_every": 2}
+    whole = {**two, "record_every": 2}
+    save, written = checkpoint.Arrays.save, []
+
+    def interrupted(self: Any, arrays: Any) -> None:
+        save(self, arrays)
+        written.append(int(arrays["state003" if "state003" in arrays else "next"].max()))
+        if len(written) == 3:
+            raise KeyboardInterrupt
+
+    checkpoint.Arrays.save = interrupted
+    try:
+        swept(**stopped)
+    except KeyboardInterrupt:
+        before = len(written)
+    resumed = swept(**stopped, resume=True)
+    checkpoint.Arrays.save = save
+    alone = {"devices": jax.local_devices()}
+    return {
+        "together": swept(**two),
+        "alone": swept(**two, **alone),
+        "few": swept(rates=[2.0]),
+        "resumed": resumed,
+        "whole": swept(**whole),
+        "saved": [before, len(written)],
+        "places": sorted(path.name for path in folder.iterdir()),
+        "errors": {
+            "infinite": message(lambda: swept(rates=[0.5, 1e308])),
+            "rates": message(lambda: swept(rates=[0.5, 1.0 + index])),
+            "devices": message(lambda: swept(devices=jax.devices()[2 - 2 * index :][:2])),
+            "one": message(lambda: swept(**two, **alone, folder=folder, resume=True)),
+            "earlier": message(lambda: swept(**stopped)),
+        },
+    }
+
+
+def on_processes(port: str, index: int, folder: str) -> dict[str, Any]:
     """One of two processes, with two devices each."""
     address = f"127.0.0.1:{port}"
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
@@ -207,6 +246,7 @@ def on_processes(port: str, index: int) -> dict[str, Any]:
     pairs = System(forces.attraction(), 1.0)
     return {
         "cases": {name: spread(name) for name in IN_PROCESSES},
+        "sweeps": sweeps(index, Path(folder)),
         "parts": told(run(system, pieces, STEPS, **OPTIONS)),
         "parts specs": specs(pieces),
         "own clocks": long,
@@ -219,5 +259,5 @@ def on_processes(port: str, index: int) -> dict[str, Any]:
 
 if __name__ == "__main__":
     kind, path, *rest = sys.argv[1:]
-    result = on_devices() if kind == "devices" else on_processes(rest[0], int(rest[1]))
+    result = on_devices() if kind == "devices" else on_processes(rest[0], int(rest[1]), rest[2])
     Path(path).write_text(json.dumps(result))

@@ -138,12 +138,36 @@ def test_one_against_eight_devices(tmp_path):
     assert errors["not finite"].startswith("clouds[0] row 37 is not finite at step ")
 
 
+def assert_sweeps(found: dict[str, Any], index: int) -> None:
+    """What a process has of the sweeps that two make together: all, and to the bit."""
+    assert found["together"] == found["alone"]
+    assert found["few"]["steps"] == [found["alone"]["steps"][2]]
+    # A run that was over before the interruption isn't made again.
+    np.testing.assert_array_equal(found["resumed"]["loss"], found["whole"]["loss"])
+    before, in_all = found["saved"]
+    assert before == 3 < in_all
+    assert found["places"] == ["process-0", "process-1"]
+    other = "process 1: " if index == 0 else ""
+    assert found["errors"] == {
+        "infinite": f"{other}the run at learning_rate 1e+308 is not finite: the steps are too "
+        "large",
+        "rates": "sweep: expected the same one in all processes, but process 1 comes with another "
+        "than process 0: run one script with one seed",
+        "devices": "devices: expected those of process "
+        f"{index} alone or of all 2 processes, got those of {1 - index}",
+        "one": "",
+        "earlier": "",
+    }
+
+
 @pytest.mark.slow
 def test_one_against_two_processes(tmp_path):
     with socket.socket() as trial:
         trial.bind(("127.0.0.1", 0))
         port = str(trial.getsockname()[1])
-    both = outcomes(tmp_path, 2, *(["process", port, str(k)] for k in range(2)))
+    both = outcomes(
+        tmp_path, 2, *(["process", port, str(k), str(tmp_path / "sweep")] for k in range(2))
+    )
     for index, found in enumerate(both):
         assert tuple(found["cases"]) == IN_PROCESSES
         assert_cases(found["cases"])
@@ -156,6 +180,7 @@ def test_one_against_two_processes(tmp_path):
         )
         assert found["own clocks"] == LONG
         assert found["alone"] == spread_cases.STEPS + index
+        assert_sweeps(found["sweeps"], index)
     # Bit for bit the same in both: neither decides anything for itself.
     assert both[0]["cases"] == both[1]["cases"]
 
