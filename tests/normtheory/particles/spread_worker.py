@@ -33,6 +33,7 @@ from normtheory.particles import (
     init,
     run,
     step,
+    sweep,
 )
 from normtheory.particles._state import precision
 from tests.normtheory.particles.compiling import counted
@@ -184,13 +185,16 @@ def on_devices() -> dict[str, Any]:
 def sweeps(index: int, folder: Path) -> dict[str, Any]:
     """A sweep by two processes, one alone, one that is stopped and resumed, and what is refused."""
     two: dict[str, Any] = {"memory": 40_000}  # lanes on a device, in a part as in the whole
-    stopped = {**two, "folder": folder, "every": 1, "record_every": 2}
     whole = {**two, "record_every": 2}
+    stopped = {**whole, "folder": folder, "every": 1}
+    alone = {"devices": jax.local_devices()}
+    wild = System(forces.attraction(), 1.0)
+    tiny = (clouds() * 1e-30).astype(np.float32)
     save, written = checkpoint.Arrays.save, []
 
     def interrupted(self: Any, arrays: Any) -> None:
         save(self, arrays)
-        written.append(int(arrays["state003" if "state003" in arrays else "next"].max()))
+        written.append(self.number)
         if len(written) == 3:
             raise KeyboardInterrupt
 
@@ -198,24 +202,25 @@ def sweeps(index: int, folder: Path) -> dict[str, Any]:
     try:
         swept(**stopped)
     except KeyboardInterrupt:
-        before = len(written)
-    resumed = swept(**stopped, resume=True)
+        resumed = swept(**stopped, resume=True)
     checkpoint.Arrays.save = save
-    alone = {"devices": jax.local_devices()}
     return {
         "together": swept(**two),
         "alone": swept(**two, **alone),
         "few": swept(rates=[2.0]),
         "resumed": resumed,
         "whole": swept(**whole),
-        "saved": [before, len(written)],
+        "saved": written,
         "places": sorted(path.name for path in folder.iterdir()),
         "errors": {
-            "infinite": message(lambda: swept(rates=[0.5, 1e308])),
+            "infinite": message(
+                lambda: sweep(wild, tuple(tiny), {"learning_rate": [1.0, 1e15]}, 9)
+            ),
             "rates": message(lambda: swept(rates=[0.5, 1.0 + index])),
             "devices": message(lambda: swept(devices=jax.devices()[2 - 2 * index :][:2])),
-            "one": message(lambda: swept(**two, **alone, folder=folder, resume=True)),
+            "one": message(lambda: swept(**stopped, **alone, resume=True)),
             "earlier": message(lambda: swept(**stopped)),
+            "rates saved": message(lambda: swept(rates=[0.5, 1.0], **stopped, resume=True)),
         },
     }
 

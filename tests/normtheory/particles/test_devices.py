@@ -138,25 +138,28 @@ def test_one_against_eight_devices(tmp_path):
     assert errors["not finite"].startswith("clouds[0] row 37 is not finite at step ")
 
 
-def assert_sweeps(found: dict[str, Any], index: int) -> None:
+def assert_sweeps(found: dict[str, Any], index: int, folder: Path) -> None:
     """What a process has of the sweeps that two make together: all, and to the bit."""
     assert found["together"] == found["alone"]
     assert found["few"]["steps"] == [found["alone"]["steps"][2]]
-    # A run that was over before the interruption isn't made again.
+    # Interrupted after the third checkpoint, each process goes on to its own fourth.
+    assert found["saved"][:4] == [1, 2, 3, 4]
     np.testing.assert_array_equal(found["resumed"]["loss"], found["whole"]["loss"])
-    before, in_all = found["saved"]
-    assert before == 3 < in_all
     assert found["places"] == ["process-0", "process-1"]
+    newest = f"step-{found['saved'][-1]:010}.npz"
     other = "process 1: " if index == 0 else ""
     assert found["errors"] == {
-        "infinite": f"{other}the run at learning_rate 1e+308 is not finite: the steps are too "
-        "large",
+        "infinite": f"{other}the run at learning_rate 1e+15 is not finite: the steps are too large",
         "rates": "sweep: expected the same one in all processes, but process 1 comes with another "
         "than process 0: run one script with one seed",
         "devices": "devices: expected those of process "
         f"{index} alone or of all 2 processes, got those of {1 - index}",
-        "one": "",
-        "earlier": "",
+        "one": f"{folder} is of several processes: resume the sweep with as many",
+        "earlier": f"{folder}/process-{index} holds {newest} of an earlier run: resume that, or "
+        "choose another folder",
+        "rates saved": f"{folder}/process-{index}/{newest} is of a run with other settings: lanes: "
+        "4 there and 2 here; over learning_rate: [0.5, 1.0, 2.0, 4.0, 8.0] there and [0.5, 1.0] "
+        "here",
     }
 
 
@@ -180,7 +183,7 @@ def test_one_against_two_processes(tmp_path):
         )
         assert found["own clocks"] == LONG
         assert found["alone"] == spread_cases.STEPS + index
-        assert_sweeps(found["sweeps"], index)
+        assert_sweeps(found["sweeps"], index, tmp_path / "sweep")
     # Bit for bit the same in both: neither decides anything for itself.
     assert both[0]["cases"] == both[1]["cases"]
 
