@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Iterator
 
 import jax
@@ -26,7 +27,8 @@ def join(processes: str | None, index: int | None, coordinator: str | None) -> S
         The part of this process.
 
     Raises:
-        UsageError: something is missing or impossible, or the others didn't come.
+        UsageError: something is missing or impossible. Where the others don't come in five
+            minutes, JAX ends the process.
     """
     if processes is None:
         for option, value in (("--process-id", index), ("--coordinator", coordinator)):
@@ -41,7 +43,7 @@ def join(processes: str | None, index: int | None, coordinator: str | None) -> S
             raise UsageError(f"--process-id: expected one of 0 to {count - 1}, got {got}")
         if coordinator is None:
             raise UsageError("--coordinator: missing, expected HOST:PORT of process 0")
-    if coordinator is not None and not coordinator.rpartition(":")[2].isdecimal():
+    if coordinator is not None and not re.fullmatch(r".+:\d{1,5}", coordinator):
         raise UsageError(f"--coordinator: expected HOST:PORT, got {coordinator}")
     try:
         # What only this machine can reach is not opened to others.
@@ -49,7 +51,8 @@ def join(processes: str | None, index: int | None, coordinator: str | None) -> S
         bind = coordinator if local and index == 0 else None
         jax.distributed.initialize(coordinator, count, index, coordinator_bind_address=bind)
     except (ValueError, RuntimeError) as error:
-        raise UsageError(f"--processes {processes}: {error}") from None
+        hint = "no cluster that says all, give a number; " if count is None else ""
+        raise UsageError(f"--processes {processes}: {hint}{error}") from None
     return Share(jax.process_index(), jax.process_count())
 
 

@@ -1,7 +1,8 @@
 """Checkpoints: a run that is killed at any moment goes on as if it had not been.
 
 One process writes one file, ``step-0000000040.npz``; several processes write one folder,
-``step-0000000040``, by orbax-checkpoint (extra ``large``). Either is written under a temporary
+``step-0000000040``, by orbax-checkpoint (extra ``large``); of a sweep each writes files of its own
+runs, in ``process-0`` and so on. Either is written under a temporary
 name, synced, and renamed, with its SHA-256 beside it (``sha256sum -c`` reads it). The newest
 checkpoint whose sums are right is the one that counts: what a flipped byte, a cut file or a full
 disk has spoilt is passed over, with a warning, for the one before.

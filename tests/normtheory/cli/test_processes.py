@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 import xarray as xr
@@ -142,6 +143,7 @@ def test_processes_with_two_configurations_are_refused(tmp_path):
             "--processes 2 --process-id 1 --coordinator here",
             "--coordinator: expected HOST:PORT, got here",
         ),
+        ("--processes auto --coordinator :1", "--coordinator: expected HOST:PORT, got :1"),
     ],
 )
 def test_what_does_not_name_the_processes_is_bad_usage(capsys, options, message):
@@ -149,6 +151,31 @@ def test_what_does_not_name_the_processes_is_bad_usage(capsys, options, message)
         cli.main(["simulate", "no.toml", *options.split()])
     assert stop.value.code == 2
     assert capsys.readouterr() == ("", f"normtheory: {message}\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "given", "message"),
+    [
+        ("auto", (None, None, None, None), "auto: no cluster that says all, give a number; no"),
+        (
+            "2 --process-id 0 --coordinator 127.0.0.1:9",
+            ("127.0.0.1:9", 2, 0, "127.0.0.1:9"),
+            "2: no",
+        ),
+        ("2 --process-id 0 --coordinator host:9", ("host:9", 2, 0, None), "2: no"),
+        ("2 --process-id 1 --coordinator 127.0.0.1:9", ("127.0.0.1:9", 2, 1, None), "2: no"),
+    ],
+)
+def test_what_jax_is_told(capsys, monkeypatch, options, given, message):
+    def initialize(*arguments: object, coordinator_bind_address: str | None) -> None:
+        assert (*arguments, coordinator_bind_address) == given
+        raise ValueError("no")
+
+    monkeypatch.setattr(jax.distributed, "initialize", initialize)
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["simulate", "no.toml", "--processes", *options.split()])
+    assert stop.value.code == 2
+    assert capsys.readouterr().err == f"normtheory: --processes {message}\n"
 
 
 def test_standard_output_is_kept_for_the_result(capfd):
