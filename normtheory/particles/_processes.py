@@ -89,6 +89,7 @@ class Share:
         """
         if self.count == 1:
             return action()
+        found: Any = None
         failure, code, said = None, 0, b""
         try:
             found = action()
@@ -102,7 +103,7 @@ class Share:
             if code:
                 text = bytes(letters).rstrip(b"\0").decode(errors="ignore")
                 raise (*kinds, RuntimeError)[code - 1](f"process {process}: {text}")
-        return found  # pyright: ignore[reportPossiblyUnbound]
+        return found
 
 
 ALONE = Share(0, 1)
