@@ -35,6 +35,17 @@ from normtheory.particles.observables import Observable, chosen
 from normtheory.particles.stop import Stop, check_places, rules
 
 
+_FAILURES = (
+    FloatingPointError,
+    checkpoint.CheckpointError,
+    TypeError,
+    ValueError,
+    MemoryError,
+    jax.errors.JaxRuntimeError,
+)
+"""What a run may end with; of several processes all raise it."""
+
+
 def _read_axes(over: Mapping[str, Any]) -> dict[str, np.ndarray]:
     found = {}
     check_kind("over", over, Mapping, "a mapping of names to values")
@@ -204,7 +215,7 @@ def sweep(
                 saved = kept.every(every, lanes.snapshot)
             return lanes.run(max_steps, record_every, progress, saved)
 
-        done = share.together(act, FloatingPointError, checkpoint.CheckpointError)
+        done = share.together(act, *_FAILURES)
         found = share.whole(done, len(members))
     return _dataset(found, axes, shape, items, record_every, system, rule, state, max_steps)
 

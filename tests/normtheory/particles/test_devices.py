@@ -158,7 +158,7 @@ def assert_sweeps(found: dict[str, Any], index: int, folder: Path) -> None:
         "earlier": f"{folder}/process-{index} holds {newest} of an earlier run: resume that, or "
         "choose another folder",
         "rates saved": f"{folder}/process-{index}/{newest} is of a run with other settings: lanes: "
-        "4 there and 2 here; over learning_rate: [0.5, 1.0, 2.0, 4.0, 8.0] there and [0.5, 1.0] "
+        "4 there and 1 here; over learning_rate: [0.5, 1.0, 2.0, 4.0, 8.0] there and [0.5, 1.0] "
         "here",
     }
 
