@@ -34,7 +34,6 @@ from normtheory.particles.devices import digest
 from normtheory.particles.observables import Observable, chosen
 from normtheory.particles.stop import Stop, check_places, rules
 
-
 _FAILURES = (
     FloatingPointError,
     checkpoint.CheckpointError,
@@ -194,13 +193,13 @@ def sweep(
             system, state, stop=stop, record=record, record_every=record_every
         )
         about["sweep"] = {
-            "max_steps": max_steps,
-            "seed": seed,
+            "max_steps": int(max_steps),
+            "seed": int(seed),
             "lanes": len(lanes.held),
             "processes": share.count,
             **{f"over {name}": x.tolist() for name, x in axes.items()},
         }
-        told = json.dumps({**about, "memory": memory}).encode()
+        told = json.dumps({**about, "memory": int(memory)}).encode()
         share.check_same(zlib.crc32(told, digest(state)), "sweep", "run one script with one seed")
         about["more"] = dict(settings or {})
 
