@@ -49,7 +49,7 @@ def swept(memory: int = 2**30, record_every: int | None = None) -> Any:
         SYSTEM,
         clouds,
         OVER,
-        3000,
+        np.int64(3000),  # numpy's integers are as good
         stop=RULE,
         record=("loss", "norms"),
         memory=memory,
