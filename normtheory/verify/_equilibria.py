@@ -17,6 +17,7 @@ import optax
 
 from normtheory.sphere import uniform
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._normals import normals
 from normtheory.verify._sample import Sample, column
 
 Optimizer = Callable[[Mapping[str, Any]], optax.GradientTransformation]
@@ -102,7 +103,7 @@ def simulate(
     def step(carry: Any, key: Any) -> Any:
         z, state = carry
         first, second = jax.random.split(key)
-        y = jax.random.normal(first, z.shape, z.dtype)
+        y = normals(first, z.shape)
         draw = jax.random.uniform(second, z.shape[:1], z.dtype)
         moved, state = jax.vmap(one)(z, state, setting, y, draw)
         square = jnp.sum(z * z, axis=1)
