@@ -138,7 +138,7 @@ def _measurer(seed: int, points: int, dimensions: Sequence[int]) -> Measure:
 
 
 def _defaults(function: Callable[..., Sample]) -> dict[str, Any]:
-    """The options of a measurement: one that is spelt out at its default is no other measurement."""
+    """The options of a measurement, so that spelling one out asks for nothing new."""
     return dict(function.__kwdefaults__ or {})
 
 
