@@ -123,7 +123,8 @@ def _measurer(seed: int, points: int, dimensions: Sequence[int]) -> Measure:
 
     def measure(name: str, options: Mapping[str, Any]) -> Sequence[Sample]:
         measurement = MEASUREMENTS[name]
-        key = (name, repr(sorted((_defaults(measurement.function) | options).items())))
+        settings = {**_defaults(measurement.function), **options}
+        key = (name, repr(sorted(settings.items())))
         if key not in known:
             chosen = [d for d in measurement.dimensions if d in dimensions]
             known[key] = []
