@@ -13,10 +13,11 @@ from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify._equiangular import rotation, simplex
 from normtheory.verify._plain_losses import PLAIN
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column, joined
 
 
-@jax.jit
+@brief
 @functools.partial(jax.vmap, in_axes=(0, 0, 0))
 def _losses(u: Any, v: Any, b: Any) -> Any:
     first, second, views = (

@@ -14,6 +14,7 @@ from normtheory.losses import LOSSES
 from normtheory.sphere import uniform, von_mises_fisher
 from normtheory.verify import _clouds as clouds
 from normtheory.verify._plain_losses import PLAIN
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample
 
 #: Pairs of a batch.
@@ -25,7 +26,7 @@ def _gradient(kind: str) -> Callable[..., Any]:
     """Value and ∇ of the plain definition for a stack of batches: (m, n, d), (m, n, d), (m,)."""
     loss = PLAIN[kind]
     of_batch = jax.value_and_grad(lambda z, temperature: loss(*z, temperature=temperature))
-    return jax.jit(jax.vmap(of_batch))
+    return brief(jax.vmap(of_batch))
 
 
 @functools.cache
@@ -36,7 +37,7 @@ def _library(kind: str) -> Callable[..., Any]:
     def both(z: Any, temperature: Any) -> Any:
         return loss(*z, temperature=temperature), loss.gradient(*z, temperature=temperature)
 
-    return jax.jit(jax.vmap(both))
+    return brief(jax.vmap(both))
 
 
 def _directions(

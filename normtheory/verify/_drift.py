@@ -11,6 +11,7 @@ import numpy as np
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._normals import normals
 from normtheory.verify._sample import Sample, column
 
 _STEPS, _LATE = 1200, 40
@@ -27,7 +28,7 @@ def _run(key: Any, start: Any, setting: dict[str, Any]) -> Any:
     """Norms after each step and cosines of the turns, (steps, n); a fresh partner every time."""
 
     def step(z: Any, key: Any) -> Any:
-        across = jax.random.normal(key, z.shape, dtype=jnp.float64)
+        across = normals(key, z.shape)
         unit = z / jnp.linalg.norm(z, axis=1, keepdims=True)
         for _ in range(2):  # orthogonal to rounding, where the draw lay along z too
             across = across - jnp.sum(across * unit, axis=1, keepdims=True) * unit

@@ -11,6 +11,7 @@ import numpy as np
 
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column, joined
 
 #: Sizes of the clouds; they fit into 5 dimensions.
@@ -67,7 +68,7 @@ def _cosines(z: Any) -> Any:
     return jnp.sum(u[first] * u[second], axis=1)
 
 
-@functools.partial(jax.jit, static_argnames="n")
+@functools.partial(brief, static_argnames="n")
 @functools.partial(jax.vmap, in_axes=(0, 0, 0, 0, None))
 def _step(m: Any, turn: Any, weights: Any, setting: dict[str, Any], n: int) -> dict[str, Any]:
     # ∂L/∂c of one pair: the derivative along the family, shared by n(n − 1)/2 pairs.

@@ -17,6 +17,7 @@ import optax
 
 from normtheory.sphere import uniform
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._normals import normals
 from normtheory.verify._sample import Sample, column
 
 Optimizer = Callable[[Mapping[str, Any]], optax.GradientTransformation]
@@ -63,15 +64,15 @@ def lion(setting: Mapping[str, Any]) -> optax.GradientTransformation:
     )
 
 
-@functools.partial(jax.jit, static_argnames=("optimizer", "lag", "burn_in", "blocks"))
+@functools.partial(jax.jit, static_argnames="optimizer")
 def simulate(
     key: Any,
     z: Any,
     setting: dict[str, Any],
     optimizer: Optimizer,
-    lag: int,
-    burn_in: int,
-    blocks: int,
+    lag: Any,
+    burn_in: Any,
+    blocks: Any,
 ) -> dict[str, Any]:
     """Means over ``blocks`` of ``lag`` steps each, point by point, after ``burn_in`` blocks.
 
@@ -84,7 +85,7 @@ def simulate(
         optimizer: Turns the setting of one point into an optax rule.
         lag: Steps of a block.
         burn_in: Blocks left out.
-        blocks: Blocks counted.
+        blocks: Blocks counted. As the two above a number of the program: it is compiled once.
 
     Returns:
         ``square`` E ρ², ``inverse`` E ρ⁻², half the squared displacement of one step (``once``) and
@@ -99,26 +100,32 @@ def simulate(
         state = jax.tree.map(lambda a, b: jnp.where(moves, a, b), new, state)
         return jnp.where(moves, z + updates, setting["rest"] * z), state
 
-    def step(carry: Any, key: Any) -> Any:
-        z, state = carry
+    def step(key: Any, carry: Any) -> Any:
+        z, state, sums = carry
         first, second = jax.random.split(key)
-        y = jax.random.normal(first, z.shape, z.dtype)
         draw = jax.random.uniform(second, z.shape[:1], z.dtype)
-        moved, state = jax.vmap(one)(z, state, setting, y, draw)
+        moved, state = jax.vmap(one)(z, state, setting, normals(first, z.shape), draw)
         square = jnp.sum(z * z, axis=1)
         found = {"square": square, "inverse": 1 / square, "once": _half(moved - z)}
-        return (moved, state), found
+        return moved, state, jax.tree.map(jnp.add, sums, found)
 
-    def block(carry: Any, key: Any) -> Any:
-        z = carry[0]
-        carry, found = jax.lax.scan(step, carry, jax.random.split(key, lag))
-        found = jax.tree.map(lambda a: jnp.mean(a, axis=0), found)
-        return carry, found | {"later": _half(carry[0] - z)}
+    def block(k: Any, carry: Any) -> Any:
+        z, state, totals = carry
+        keys = jax.random.fold_in(key, k)
+        moved, state, sums = jax.lax.fori_loop(
+            0, lag, lambda i, carry: step(jax.random.fold_in(keys, i), carry), (z, state, nothing)
+        )
+        found = jax.tree.map(lambda a: a / lag, sums) | {"later": _half(moved - z)}
+        counted = {name: totals[name] + jnp.where(k < burn_in, 0, found[name]) for name in found}
+        first = jnp.where(k == burn_in, found["square"], totals["first"])
+        return moved, state, counted | {"first": first, "last": found["square"]}
 
+    nothing = dict.fromkeys(("square", "inverse", "once"), jnp.zeros_like(z[:, 0]))
+    totals = nothing | dict.fromkeys(("later", "first", "last"), nothing["square"])
     state = jax.vmap(lambda z, setting: optimizer(setting).init(z))(z, setting)
-    _, found = jax.lax.scan(block, (z, state), jax.random.split(key, burn_in + blocks))
-    ends = {"first": found["square"][burn_in], "last": found["square"][-1]}
-    return jax.tree.map(lambda a: jnp.mean(a[burn_in:], axis=0), found) | ends
+    found = jax.lax.fori_loop(0, burn_in + blocks, block, (z, state, totals))[2]
+    means = {name: found[name] / blocks for name in ("square", "inverse", "once", "later")}
+    return means | {name: found[name] for name in ("first", "last")}
 
 
 def _half(change: Any) -> Any:
@@ -216,7 +223,7 @@ def adamw_equilibrium(
 
     Args:
         d: Dimension.
-        points: Points of a row.
+        points: A quarter of all points.
         rng: Source of randomness.
         kind: What differs from row to row: ``"slopes"``, ``"epsilons"``, or ``"frequencies"``.
     """
@@ -239,8 +246,9 @@ def adamw_equilibrium(
     lag = 4
     relaxation = round(1 / (2 * rows[0]["learning_rate"] * rows[0]["weight_decay"]) / lag)
     inputs, means = run(
-        adamw, rows, start, d, points, rng, lag=lag, burn_in=4 * relaxation, blocks=3 * relaxation
-    )
+        adamw, rows, start, d, 4 * points // len(rows), rng,
+        lag=lag, burn_in=4 * relaxation, blocks=3 * relaxation,
+    )  # fmt: skip
     inputs |= {
         "dimension": np.full((len(rows), 1), float(d)),
         "steps": np.full((len(rows), 1), float(lag)),

@@ -13,6 +13,7 @@ import numpy as np
 from normtheory.losses import LOSSES
 from normtheory.verify import _clouds as clouds
 from normtheory.verify._plain_losses import PLAIN
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample
 
 #: Points of each cloud, and batches that are differentiated in one call.
@@ -43,7 +44,7 @@ def _gradients(name: str) -> Callable[..., Any]:
             (library, library_value, _padded(library_options)),
         )
 
-    return jax.jit(jax.vmap(both, in_axes=(0, None)))
+    return brief(jax.vmap(both, in_axes=(0, None)))
 
 
 def _padded(numbers: list[Any]) -> Any:

@@ -13,6 +13,7 @@ from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
 from normtheory.verify._equilibria import NO_EPSILON, adamw, momentum, run
+from normtheory.verify._normals import normals
 from normtheory.verify._sample import Sample, column
 
 FREQUENCIES = (1.0, 0.3, 0.1, 0.03)
@@ -95,7 +96,7 @@ def _adagrad_run(key: Any, z: Any, total: Any, rate: Any, chance: Any, steps: in
     def step(state: Any, key: Any) -> Any:
         z, total = state
         first, second = jax.random.split(key)
-        y = jax.random.normal(first, z.shape, z.dtype)
+        y = normals(first, z.shape)
         seen = jax.random.uniform(second, chance.shape, z.dtype) < chance
         moved, after = _adagrad(z, y, total, rate)
         return (jnp.where(seen[:, None], moved, z), jnp.where(seen, after, total)), None
@@ -138,9 +139,9 @@ def _anchors(key: Any, z: Any, setting: dict[str, Any], steps: int) -> Any:
 
     def step(z: Any, key: Any) -> Any:
         first, second = jax.random.split(key)
-        keys = jax.random.normal(first, (_KEYS - 1, z.shape[1]), z.dtype)
+        keys = normals(first, (_KEYS - 1, z.shape[1]))
         norm = jnp.sqrt(jnp.sum(z * z, axis=1, keepdims=True))
-        across = jax.random.normal(second, z.shape, z.dtype)
+        across = normals(second, z.shape)
         across = across - jnp.sum(across * z, axis=1, keepdims=True) * z / norm**2
         across = across / jnp.sqrt(jnp.sum(across**2, axis=1, keepdims=True))
         angle = setting["angle"][:, None]

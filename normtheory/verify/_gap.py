@@ -12,6 +12,7 @@ import numpy as np
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
 from normtheory.verify._equiangular import rotation, simplex
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column, joined
 
 #: Sizes of the clouds; with two directions in common they fit into 6 dimensions.
@@ -54,7 +55,7 @@ def _advance(u: Any, v: Any, parameter: Any, to_b: Any, setting: dict[str, Any])
     return (*new, parameter - setting["scale_rate"] * slopes[2])
 
 
-@functools.partial(jax.jit, static_argnames="n")
+@functools.partial(brief, static_argnames="n")
 @functools.partial(jax.vmap, in_axes=(0, 0, 0, 0, 0, 0, None))
 def _one(first: Any, second: Any, norm: Any, b: Any, turn: Any, setting: Any, n: int) -> Any:
     u, v = (norm * x for x in _state(first, second, n, turn))
@@ -115,7 +116,7 @@ def gap_step(d: int, points: int, rng: np.random.Generator) -> Sample:
 _TO_B = {"log": jnp.exp, "scale": lambda b: b, "temperature": lambda tau: 1 / tau}
 
 
-@functools.partial(jax.jit, static_argnames=("learned", "steps"))
+@functools.partial(brief, static_argnames=("learned", "steps"))
 def _run(u: Any, v: Any, parameter: Any, setting: Any, learned: str, steps: int) -> Any:
     def step(state: Any, _: Any) -> Any:
         return _advance(state[0], state[1], state[2], _TO_B[learned], setting), None
@@ -197,7 +198,7 @@ def gap_stop(d: int, points: int, rng: np.random.Generator) -> Sample:
             return _advance(state[0], state[1], state[2], jnp.exp, setting), None
 
         start = (u, v, jnp.log(1.0))
-        end = jax.jit(lambda s, step=step: jax.lax.scan(step, s, None, length=6000)[0])(start)
+        end = brief(lambda s, step=step: jax.lax.scan(step, s, None, length=6000)[0])(start)
         cosines = np.asarray(definitions.units(end[0]) @ definitions.units(end[1]).T)
         off = (cosines.sum() - np.trace(cosines)) / (n * (n - 1))
         margins.append(float(jnp.exp(end[2])) * (np.trace(cosines) / n - off))

@@ -12,6 +12,7 @@ import numpy as np
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 
 KEYS = 3
@@ -31,7 +32,7 @@ def _hessian(loss: Any, z: jax.Array) -> Any:
     return jax.linearize(jax.grad(loss), z)[1]
 
 
-@jax.jit
+@brief
 @functools.partial(jax.vmap, in_axes=0)
 def _direction_loss(z: Any, v: Any, alpha: Any, keys: Any, weights: Any) -> dict[str, Any]:
     loss = functools.partial(definitions.smooth_direction_loss, keys=keys, weights=weights)
@@ -53,7 +54,7 @@ def _direction_loss(z: Any, v: Any, alpha: Any, keys: Any, weights: Any) -> dict
     }
 
 
-@jax.jit
+@brief
 @functools.partial(jax.vmap, in_axes=0)
 def _two_directions(z: Any, y: Any, keys: Any, weights: Any) -> dict[str, Any]:
     loss = functools.partial(definitions.two_direction_loss, keys=keys, weights=weights)
@@ -66,7 +67,7 @@ def _two_directions(z: Any, y: Any, keys: Any, weights: Any) -> dict[str, Any]:
     }
 
 
-@jax.jit
+@brief
 @functools.partial(jax.vmap, in_axes=0)
 def _cosine_pair(z: Any, y: Any) -> dict[str, Any]:
     gradient = jax.grad(definitions.cosine)(z, y)
@@ -78,7 +79,7 @@ def _cosine_pair(z: Any, y: Any) -> dict[str, Any]:
     }
 
 
-@jax.jit
+@brief
 @functools.partial(jax.vmap, in_axes=0)
 def _flow(z: Any, y: Any) -> dict[str, Any]:
     velocity = jax.grad(definitions.cosine, (0, 1))(z, y)
@@ -145,7 +146,7 @@ def cosine_pair(d: int, points: int, rng: np.random.Generator) -> Sample:
     return Sample(_pair_inputs(cloud), _numpy(_cosine_pair(cloud.z, cloud.y)), cloud.labels)
 
 
-@jax.jit
+@brief
 @jax.vmap
 def _cosine_hessian(z: Any, y: Any) -> Any:
     return jax.hessian(definitions.cosine)(z, y).ravel()
@@ -164,7 +165,7 @@ def flow_velocity(d: int, points: int, rng: np.random.Generator) -> Sample:
     return Sample(_pair_inputs(cloud), _numpy(_flow(cloud.z, cloud.y)), cloud.labels)
 
 
-@jax.jit
+@brief
 @jax.vmap
 def _fixed_keys(z: Any, keys: Any) -> Any:
     def mean_cosine(z: Any) -> Any:

@@ -12,6 +12,8 @@ import numpy as np
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._normals import normals
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 
 
@@ -21,7 +23,7 @@ def _signed(z: Any, y: Any, across: Any) -> Any:
     return jnp.sum((v - u) * across)
 
 
-@jax.jit
+@brief
 @jax.vmap
 def _three(z: Any, y: Any, v: Any, w: Any, across: Any, rate: Any, momentum: Any) -> Any:
     """Signed angles of a pair before two heavy-ball steps, between them, and after."""
@@ -57,7 +59,7 @@ def heavy_ball_pair(d: int, points: int, rng: np.random.Generator) -> Sample:
     return Sample(inputs, {"third": third, "size": size}, (f"near alignment, d={d}",) * n)
 
 
-@jax.jit
+@brief
 @jax.vmap
 def _slopes(z: Any, across: Any, x: Any, momentum: Any) -> Any:
     """How an aligned pair's opening and its speed go over one step, linearised: (2, 2)."""
@@ -116,7 +118,7 @@ def _decay(key: Any, z: Any, rate: Any, decay: Any, momentum: Any, steps: int) -
 
     def step(carry: Any, key: Any) -> Any:
         z, v = carry
-        partner = jax.random.normal(key, z.shape, z.dtype)
+        partner = normals(key, z.shape)
         slope = jax.vmap(jax.grad(lambda z, y: -definitions.cosine(z, y)))(z, partner)
         v = momentum * v - rate * (slope + decay * z)
         turn = jax.vmap(definitions.angle)(z, z + v)

@@ -12,6 +12,7 @@ import numpy as np
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 
 _WIDTH, _POPULATION, _BATCH = 6, 48, 4
@@ -19,7 +20,7 @@ _ROWS = 9
 _HITS = 5
 
 
-@jax.jit
+@brief
 @jax.vmap
 def _layer(weights: Any, x: Any, y: Any, population: Any, rate: Any, decay: Any) -> Any:
     """Mean square outputs over the population before and after a step, and the gradient's norm."""
@@ -79,7 +80,7 @@ def linear_layer(
     return Sample(inputs, values, labels)
 
 
-@jax.jit
+@brief
 @jax.vmap
 def _polar(table: Any, targets: Any) -> Any:
     """Gradient and its polar factor by Newton-Schulz steps; how much of each is along the table."""
@@ -128,7 +129,7 @@ def _next(z: Any, rate: Any, angle: Any, key: Any) -> Any:
     return z - rate * jax.grad(lambda z: -definitions.cosine(z, partner))(z)
 
 
-@jax.jit
+@brief
 @jax.vmap
 def _map(norm: Any, unit: Any, rate: Any, angle: Any, key: Any) -> Any:
     """How the squared norm after a step goes with the norm before."""

@@ -13,6 +13,7 @@ import numpy as np
 from normtheory.interventions import cut_init
 from normtheory.sphere import uniform
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 
 #: Wide enough that no input of a bias-free network dies: a zero embedding has no direction.
@@ -33,7 +34,7 @@ def _loss(parameters: Any, x: Any, targets: Any) -> Any:
     return definitions.many_point_loss(_output(parameters, x), targets)
 
 
-@jax.jit
+@brief
 @functools.partial(jax.vmap, in_axes=(0, 0, 0, None, None, None))
 def _train(parameters: Any, x: Any, targets: Any, rate: Any, decay: Any, momentum: Any) -> Any:
     """Weights after a few heavy-ball steps with decay; biases stay fixed."""
@@ -51,7 +52,7 @@ def _train(parameters: Any, x: Any, targets: Any, rate: Any, decay: Any, momentu
     return jax.lax.scan(step, start, None, length=_STEPS)[0][0]
 
 
-@jax.jit
+@brief
 @functools.partial(jax.vmap, in_axes=(0, 0, 0))
 def _first(parameters: Any, x: Any, targets: Any) -> Any:
     return _output(parameters, x), jax.grad(_loss)(parameters, x, targets)

@@ -12,6 +12,7 @@ import numpy as np
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column, joined
 from normtheory.verify._steps import sgd_pair
 
@@ -24,7 +25,7 @@ def _state(z: Any, y: Any) -> Any:
     return jnp.stack([definitions.angle(z, y), definitions.norm(z), definitions.norm(y)])
 
 
-@jax.jit
+@brief
 @jax.vmap
 def _run(z: Any, y: Any, setting: dict[str, Any]) -> Any:
     def step(pair: Any, _: Any) -> Any:
@@ -71,7 +72,7 @@ def pair_run(d: int, points: int, rng: np.random.Generator) -> Sample:
     return Sample(inputs, {"state": end}, labels)
 
 
-@functools.partial(jax.jit, static_argnames="mean")
+@functools.partial(brief, static_argnames="mean")
 def _batch(z: Any, y: Any, rate: Any, decay: Any, mean: bool) -> Any:
     """One step of the optimizer on a loss over all pairs."""
     reduce = jnp.mean if mean else jnp.sum

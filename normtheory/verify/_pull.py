@@ -12,6 +12,7 @@ import numpy as np
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 
 _POINTS, _CIRCLE = 6, 256
@@ -57,7 +58,7 @@ def _log_ratio(z: Any) -> Any:
     return chord(0, 2) + chord(1, 3) - chord(0, 3) - chord(1, 2)
 
 
-@jax.jit
+@brief
 @jax.vmap
 def _flow(z: Any, size: Any, key: Any) -> Any:
     """The cross-ratio before and after, and how a chord begins."""
@@ -121,7 +122,7 @@ def pull_flow(d: int, points: int, rng: np.random.Generator, *, alternate: bool 
     return Sample(inputs, values, labels)
 
 
-@functools.partial(jax.jit, static_argnames="steps")
+@functools.partial(brief, static_argnames="steps")
 @functools.partial(jax.vmap, in_axes=(0, 0, None, None))
 def _sgd(z: Any, key: Any, rate: Any, steps: int) -> Any:
     """How far a run of SGD moves the logarithm of the cross-ratio."""
@@ -143,7 +144,7 @@ def pull_steps(d: int, points: int, rng: np.random.Generator) -> Sample:
     return Sample({"rate": column(_RATE)}, values, (f"unit norms, d={d}",))
 
 
-@jax.jit
+@brief
 @jax.vmap
 def _gather(z: Any, size: Any, time: Any) -> Any:
     """Length of the mean direction at the start and after the flow, and after SGD."""

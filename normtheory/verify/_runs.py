@@ -12,6 +12,7 @@ import numpy as np
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._normals import normals
 from normtheory.verify._sample import Sample, column
 from normtheory.verify._steps import sgd_pair
 
@@ -26,7 +27,7 @@ def _norms(z: Any) -> Any:
 
 
 def _random_units(key: Any, shape: tuple[int, ...]) -> Any:
-    raw = jax.random.normal(key, shape, dtype=jnp.float64)
+    raw = normals(key, shape)
     return raw / _norms(raw)
 
 
@@ -104,7 +105,7 @@ def fresh_directions(
 def _steady(key: Any, z: Any, angle: Any, setting: dict[str, Any], steps: Any) -> Any:
     def step(z: Any, key: Any) -> Any:
         unit = z / _norms(z)
-        across = jax.random.normal(key, z.shape, dtype=jnp.float64)
+        across = normals(key, z.shape)
         across = across - jnp.sum(across * unit, axis=1, keepdims=True) * unit
         y = jnp.cos(angle) * unit + jnp.sin(angle) * across / _norms(across)
         rate = setting["learning_rate"] * _norms(z) ** setting["gradscale"]

@@ -11,6 +11,7 @@ import numpy as np
 import optax
 
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 from normtheory.verify._steps import SYSTEM, _systems
 
@@ -21,7 +22,7 @@ def _norms(z: Any) -> Any:
     return jnp.sqrt(jnp.sum(z * z, axis=-1, keepdims=True))
 
 
-@functools.partial(jax.jit, static_argnames="power")
+@functools.partial(brief, static_argnames="power")
 @functools.partial(jax.vmap, in_axes=(0, 0, 0, 0, 0, None))
 def _heavy_ball(z: Any, targets: Any, rate: Any, decay: Any, momentum: Any, power: int) -> Any:
     def step(state: Any, _: Any) -> Any:
@@ -33,7 +34,7 @@ def _heavy_ball(z: Any, targets: Any, rate: Any, decay: Any, momentum: Any, powe
     return jax.lax.scan(step, (z, jnp.zeros_like(z)), None, length=_STEPS)[0][0]
 
 
-@jax.jit
+@brief
 @functools.partial(jax.vmap, in_axes=(0, 0, 0, 0))
 def _adam(z: Any, targets: Any, rate: Any, epsilon: Any) -> Any:
     optimizer = optax.scale_by_adam(eps=epsilon)
@@ -147,7 +148,7 @@ _UPDATES: dict[str, tuple[Any, Any]] = {
 }
 
 
-@functools.partial(jax.jit, static_argnames="optimizer")
+@functools.partial(brief, static_argnames="optimizer")
 @functools.partial(jax.vmap, in_axes=(0, 0, 0, None))
 def _optimized(z: Any, targets: Any, setting: dict[str, Any], optimizer: str) -> Any:
     update, begin = _UPDATES[optimizer]
@@ -214,7 +215,7 @@ def rescaled_optimizer(
     return Sample(inputs, {"rescaled": rerun(rules)}, labels)
 
 
-@functools.partial(jax.jit, static_argnames="steps")
+@functools.partial(brief, static_argnames="steps")
 @functools.partial(jax.vmap, in_axes=(0, 0, 0, None))
 def _budget(z: Any, targets: Any, rate: Any, steps: int) -> Any:
     loss = functools.partial(definitions.many_point_loss, targets=targets)

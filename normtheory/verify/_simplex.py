@@ -14,6 +14,7 @@ from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
 from normtheory.verify._equiangular import family, rotation
 from normtheory.verify._plain_losses import PLAIN
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column, joined
 
 
@@ -31,7 +32,7 @@ def _gradient(kind: str, z: Any, b: Any) -> Any:
     return jax.grad(losses[kind])(z)
 
 
-@functools.partial(jax.jit, static_argnames=("kind", "n"))
+@functools.partial(brief, static_argnames=("kind", "n"))
 @functools.partial(jax.vmap, in_axes=(None, 0, 0, 0, 0, None))
 def _slope(kind: str, m: Any, turn: Any, norm: Any, b: Any, n: int) -> Any:
     z = norm * family(m, n, turn)
@@ -70,7 +71,7 @@ def simplex_slope(d: int, points: int, rng: np.random.Generator) -> Sample:
     return Sample(inputs, values, tuple(labels))
 
 
-@functools.partial(jax.jit, static_argnames=("kind",))
+@functools.partial(brief, static_argnames=("kind",))
 @functools.partial(jax.vmap, in_axes=(None, 0, 0, 0, None))
 def _count(kind: str, z: Any, rate: Any, b: Any, last: Any) -> Any:
     """Steps until the cosine is at most ``last``, with the share of the last step it took."""

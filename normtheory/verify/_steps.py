@@ -13,6 +13,7 @@ import optax
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 
 #: Points of one interacting system in the many-point measurements.
@@ -50,7 +51,7 @@ def _crossing(z: Any, y: Any, z_new: Any, y_new: Any) -> Any:
     return turned / definitions.norm(z_new) / definitions.norm(y_new)
 
 
-@jax.jit
+@brief
 @functools.partial(jax.vmap, in_axes=0)
 def _pair_step(z: Any, y: Any, setting: dict[str, Any]) -> dict[str, Any]:
     z_new, y_new = sgd_pair(z, y, setting)
@@ -172,7 +173,7 @@ def pair_grid(
     return _sample(z, y, setting, (f"grid of angles and rates, d={d}",) * n)
 
 
-@jax.jit
+@brief
 @functools.partial(jax.vmap, in_axes=(0, 0, 0))
 def _best_rate(z: Any, y: Any, one_sided: Any) -> Any:
     setting = {"gradscale": 0.0, "weight_decay": 0.0, "repel": 0.0, "one_sided": one_sided}
@@ -214,7 +215,7 @@ def _systems(
     return base * own * u, targets, base[:, 0]
 
 
-@jax.jit
+@brief
 @functools.partial(jax.vmap, in_axes=(0, 0, 0))
 def _sgd_step(system: Any, targets: Any, rate: Any) -> dict[str, Any]:
     gradient = jax.grad(definitions.many_point_loss)(system, targets)
@@ -238,7 +239,7 @@ def sgd_step(d: int, points: int, rng: np.random.Generator) -> Sample:
     return Sample(inputs, values, (f"{SYSTEM} interacting points, d={d}",) * len(base) * SYSTEM)
 
 
-@functools.partial(jax.jit, static_argnames="steps")
+@functools.partial(brief, static_argnames="steps")
 @functools.partial(jax.vmap, in_axes=(0, 0, 0, 0, None))
 def _momentum(system: Any, targets: Any, rate: Any, momentum: Any, steps: int) -> dict[str, Any]:
     def step(state: Any, _: Any) -> Any:
@@ -284,7 +285,7 @@ def optimizer_growth(d: int, points: int, rng: np.random.Generator) -> Sample:
     z[0], y[0] = np.eye(d)[0] + 0.1 * np.eye(d)[1], np.eye(d)[1]
     adam = np.arange(n) % 2 == 0
 
-    @jax.jit
+    @brief
     @functools.partial(jax.vmap, in_axes=0)
     def change(z: Any, y: Any, use_adam: Any) -> Any:
         loss = lambda z: -definitions.cosine(z, y)  # noqa: E731

@@ -12,12 +12,13 @@ import numpy as np
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 
 KEYS = 6
 
 
-@jax.jit
+@brief
 @functools.partial(jax.vmap, in_axes=(0, 0))
 def _by_scale(z: Any, keys: Any) -> Any:
     """Derivatives of an anchor's loss by ln b and by the norm of a free anchor b long."""
@@ -57,7 +58,7 @@ def scale_gradient(d: int, points: int, rng: np.random.Generator) -> Sample:
 
 def _root(slope: Any, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Where an increasing function of each row changes sign."""
-    slope = jax.jit(slope)
+    slope = brief(slope)
     for _ in range(70):
         middle = (low + high) / 2
         above = np.asarray(slope(middle)) > 0

@@ -11,6 +11,7 @@ import numpy as np
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 
 #: Points of the first cloud and of both.
@@ -51,7 +52,7 @@ def _moves(z: Any, v: Any, squares: Any, slope: Any, setting: dict[str, Any]) ->
     return jnp.stack([plain, scaled, adam, nesterov, stopped]), squares
 
 
-@jax.jit
+@brief
 @jax.vmap
 def _run(z: Any, v: Any, kind: Any, setting: dict[str, Any]) -> Any:
     # All of the decay is either in the gradient or apart from it.
@@ -130,7 +131,7 @@ def _plain_torque(z: np.ndarray, v: np.ndarray) -> np.ndarray:
     return (product - product.swapaxes(1, 2)).reshape(len(z), -1)
 
 
-@jax.jit
+@brief
 @jax.vmap
 def _layer_step(parameters: Any, speeds: Any, x: Any, targets: Any, setting: Any) -> Any:
     """A step of both layers of a ReLU network; torques of the last with and without its bias."""

@@ -122,9 +122,10 @@ def _measurer(seed: int, points: int, dimensions: Sequence[int]) -> Measure:
     known: dict[tuple[str, str], list[Sample]] = {}
 
     def measure(name: str, options: Mapping[str, Any]) -> Sequence[Sample]:
-        key = (name, repr(sorted(options.items())))
+        measurement = MEASUREMENTS[name]
+        settings = {**_defaults(measurement.function), **options}
+        key = (name, repr(sorted(settings.items())))
         if key not in known:
-            measurement = MEASUREMENTS[name]
             chosen = [d for d in measurement.dimensions if d in dimensions]
             known[key] = []
             for d in chosen or [min(measurement.dimensions)]:
@@ -135,6 +136,11 @@ def _measurer(seed: int, points: int, dimensions: Sequence[int]) -> Measure:
         return known[key]
 
     return measure
+
+
+def _defaults(function: Callable[..., Sample]) -> dict[str, Any]:
+    """The options of a measurement, so that spelling one out asks for nothing new."""
+    return dict(function.__kwdefaults__ or {})
 
 
 @contextmanager

@@ -12,18 +12,19 @@ import normtheory as nt
 from normtheory.claims import cut_init as cut_init_claim
 from normtheory.verify import _definitions as definitions
 from normtheory.verify._library._check import LibraryCheck, library
+from normtheory.verify._program import brief
 
 
 def _grad_scale(power: float) -> Any:
     """The plain cosine's gradient through grad_scale, with the promised factor ρ^p taken out."""
 
     def call(z: Any, y: Any, norm: Any) -> Any:
-        def loss(points: Any) -> Any:
-            scaled = nt.grad_scale(points, power)
-            return jax.vmap(definitions.cosine)(scaled, jnp.asarray(y)).sum()
+        # Defined in the call, so that it is traced anew with the function as it is now.
+        def loss(points: Any, partners: Any) -> Any:
+            return jax.vmap(definitions.cosine)(nt.grad_scale(points, power), partners).sum()
 
         with jax.enable_x64(True):
-            return np.asarray(jax.grad(loss)(jnp.asarray(z))) / norm**power
+            return np.asarray(brief(jax.grad(loss))(z, y)) / norm**power
 
     return call
 
