@@ -13,14 +13,18 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from normtheory._arrays import check_count
 from normtheory._spread import device_count
+from normtheory._types import Clouds
 from normtheory.losses import LOSSES, _door
 from normtheory.losses.definitions._mean_cosine import mean_cosine
 from normtheory.particles._forces import LossForce
+from normtheory.particles._pair_rules import Update, descent, momentum
 from normtheory.particles._state import State
 from normtheory.particles._system import System
+from normtheory.particles.optimizers import Rule
 
 Array = jax.Array
 
@@ -35,22 +39,34 @@ def default_pairs(n: int, dimension: int, dtype: Any) -> int:
 
 
 def by_blocks(system: System, state: State) -> bool:
-    """Whether a system takes a step of plain SGD on pairs whose clouds fill more than a block.
+    """Whether a system takes a step of SGD on pairs whose clouds fill more than a block.
 
-    Nothing else is in the system then: no momentum, decay, GradScale, fixed norms, frozen, fresh or
-    drawn rows; and the clouds lie on one device. Positions are those of the general step to
-    rounding.
+    There may be weight decay and momentum. Nothing else is in the system then: no other optimizer,
+    no GradScale, fixed norms, frozen, fresh or drawn rows; and the clouds lie on one device.
+    Positions are those of the general step to rounding.
     """
     force, positions = system.force, state.positions
     plain = (
         _sign(force) is not None and len(positions) == 2 and force.clouds in (None, (0, 1), (1, 0))
     )
-    options = (system.optimizer, system.weight_decay, system.gradscale, system.norm)
+    options = (system.gradscale, system.norm)
     extras = (*options, system.sampling, *system.frozen, *system.fresh)
     if not plain or any(extra is not None for extra in extras) or device_count():
         return False
+    if system.optimizer is not None and not _heavy_ball(system.optimizer):
+        return False
     n, d = positions[0].shape
     return n > default_pairs(n, d, positions[0].dtype)
+
+
+def _heavy_ball(optimizer: Any) -> bool:
+    """Whether it is optax's momentum, whose memory is one vector a row."""
+    return (
+        isinstance(optimizer, Rule)
+        and optimizer.factory is optax.trace
+        and [*optimizer.numbers] == ["decay"]
+        and {name for name, _ in optimizer.flags} <= {"nesterov"}
+    )
 
 
 def _sign(force: Any) -> float | None:
@@ -64,17 +80,39 @@ def _sign(force: Any) -> float | None:
 
 def advance(system: System, state: State, steps: Array) -> State:
     """The state after some updates of such a system."""
-    repel = _sign(system.force) == 1
-    n = len(state.positions[0])
+    order = system.moving(2)  # the memory's; partners are alike
+    start = tuple(jnp.asarray(state.positions[k]) for k in order)
+    vectors, structure = jax.tree.flatten(state.optimizer)
+    n, d = start[0].shape
+    rows = default_pairs(n, d, start[0].dtype)
 
-    def step(k: Any, clouds: tuple[Array, ...]) -> tuple[Array, ...]:
-        rate = system.rate(state.step + k, clouds[0].dtype)
-        rate = rate / n if system.reduction == "mean" else rate
-        z, y = clouds
-        return attraction_step(z, y, rate, repel=repel)[:2]
+    def step(k: Any, carried: tuple[Clouds, Clouds]) -> tuple[Clouds, Clouds]:
+        return _through(*carried, _update(system, state.step + k, n, state.dtype), rows)[:2]
 
-    clouds = jax.lax.fori_loop(0, steps, step, state.positions)
-    return State(clouds, state.optimizer, state.step + steps, state.key, state.trained)
+    clouds, memory = jax.lax.fori_loop(0, steps, step, (start, tuple(vectors)))
+    clouds, memory = tuple(clouds[k] for k in order), jax.tree.unflatten(structure, memory)
+    return State(clouds, memory, state.step + steps, state.key, state.trained)
+
+
+def _update(system: System, step: Array, n: int, dtype: Any) -> Update:
+    """What a system does at a step with the cosines of n pairs."""
+    rate = system.rate(step, dtype)
+    decay = jnp.asarray(0.0 if system.weight_decay is None else system.weight_decay, dtype)
+
+    def of_pair(x: Array) -> Array:
+        x = x / n if system.reduction == "mean" else x
+        return -x if _sign(system.force) == 1 else x
+
+    if system.optimizer is None:
+        return descent(1 - rate * decay, of_pair(rate))
+    return momentum(
+        system.optimizer.numbers["decay"],
+        rate,
+        of_pair(jnp.ones((), dtype)),
+        decay,
+        coupled=system.coupled_decay,
+        nesterov=dict(system.optimizer.flags).get("nesterov", False),
+    )
 
 
 def attraction_step(
@@ -111,31 +149,46 @@ def attraction_step(
         check_count("block", block, 1)
     rows = min(block or default_pairs(n, d, a.dtype), n)
     rate = jnp.asarray(learning_rate, a.dtype) * (-1 if repel else 1)
-    whole = n // rows
-
-    def step(i: Any, carried: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        return _advance(i * rows, rows, carried, rate)
-
-    carried = jax.lax.fori_loop(0, whole, step, (a, b, jnp.zeros((), a.dtype)))
-    if n % rows:
-        carried = _advance(whole * rows, n % rows, carried, rate)
-    a, b, cosines = carried
+    (a, b), _, cosines = _through((a, b), (), descent(jnp.ones((), a.dtype), rate), rows)
     return a, b, (cosines if repel else -cosines) / n
 
 
+def _through(
+    clouds: Clouds, memory: Clouds, update: Update, rows: int
+) -> tuple[Clouds, Clouds, Array]:
+    """The clouds and memory after an update of all pairs, and the sum of cosines before it."""
+    n = len(clouds[0])
+    whole = n // rows
+
+    def step(i: Any, carried: tuple[Clouds, Clouds, Array]) -> tuple[Clouds, Clouds, Array]:
+        return _advance(i * rows, rows, carried, update)
+
+    start = clouds, memory, jnp.zeros((), clouds[0].dtype)
+    carried = jax.lax.fori_loop(0, whole, step, start)
+    if n % rows:
+        carried = _advance(whole * rows, n % rows, carried, update)
+    return carried
+
+
 def _advance(
-    start: Any, rows: int, carried: tuple[Array, Array, Array], rate: Array
-) -> tuple[Array, Array, Array]:
+    start: Any, rows: int, carried: tuple[Clouds, Clouds, Array], update: Update
+) -> tuple[Clouds, Clouds, Array]:
     """Move the pairs of one block, and add their cosines."""
-    a, b, cosines = carried
-    x, y = (jax.lax.dynamic_slice_in_dim(z, start, rows) for z in (a, b))
+    *whole, cosines = carried
+    pairs, memory = jax.tree.map(lambda z: jax.lax.dynamic_slice_in_dim(z, start, rows), whole)
+    x, y = pairs
     sums = _row_sum(x * x), _row_sum(y * y), _row_sum(x * y)
+
+    def way(turned: Any) -> Any:
+        return lambda *block: update(partial(turned, *block[0], sums), *block)
+
     # The branch is also what makes this work in place: XLA can't merge it with the update of a, and
     # so needs no copy of a for the partner's turn.
-    x, y, found = jax.lax.cond(_ordinary(*sums[:2]), _plain, _scaled, x, y, sums, rate)
-    a = jax.lax.dynamic_update_slice_in_dim(a, x, start, 0)
-    b = jax.lax.dynamic_update_slice_in_dim(b, y, start, 0)
-    return a, b, cosines + found
+    *block, found = jax.lax.cond(_ordinary(*sums[:2]), way(_plain), way(_scaled), pairs, memory)
+    clouds, memory = jax.tree.map(
+        lambda z, new: jax.lax.dynamic_update_slice_in_dim(z, new, start, 0), whole, block
+    )
+    return clouds, memory, cosines + found
 
 
 def _row_sum(x: Array) -> Array:
@@ -155,20 +208,20 @@ def _ordinary(square_1: Array, square_2: Array) -> Array:
 
 
 def _plain(
-    x: Array, y: Array, sums: tuple[Array, Array, Array], rate: Array
-) -> tuple[Array, Array, Array]:
+    x: Array, y: Array, sums: tuple[Array, Array, Array], keep: Array, rate: Array
+) -> tuple[tuple[Array, Array], Array]:
     inverse_1, inverse_2 = (1 / jnp.sqrt(s) for s in sums[:2])
     cosine = sums[2] * inverse_1 * inverse_2
     turn = rate * inverse_1 * inverse_2
-    keep_1 = 1 - rate * inverse_1 * inverse_1 * cosine
-    keep_2 = 1 - rate * inverse_2 * inverse_2 * cosine
-    return keep_1 * x + turn * y, keep_2 * y + turn * x, jnp.sum(cosine)
+    keep_1 = keep - rate * inverse_1 * inverse_1 * cosine
+    keep_2 = keep - rate * inverse_2 * inverse_2 * cosine
+    return (keep_1 * x + turn * y, keep_2 * y + turn * x), jnp.sum(cosine)
 
 
 def _scaled(
-    x: Array, y: Array, sums: tuple[Array, Array, Array], rate: Array
-) -> tuple[Array, Array, Array]:
+    x: Array, y: Array, sums: tuple[Array, Array, Array], keep: Array, rate: Array
+) -> tuple[tuple[Array, Array], Array]:
     del sums  # they may have over- or underflowed
     mean, (g_1, g_2) = LOSSES["repulsion"].value_and_gradient(x, y)
     rows = jnp.asarray(x.shape[0], x.dtype)
-    return x + rate * (rows * g_1), y + rate * (rows * g_2), rows * mean
+    return (keep * x + rate * (rows * g_1), keep * y + rate * (rows * g_2)), rows * mean

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from normtheory.particles import System, forces, init, optimizers, run, sampling, step, stop
+from normtheory.particles import System, _run, forces, init, optimizers, run, sampling, step, stop
 from normtheory.particles._pairs import by_blocks, default_pairs
 
 N, D = 150, 4096  # two blocks and a part of one, of 64 pairs each
@@ -41,6 +41,44 @@ def test_a_run_is_its_steps_one_after_the_other(name: str, reduction: str) -> No
         # Four steps in another order of sums; a rate off by 1e-9 is seen.
         np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(done.records["loss"], losses, rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        plain(weight_decay=1e-7),
+        plain("repulsion", weight_decay=1e-7, optimizer=optimizers.momentum(0.9)),
+        plain(
+            weight_decay=1e-7,
+            coupled_decay=True,
+            optimizer=optimizers.lazy(optimizers.momentum(0.9, nesterov=True)),
+        ),
+        System(
+            forces.attraction(clouds=(1, 0)),
+            RATE / N,
+            reduction="sum",
+            optimizer=optimizers.momentum(0.8),
+        ),
+    ],
+    ids=["decay", "momentum", "nesterov", "exchanged"],
+)
+def test_decay_and_momentum_are_those_of_the_general_step(system: System) -> None:
+    state = init(system, *CLOUDS)
+    assert by_blocks(system, state)
+    first = run(system, state, 1, record=())
+    compiled = _run._compiled._cache_size()
+    done = run(system, state, 3, record=()).state
+    # Going on from any step changes no bit, nor does it compile anew; neither do other numbers.
+    resumed = run(system, first.state, 3, record=()).state
+    jax.tree.map(np.testing.assert_array_equal, resumed, done)
+    other = {"learning_rate": 1.0, **({"decay": 0.5} if system.optimizer else {})}
+    run(system.with_numbers(**other), state, 1, record=())
+    assert _run._compiled._cache_size() == compiled
+    for _ in range(3):
+        state = step(system, state)
+    for found, wanted in zip(jax.tree.leaves(done), jax.tree.leaves(state), strict=True):
+        size = np.abs(wanted).max()
+        np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-13 * size)
 
 
 @pytest.mark.slow
@@ -85,9 +123,8 @@ def test_going_on_changes_no_bit_and_a_rule_ends_the_run_where_it_holds() -> Non
 @pytest.mark.parametrize(
     "settings",
     [
-        {"weight_decay": 1e-9},
         {"gradscale": 1.0},
-        {"optimizer": optimizers.momentum(0.9)},
+        {"optimizer": optimizers.adam()},
         {"norm": 1.0},
         {"frozen": (1,)},
         {"fresh": (1,)},
