@@ -13,7 +13,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from normtheory._arrays import check_count
 from normtheory._spread import device_count
@@ -21,10 +20,11 @@ from normtheory._types import Clouds
 from normtheory.losses import LOSSES, _door
 from normtheory.losses.definitions._mean_cosine import mean_cosine
 from normtheory.particles._forces import LossForce
-from normtheory.particles._pair_rules import Update, descent, momentum
+from normtheory.particles._pair_rules import Descent, Update, descent, known
 from normtheory.particles._state import State
+from normtheory.particles._step import keys
 from normtheory.particles._system import System
-from normtheory.particles.optimizers import Rule
+from normtheory.particles.sampling import Minibatch
 
 Array = jax.Array
 
@@ -41,32 +41,20 @@ def default_pairs(n: int, dimension: int, dtype: Any) -> int:
 def by_blocks(system: System, state: State) -> bool:
     """Whether a system takes a step of SGD on pairs whose clouds fill more than a block.
 
-    There may be weight decay and momentum. Nothing else is in the system then: no other optimizer,
-    no GradScale, fixed norms, frozen, fresh or drawn rows; and the clouds lie on one device.
-    Positions are those of the general step to rounding.
+    There may be weight decay, momentum and minibatches of pairs. Nothing else is in the system
+    then: no other optimizer, no GradScale, fixed norms, frozen or fresh rows; and the clouds lie on
+    one device. Positions are those of the general step to rounding.
     """
     force, positions = system.force, state.positions
-    plain = (
-        _sign(force) is not None and len(positions) == 2 and force.clouds in (None, (0, 1), (1, 0))
-    )
-    options = (system.gradscale, system.norm)
-    extras = (*options, system.sampling, *system.frozen, *system.fresh)
+    both = (None, (0, 1), (1, 0))
+    plain = _sign(force) is not None and len(positions) == 2 and force.clouds in both
+    sampling, options = system.sampling, (system.gradscale, system.norm)
+    extras = (*options, *system.frozen, *system.fresh)
     if not plain or any(extra is not None for extra in extras) or device_count():
         return False
-    if system.optimizer is not None and not _heavy_ball(system.optimizer):
-        return False
+    drawn = sampling is None or (isinstance(sampling, Minibatch) and sampling.clouds in both)
     n, d = positions[0].shape
-    return n > default_pairs(n, d, positions[0].dtype)
-
-
-def _heavy_ball(optimizer: Any) -> bool:
-    """Whether it is optax's momentum, whose memory is one vector a row."""
-    return (
-        isinstance(optimizer, Rule)
-        and optimizer.factory is optax.trace
-        and [*optimizer.numbers] == ["decay"]
-        and {name for name, _ in optimizer.flags} <= {"nesterov"}
-    )
+    return drawn and known(system.optimizer) and n > default_pairs(n, d, positions[0].dtype)
 
 
 def _sign(force: Any) -> float | None:
@@ -83,36 +71,27 @@ def advance(system: System, state: State, steps: Array) -> State:
     order = system.moving(2)  # the memory's; partners are alike
     start = tuple(jnp.asarray(state.positions[k]) for k in order)
     vectors, structure = jax.tree.flatten(state.optimizer)
-    n, d = start[0].shape
-    rows = default_pairs(n, d, start[0].dtype)
+    sampling = system.sampling
+    count = len(start[0]) if sampling is None else sampling.size
+    sign = -(_sign(system.force) or 0)
 
     def step(k: Any, carried: tuple[Clouds, Clouds]) -> tuple[Clouds, Clouds]:
-        return _through(*carried, _update(system, state.step + k, n, state.dtype), rows)[:2]
+        rule = descent(system, state.step + k, count, sign, state.dtype)
+        if sampling is None:
+            return _through(*carried, rule.pairs)[0]
+        clouds, memory = carried
+        _, for_rows = keys(state.key, state.step + k)
+        drawn = sampling.draw(for_rows, len(clouds[0]), state.dtype)
+        (gradients, _), _ = _through(tuple(z[drawn] for z in clouds), (), rule.gradients)
+        new = [
+            rule.batch(*cloud, drawn, sampling, system.decay_all)
+            for cloud in zip(clouds, memory or (None, None), gradients, strict=True)
+        ]
+        return tuple(z for z, _ in new), tuple(v for _, v in new if v is not None)
 
     clouds, memory = jax.lax.fori_loop(0, steps, step, (start, tuple(vectors)))
     clouds, memory = tuple(clouds[k] for k in order), jax.tree.unflatten(structure, memory)
     return State(clouds, memory, state.step + steps, state.key, state.trained)
-
-
-def _update(system: System, step: Array, n: int, dtype: Any) -> Update:
-    """What a system does at a step with the cosines of n pairs."""
-    rate = system.rate(step, dtype)
-    decay = jnp.asarray(0.0 if system.weight_decay is None else system.weight_decay, dtype)
-
-    def of_pair(x: Array) -> Array:
-        x = x / n if system.reduction == "mean" else x
-        return -x if _sign(system.force) == 1 else x
-
-    if system.optimizer is None:
-        return descent(1 - rate * decay, of_pair(rate))
-    return momentum(
-        system.optimizer.numbers["decay"],
-        rate,
-        of_pair(jnp.ones((), dtype)),
-        decay,
-        coupled=system.coupled_decay,
-        nesterov=dict(system.optimizer.flags).get("nesterov", False),
-    )
 
 
 def attraction_step(
@@ -144,26 +123,25 @@ def attraction_step(
             Under ``jax.jit`` such a row gives NaN for its pair and the loss.
     """
     a, b = map(jnp.asarray, _door.read(LOSSES["attraction"], (z_1, z_2), {}).clouds)
-    n, d = a.shape
     if block is not None:
         check_count("block", block, 1)
-    rows = min(block or default_pairs(n, d, a.dtype), n)
-    rate = jnp.asarray(learning_rate, a.dtype) * (-1 if repel else 1)
-    (a, b), _, cosines = _through((a, b), (), descent(jnp.ones((), a.dtype), rate), rows)
-    return a, b, (cosines if repel else -cosines) / n
+    rule = Descent(jnp.asarray(learning_rate, a.dtype), jnp.asarray(-1 if repel else 1, a.dtype))
+    ((a, b), _), cosines = _through((a, b), (), rule.pairs, block)
+    return a, b, (cosines if repel else -cosines) / len(a)
 
 
 def _through(
-    clouds: Clouds, memory: Clouds, update: Update, rows: int
-) -> tuple[Clouds, Clouds, Array]:
-    """The clouds and memory after an update of all pairs, and the sum of cosines before it."""
-    n = len(clouds[0])
+    clouds: Clouds, memory: Clouds, update: Update, block: int | None = None
+) -> tuple[tuple[Clouds, Clouds], Array]:
+    """Update all pairs block by block: clouds and memory, and the sum of the cosines."""
+    n, d = clouds[0].shape
+    rows = min(block or default_pairs(n, d, clouds[0].dtype), n)
     whole = n // rows
 
-    def step(i: Any, carried: tuple[Clouds, Clouds, Array]) -> tuple[Clouds, Clouds, Array]:
+    def step(i: Any, carried: tuple[Any, Array]) -> tuple[Any, Array]:
         return _advance(i * rows, rows, carried, update)
 
-    start = clouds, memory, jnp.zeros((), clouds[0].dtype)
+    start = (clouds, memory), jnp.zeros((), clouds[0].dtype)
     carried = jax.lax.fori_loop(0, whole, step, start)
     if n % rows:
         carried = _advance(whole * rows, n % rows, carried, update)
@@ -171,24 +149,25 @@ def _through(
 
 
 def _advance(
-    start: Any, rows: int, carried: tuple[Clouds, Clouds, Array], update: Update
-) -> tuple[Clouds, Clouds, Array]:
-    """Move the pairs of one block, and add their cosines."""
-    *whole, cosines = carried
+    start: Any, rows: int, carried: tuple[tuple[Clouds, Clouds], Array], update: Update
+) -> tuple[tuple[Clouds, Clouds], Array]:
+    """Update the pairs of one block, and add their cosines."""
+    whole, cosines = carried
     pairs, memory = jax.tree.map(lambda z: jax.lax.dynamic_slice_in_dim(z, start, rows), whole)
     x, y = pairs
     sums = _row_sum(x * x), _row_sum(y * y), _row_sum(x * y)
 
     def way(turned: Any) -> Any:
-        return lambda *block: update(partial(turned, *block[0], sums), *block)
+        return lambda pairs, memory: update(partial(turned, *pairs, sums), pairs, memory)
 
     # The branch is also what makes this work in place: XLA can't merge it with the update of a, and
     # so needs no copy of a for the partner's turn.
-    *block, found = jax.lax.cond(_ordinary(*sums[:2]), way(_plain), way(_scaled), pairs, memory)
-    clouds, memory = jax.tree.map(
-        lambda z, new: jax.lax.dynamic_update_slice_in_dim(z, new, start, 0), whole, block
+    ordinary = _ordinary(*sums[:2])
+    new, found = jax.lax.cond(ordinary, way(_plain), way(_scaled), pairs, memory)
+    whole = jax.tree.map(
+        lambda z, block: jax.lax.dynamic_update_slice_in_dim(z, block, start, 0), whole, new
     )
-    return clouds, memory, cosines + found
+    return whole, cosines + found
 
 
 def _row_sum(x: Array) -> Array:

@@ -59,10 +59,39 @@ def test_a_run_is_its_steps_one_after_the_other(name: str, reduction: str) -> No
             reduction="sum",
             optimizer=optimizers.momentum(0.8),
         ),
+        # 70 of 150, with replacement: most batches have a row twice.
+        plain(sampling=sampling.minibatch(70)),
+        plain(
+            weight_decay=1e-7,
+            coupled_decay=True,
+            optimizer=optimizers.momentum(0.9, nesterov=True),
+            sampling=sampling.minibatch(70),
+        ),
+        plain(
+            "repulsion",
+            weight_decay=1e-7,
+            decay_all=True,
+            optimizer=optimizers.momentum(0.9),
+            sampling=sampling.minibatch(70, np.arange(N) + 1.0, clouds=(1, 0)),
+        ),
+        plain(
+            weight_decay=1e-7,
+            optimizer=optimizers.momentum(0.9),
+            sampling=sampling.minibatch(9, replace=False, lazy=False),
+        ),
     ],
-    ids=["decay", "momentum", "nesterov", "exchanged"],
+    ids=[
+        "decay",
+        "momentum",
+        "nesterov",
+        "exchanged",
+        "batch",
+        "batch, lazy decay",
+        "batch, decay_all",
+        "batch, momentum",
+    ],
 )
-def test_decay_and_momentum_are_those_of_the_general_step(system: System) -> None:
+def test_decay_momentum_and_batches_are_those_of_the_general_step(system: System) -> None:
     state = init(system, *CLOUDS)
     assert by_blocks(system, state)
     first = run(system, state, 1, record=())
