@@ -74,26 +74,26 @@ class Descent(NamedTuple):
     def batch(
         self,
         z: Embeddings,
-        memory: Embeddings | None,
+        memory: Any,
         g: Embeddings,
         drawn: Array,
         sampling: Minibatch,
         decay_all: bool,
-    ) -> tuple[Embeddings, Embeddings | None]:
+    ) -> tuple[Embeddings, Any]:
         """A cloud and its memory after a step of a batch.
 
         Args:
             z: the cloud.
-            memory: of its rows.
+            memory: of its rows; None without momentum.
             g: gradients of the batch.
             drawn: its rows, where one may come twice.
             sampling: whether the other rows take part, without a gradient.
             decay_all: whether they shrink even if they don't.
         """
         moving: Any = drawn if sampling.lazy else slice(None)
-        old = z[moving]
+        old: Any = z[moving]
         z = self.shrink * z if decay_all else z
-        if self.alpha is None or memory is None:
+        if self.alpha is None:
             z = z if self.decay is None else z.at[moving].set(self.shrink * old)
             return z.at[drawn].add(-self.rate * g), memory
         coasting = self.alpha * memory[moving]
@@ -120,7 +120,7 @@ def known(optimizer: Any) -> bool:
     )
 
 
-def descent(system: System, step: Array, pairs: int, sign: int, dtype: Any) -> Descent:
+def descent(system: System, step: Array, pairs: int, sign: float, dtype: Any) -> Descent:
     """The rule of such a system at a step of so many pairs: sign 1 attracts, -1 repels."""
     rate = system.rate(step, dtype)
     count = jnp.asarray(sign * pairs if system.reduction == "mean" else sign, dtype)

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from normtheory.losses import attraction_gradient
-from normtheory.particles import State, System, forces, init, optimizers, run
+from normtheory.particles import State, System, forces, init, optimizers, run, sampling
 from normtheory.particles._chunk import chunk
 from normtheory.particles._pairs import attraction_step, by_blocks, default_pairs
 from normtheory.particles._run import NEVER
@@ -66,7 +66,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "plain SGD": {},
     "weight decay": {"weight_decay": 1e-9},
     "momentum": {"optimizer": optimizers.momentum(0.9)},
-    "momentum and weight decay": {"optimizer": optimizers.momentum(0.9), "weight_decay": 1e-9},
+    "minibatches of 8192 pairs": {"sampling": sampling.minibatch(8192)},
 }
 
 call = jax.jit(chunk, static_argnames=("slots", "blocks"))
