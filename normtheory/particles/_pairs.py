@@ -16,11 +16,15 @@ import numpy as np
 
 from normtheory._arrays import check_count
 from normtheory._spread import device_count
+from normtheory._types import Clouds
 from normtheory.losses import LOSSES, _door
 from normtheory.losses.definitions._mean_cosine import mean_cosine
 from normtheory.particles._forces import LossForce
+from normtheory.particles._pair_rules import Descent, Update, descent, known
 from normtheory.particles._state import State
+from normtheory.particles._step import keys
 from normtheory.particles._system import System
+from normtheory.particles.sampling import Minibatch
 
 Array = jax.Array
 
@@ -35,22 +39,22 @@ def default_pairs(n: int, dimension: int, dtype: Any) -> int:
 
 
 def by_blocks(system: System, state: State) -> bool:
-    """Whether a system takes a step of plain SGD on pairs whose clouds fill more than a block.
+    """Whether a system takes a step of SGD on pairs whose clouds fill more than a block.
 
-    Nothing else is in the system then: no momentum, decay, GradScale, fixed norms, frozen, fresh or
-    drawn rows; and the clouds lie on one device. Positions are those of the general step to
-    rounding.
+    There may be weight decay, momentum and minibatches of pairs. Nothing else is in the system
+    then: no other optimizer, no GradScale, fixed norms, frozen or fresh rows; and the clouds lie on
+    one device. Positions are those of the general step to rounding.
     """
     force, positions = system.force, state.positions
-    plain = (
-        _sign(force) is not None and len(positions) == 2 and force.clouds in (None, (0, 1), (1, 0))
-    )
-    options = (system.optimizer, system.weight_decay, system.gradscale, system.norm)
-    extras = (*options, system.sampling, *system.frozen, *system.fresh)
+    both = (None, (0, 1), (1, 0))
+    plain = _sign(force) is not None and len(positions) == 2 and force.clouds in both
+    sampling, options = system.sampling, (system.gradscale, system.norm)
+    extras = (*options, *system.frozen, *system.fresh)
     if not plain or any(extra is not None for extra in extras) or device_count():
         return False
+    drawn = sampling is None or (isinstance(sampling, Minibatch) and sampling.clouds in both)
     n, d = positions[0].shape
-    return n > default_pairs(n, d, positions[0].dtype)
+    return drawn and known(system.optimizer) and n > default_pairs(n, d, positions[0].dtype)
 
 
 def _sign(force: Any) -> float | None:
@@ -64,17 +68,30 @@ def _sign(force: Any) -> float | None:
 
 def advance(system: System, state: State, steps: Array) -> State:
     """The state after some updates of such a system."""
-    repel = _sign(system.force) == 1
-    n = len(state.positions[0])
+    order = system.moving(2)  # the memory's; partners are alike
+    start = tuple(jnp.asarray(state.positions[k]) for k in order)
+    vectors, structure = jax.tree.flatten(state.optimizer)
+    sampling = system.sampling
+    count = len(start[0]) if sampling is None else sampling.size
+    sign = -(_sign(system.force) or 0)
 
-    def step(k: Any, clouds: tuple[Array, ...]) -> tuple[Array, ...]:
-        rate = system.rate(state.step + k, clouds[0].dtype)
-        rate = rate / n if system.reduction == "mean" else rate
-        z, y = clouds
-        return attraction_step(z, y, rate, repel=repel)[:2]
+    def step(k: Any, carried: tuple[Clouds, Clouds]) -> tuple[Clouds, Clouds]:
+        rule = descent(system, state.step + k, count, sign, state.dtype)
+        if sampling is None:
+            return _through(*carried, rule.pairs)[0]
+        clouds, memory = carried
+        _, for_rows = keys(state.key, state.step + k)
+        drawn = sampling.draw(for_rows, len(clouds[0]), state.dtype)
+        (gradients, _), _ = _through(tuple(z[drawn] for z in clouds), (), rule.gradients)
+        new = [
+            rule.batch(*cloud, drawn, sampling, system.decay_all)
+            for cloud in zip(clouds, memory or (None, None), gradients, strict=True)
+        ]
+        return tuple(z for z, _ in new), tuple(v for _, v in new if v is not None)
 
-    clouds = jax.lax.fori_loop(0, steps, step, state.positions)
-    return State(clouds, state.optimizer, state.step + steps, state.key, state.trained)
+    clouds, memory = jax.lax.fori_loop(0, steps, step, (start, tuple(vectors)))
+    clouds, memory = tuple(clouds[k] for k in order), jax.tree.unflatten(structure, memory)
+    return State(clouds, memory, state.step + steps, state.key, state.trained)
 
 
 def attraction_step(
@@ -106,36 +123,51 @@ def attraction_step(
             Under ``jax.jit`` such a row gives NaN for its pair and the loss.
     """
     a, b = map(jnp.asarray, _door.read(LOSSES["attraction"], (z_1, z_2), {}).clouds)
-    n, d = a.shape
     if block is not None:
         check_count("block", block, 1)
-    rows = min(block or default_pairs(n, d, a.dtype), n)
-    rate = jnp.asarray(learning_rate, a.dtype) * (-1 if repel else 1)
+    rule = Descent(jnp.asarray(learning_rate, a.dtype), jnp.asarray(-1 if repel else 1, a.dtype))
+    ((a, b), _), cosines = _through((a, b), (), rule.pairs, block)
+    return a, b, (cosines if repel else -cosines) / len(a)
+
+
+def _through(
+    clouds: Clouds, memory: Clouds, update: Update, block: int | None = None
+) -> tuple[tuple[Clouds, Clouds], Array]:
+    """Update all pairs block by block: clouds and memory, and the sum of the cosines."""
+    n, d = clouds[0].shape
+    rows = min(block or default_pairs(n, d, clouds[0].dtype), n)
     whole = n // rows
 
-    def step(i: Any, carried: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-        return _advance(i * rows, rows, carried, rate)
+    def step(i: Any, carried: tuple[Any, Array]) -> tuple[Any, Array]:
+        return _advance(i * rows, rows, carried, update)
 
-    carried = jax.lax.fori_loop(0, whole, step, (a, b, jnp.zeros((), a.dtype)))
+    start = (clouds, memory), jnp.zeros((), clouds[0].dtype)
+    carried = jax.lax.fori_loop(0, whole, step, start)
     if n % rows:
-        carried = _advance(whole * rows, n % rows, carried, rate)
-    a, b, cosines = carried
-    return a, b, (cosines if repel else -cosines) / n
+        carried = _advance(whole * rows, n % rows, carried, update)
+    return carried
 
 
 def _advance(
-    start: Any, rows: int, carried: tuple[Array, Array, Array], rate: Array
-) -> tuple[Array, Array, Array]:
-    """Move the pairs of one block, and add their cosines."""
-    a, b, cosines = carried
-    x, y = (jax.lax.dynamic_slice_in_dim(z, start, rows) for z in (a, b))
+    start: Any, rows: int, carried: tuple[tuple[Clouds, Clouds], Array], update: Update
+) -> tuple[tuple[Clouds, Clouds], Array]:
+    """Update the pairs of one block, and add their cosines."""
+    whole, cosines = carried
+    pairs, memory = jax.tree.map(lambda z: jax.lax.dynamic_slice_in_dim(z, start, rows), whole)
+    x, y = pairs
     sums = _row_sum(x * x), _row_sum(y * y), _row_sum(x * y)
+
+    def way(turned: Any) -> Any:
+        return lambda pairs, memory: update(partial(turned, *pairs, sums), pairs, memory)
+
     # The branch is also what makes this work in place: XLA can't merge it with the update of a, and
     # so needs no copy of a for the partner's turn.
-    x, y, found = jax.lax.cond(_ordinary(*sums[:2]), _plain, _scaled, x, y, sums, rate)
-    a = jax.lax.dynamic_update_slice_in_dim(a, x, start, 0)
-    b = jax.lax.dynamic_update_slice_in_dim(b, y, start, 0)
-    return a, b, cosines + found
+    ordinary = _ordinary(*sums[:2])
+    new, found = jax.lax.cond(ordinary, way(_plain), way(_scaled), pairs, memory)
+    whole = jax.tree.map(
+        lambda z, block: jax.lax.dynamic_update_slice_in_dim(z, block, start, 0), whole, new
+    )
+    return whole, cosines + found
 
 
 def _row_sum(x: Array) -> Array:
@@ -155,20 +187,20 @@ def _ordinary(square_1: Array, square_2: Array) -> Array:
 
 
 def _plain(
-    x: Array, y: Array, sums: tuple[Array, Array, Array], rate: Array
-) -> tuple[Array, Array, Array]:
+    x: Array, y: Array, sums: tuple[Array, Array, Array], keep: Array, rate: Array
+) -> tuple[tuple[Array, Array], Array]:
     inverse_1, inverse_2 = (1 / jnp.sqrt(s) for s in sums[:2])
     cosine = sums[2] * inverse_1 * inverse_2
     turn = rate * inverse_1 * inverse_2
-    keep_1 = 1 - rate * inverse_1 * inverse_1 * cosine
-    keep_2 = 1 - rate * inverse_2 * inverse_2 * cosine
-    return keep_1 * x + turn * y, keep_2 * y + turn * x, jnp.sum(cosine)
+    keep_1 = keep - rate * inverse_1 * inverse_1 * cosine
+    keep_2 = keep - rate * inverse_2 * inverse_2 * cosine
+    return (keep_1 * x + turn * y, keep_2 * y + turn * x), jnp.sum(cosine)
 
 
 def _scaled(
-    x: Array, y: Array, sums: tuple[Array, Array, Array], rate: Array
-) -> tuple[Array, Array, Array]:
+    x: Array, y: Array, sums: tuple[Array, Array, Array], keep: Array, rate: Array
+) -> tuple[tuple[Array, Array], Array]:
     del sums  # they may have over- or underflowed
     mean, (g_1, g_2) = LOSSES["repulsion"].value_and_gradient(x, y)
     rows = jnp.asarray(x.shape[0], x.dtype)
-    return x + rate * (rows * g_1), y + rate * (rows * g_2), rows * mean
+    return (keep * x + rate * (rows * g_1), keep * y + rate * (rows * g_2)), rows * mean

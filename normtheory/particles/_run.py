@@ -84,8 +84,8 @@ def run(
 
     The state carries all that the run depends on: going on from a saved state gives the same bits
     as never having stopped, however the run is cut into chunks. On a CPU, attraction or repulsion
-    of many pairs under plain SGD goes through them in blocks that fit the cache, four times faster
-    than :func:`step` and equal to it to rounding.
+    of many pairs under SGD, also with decay, momentum or minibatches, goes through them in blocks
+    that fit the cache, several times faster than :func:`step` and equal to it to rounding.
 
     Args:
         system: see :class:`System`.

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from normtheory import _spread
 from normtheory._arrays import check_kind
-from normtheory._types import Array, Clouds, Embeddings, Key, Scalar
+from normtheory._types import Array, Clouds, Count, Embeddings, Key, Scalar
 from normtheory.particles import _options
 from normtheory.particles._forces import Gradients
 from normtheory.particles._given import THREEFRY
@@ -71,11 +71,14 @@ def _fresh(system: System, key: Key, clouds: Clouds) -> Clouds:
     )
 
 
+def keys(key: Key, step: Count) -> Key:
+    """The two keys of a step: of fresh clouds, and of the rows drawn."""
+    return jax.random.split(jax.random.fold_in(jax.random.wrap_key_data(key, impl=THREEFRY), step))
+
+
 def evaluate(system: System, state: State) -> Evaluation:
     """Value and gradients at a state, with the draws that belong to its step."""
-    key = jax.random.wrap_key_data(state.key, impl=THREEFRY)
-    key = jax.random.fold_in(key, state.step)
-    for_fresh, for_rows = jax.random.split(key)
+    for_fresh, for_rows = keys(state.key, state.step)
     # Arrays of JAX, so that traced numbers can index them where nothing is compiled.
     clouds, sampling = tuple(jnp.asarray(z) for z in state.positions), system.sampling
     chosen = drawn_clouds(system, clouds)

@@ -17,10 +17,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from normtheory.losses import attraction_gradient
-from normtheory.particles import State, System, forces, init, run
-from normtheory.particles._pairs import attraction_step, default_pairs
+from normtheory.particles import State, System, forces, init, optimizers, run, sampling
+from normtheory.particles._chunk import chunk
+from normtheory.particles._pairs import attraction_step, by_blocks, default_pairs
+from normtheory.particles._run import NEVER
 from tests.benchmarks._report import machine, show, table
 from tests.benchmarks._timing import milliseconds
 
@@ -57,6 +60,16 @@ def copy_over(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> Any:
 copy = jax.jit(lambda a, b: (jnp.copy(a), jnp.copy(b)))
 
 STEPS = 10, 30  # of two runs, whose difference is that of steps alone
+FEW = 2, 6  # of the general step, which is slow
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "plain SGD": {},
+    "weight decay": {"weight_decay": 1e-9},
+    "momentum": {"optimizer": optimizers.momentum(0.9)},
+    "minibatches of 8192 pairs": {"sampling": sampling.minibatch(8192)},
+}
+
+call = jax.jit(chunk, static_argnames=("slots", "blocks"))
 
 
 def seconds_of_a_run(system: System, state: State, steps: int) -> float:
@@ -66,12 +79,43 @@ def seconds_of_a_run(system: System, state: State, steps: int) -> float:
     return time.perf_counter() - begin
 
 
+def seconds_of_a_call(system: System, state: State, steps: int, *, blocks: bool) -> float:
+    """Wall time of the compiled part of a run without records."""
+    begin = time.perf_counter()
+    grid = (np.int32(x) for x in (NEVER, steps, NEVER))
+    jax.block_until_ready(call(system, state, (), (), *grid, slots=1, blocks=blocks))
+    return time.perf_counter() - begin
+
+
+def both_ways(a: jax.Array, b: jax.Array, rounds: int) -> str:
+    """A step of a run by blocks and by the general way, in turn, under every setting."""
+    rows = []
+    for name, settings in SETTINGS.items():
+        system = System(forces.attraction(), RATE * len(a), **settings).cast(a.dtype)
+        state = init(system, a, b)
+        assert by_blocks(system, state)
+        times: dict[tuple[bool, int], list[float]] = {}
+        for _ in range(rounds + 1):  # the first compiles
+            for blocks in (True, False):
+                for steps in FEW:
+                    found = seconds_of_a_call(system, state, steps, blocks=blocks)
+                    times.setdefault((blocks, steps), []).append(found)
+        best = {key: min(found[1:]) for key, found in times.items()}
+        fast, slow = (
+            (best[blocks, FEW[1]] - best[blocks, FEW[0]]) / (FEW[1] - FEW[0])
+            for blocks in (True, False)
+        )
+        rows.append([name, milliseconds(fast), milliseconds(slow), f"{slow / fast:.1f}"])
+    return table(["a step of `particles.run`", "by blocks, ms", "general, ms", "ratio"], rows)
+
+
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--n", type=int, default=10**6)
     parser.add_argument("--dimension", type=int, default=64)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--few-rounds", type=int, default=5, help="of the general step")
     asked = parser.parse_args()
     n, d = asked.n, asked.dimension
     a, b = (
@@ -119,6 +163,8 @@ def main() -> None:
                 for name, t in best.items()
             ],
         ),
+        "",
+        both_ways(a, b, asked.few_rounds),
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from normtheory.particles import System, forces, init, optimizers, run, sampling, step, stop
+from normtheory.particles import System, _run, forces, init, optimizers, run, sampling, step, stop
 from normtheory.particles._pairs import by_blocks, default_pairs
 
 N, D = 150, 4096  # two blocks and a part of one, of 64 pairs each
@@ -18,6 +18,11 @@ RATE = 1e5  # x = 0.16 for a pair
 
 def plain(name: str = "attraction", **settings: Any) -> System:
     return System(getattr(forces, name)(), RATE, **settings)
+
+
+def versions() -> int:
+    """How many versions of a run have been compiled."""
+    return _run._compiled._cache_size()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_the_clouds_here_fill_more_than_a_block() -> None:
@@ -41,6 +46,69 @@ def test_a_run_is_its_steps_one_after_the_other(name: str, reduction: str) -> No
         # Four steps in another order of sums; a rate off by 1e-9 is seen.
         np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-12)
     np.testing.assert_allclose(done.records["loss"], losses, rtol=1e-11)
+
+
+@pytest.mark.parametrize(
+    "system",
+    [
+        plain(weight_decay=1e-7),
+        System(
+            forces.repulsion(clouds=(1, 0)),
+            RATE / N,
+            reduction="sum",
+            weight_decay=1e-4,
+            optimizer=optimizers.momentum(0.9),
+        ),
+        plain(
+            weight_decay=1e-7,
+            coupled_decay=True,
+            optimizer=optimizers.lazy(optimizers.momentum(0.9, nesterov=True)),
+        ),
+        # 70 of 150, with replacement: most batches have a row twice.
+        plain(weight_decay=1e-7, sampling=sampling.minibatch(70)),
+        plain(
+            "repulsion",
+            weight_decay=1e-7,
+            decay_all=True,
+            optimizer=optimizers.momentum(0.9),
+            sampling=sampling.minibatch(70, np.arange(N) + 1.0, clouds=(1, 0)),
+        ),
+        pytest.param(
+            plain(
+                weight_decay=1e-7,
+                coupled_decay=True,
+                optimizer=optimizers.momentum(0.9, nesterov=True),
+                sampling=sampling.minibatch(9, replace=False, lazy=False),
+            ),
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=[
+        "decay",
+        "momentum",
+        "nesterov",
+        "batch",
+        "batch with momentum",
+        "batch with coasting",
+    ],
+)
+def test_decay_momentum_and_batches_are_those_of_the_general_step(system: System) -> None:
+    state = init(system, *CLOUDS)
+    assert by_blocks(system, state)
+    first = run(system, state, 1, record=())
+    compiled = versions()
+    done = run(system, state, 3, record=()).state
+    # Going on from any step changes no bit, nor does it compile anew; neither do other numbers.
+    resumed = run(system, first.state, 3, record=()).state
+    jax.tree.map(np.testing.assert_array_equal, resumed, done)
+    other = {"learning_rate": 1.0, **({"decay": 0.5} if system.optimizer else {})}
+    run(system.with_numbers(**other), state, 1, record=())
+    assert versions() == compiled
+    for _ in range(3):
+        state = step(system, state)
+    for found, wanted in zip(jax.tree.leaves(done), jax.tree.leaves(state), strict=True):
+        size = np.abs(wanted).max()
+        np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-13 * size)
 
 
 @pytest.mark.slow
@@ -85,9 +153,8 @@ def test_going_on_changes_no_bit_and_a_rule_ends_the_run_where_it_holds() -> Non
 @pytest.mark.parametrize(
     "settings",
     [
-        {"weight_decay": 1e-9},
         {"gradscale": 1.0},
-        {"optimizer": optimizers.momentum(0.9)},
+        {"optimizer": optimizers.adam()},
         {"norm": 1.0},
         {"frozen": (1,)},
         {"fresh": (1,)},
