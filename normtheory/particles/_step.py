@@ -73,7 +73,8 @@ def _fresh(system: System, key: Key, clouds: Clouds) -> Clouds:
 
 def keys(key: Key, step: Count) -> Key:
     """The two keys of a step: of fresh clouds, and of the rows drawn."""
-    return jax.random.split(jax.random.fold_in(jax.random.wrap_key_data(key, impl=THREEFRY), step))
+    key = jax.random.wrap_key_data(key, impl=THREEFRY)
+    return jax.random.split(jax.random.fold_in(key, step))
 
 
 def evaluate(system: System, state: State) -> Evaluation:

@@ -60,7 +60,7 @@ def copy_over(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> Any:
 copy = jax.jit(lambda a, b: (jnp.copy(a), jnp.copy(b)))
 
 STEPS = 10, 30  # of two runs, whose difference is that of steps alone
-FEW = 2, 6  # of the general step, which is slow
+FEW = 2, 12  # of the general step, which is slow
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "plain SGD": {},
