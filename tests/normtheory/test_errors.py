@@ -265,7 +265,7 @@ def test_every_public_function_is_in_the_tables():
     named = {f.__name__ for f, _, _ in TWO_VECTORS.values()} | {f.__name__ for f in PAIR_FUNCTIONS}
     named |= {"pair_step", "pair_rate", "effective_learning_rate", "equilibrium_norm"}
     named |= {"equilibrium_angular_step", "random_pair_steps"}
-    # test_pair_decay.py, test_interventions.py, test_cut_init.py, diagnosis/
-    elsewhere = {"pair_decay", "grad_scale", "cut_init", "diagnose"}
+    # test_pair_decay.py, test_interventions.py, test_cut_init.py, diagnosis/, prediction/
+    elsewhere = {"pair_decay", "grad_scale", "cut_init", "diagnose", "predict"}
     functions = {n for n in nt.__all__ if n.islower() and callable(getattr(nt, n))}
     assert functions - elsewhere == named

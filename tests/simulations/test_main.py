@@ -44,7 +44,7 @@ def outcome(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[i
         (["norm_effect", "--norms=-1"], "norms: expected finite numbers > 0, got -1.0"),
         (["norm_effect", "--pairs", "0"], "pairs: expected finite numbers > 0, got 0"),
         (["norm_effect", "--tolerance", "2"], "tolerance: expected a number in (0, 2), got 2.0"),
-        (["norm_effect", "--dimension", "3"], "dimension: expected an integer > 3, got 3"),
+        (["norm_effect", "--dimension", "3"], "dimension: expected an integer >= 4, got 3"),
         (["weight_decay", "--weight-decay", "11"], "learning_rate * weight_decay: expected < 1"),
     ],
 )
