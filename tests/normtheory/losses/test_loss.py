@@ -297,8 +297,8 @@ def test_nobody_else_lists_losses_or_options() -> None:
                 named = known.intersection(word for word in words if isinstance(word, str))
                 if len(named) > 1:
                     found.append(f"{path.relative_to(ROOT)}:{node.lineno}: {sorted(named)}")
-    # A claim, its measurement, its closed form and a prediction name the losses that they are about,
-    # a force is named as its loss, and modules and what a monitor measures as the field calls them.
+    # A claim, its measurement, its closed form and a prediction name the losses they are about, a
+    # force is named as its loss, and modules and what a monitor measures as the field calls them.
     allowed = (
         "normtheory/__init__.py",
         "normtheory/claims/",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -49,7 +49,7 @@ def swept(memory: int = 2**30, record_every: int | None = None) -> Any:
         SYSTEM,
         clouds,
         OVER,
-        np.int64(3000),  # numpy's integers are as good
+        cast(int, np.int64(3000)),  # numpy's integers are as good
         stop=RULE,
         record=("loss", "norms"),
         memory=memory,
