@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from normtheory._arrays import Array, check_values, concrete, constant, scalars, vectors
 from normtheory._range import in_range, quiet
 from normtheory.pair import check_decay
@@ -206,6 +208,23 @@ def linear_encoder_step(
     check_values("learning_rate", rate, above=0.0)
     check_decay(rate, decay)
     return (1 - rate * decay) ** 2 * square + (rate * slope) ** 2
+
+
+def pulls(norm: Any, after: Any, angle: Any, lost: Any) -> tuple[Any, Any]:
+    """What moved points in a step z' = (1-λ')z + (D'ẑ + ξ')/ρ, found from the step.
+
+    Args:
+        norm: ρ before, (n,), numpy.
+        after: ρ' afterwards.
+        angle: θ by which they turned, radians.
+        lost: λ', the share that decay takes in the step.
+
+    Returns:
+        D' and ‖ξ'‖, each (n,): γD and γs of :func:`radial_drift_norm` at rate γ.
+    """
+    # ρ' cos θ - ρ, without the difference of two numbers that are nearly the same.
+    outwards = after - norm - 2 * after * np.sin(angle / 2) ** 2
+    return norm * (outwards + lost * norm), norm * after * np.sin(angle)
 
 
 @in_range

@@ -17,7 +17,18 @@ from typing import Annotated
 import typer
 
 from normtheory._command import BAD_USAGE, FAILED, INTERRUPTED, say, status_of
-from normtheory.cli._options import integer
+from normtheory.cli._options import (
+    Beta1,
+    Beta2,
+    Coupled,
+    Epsilon,
+    Momentum,
+    Optimizer,
+    Reduction,
+    Temperature,
+    Tolerance,
+    integer,
+)
 from normtheory.cli._predict import predict
 
 __all__ = ["app", "main"]
@@ -235,37 +246,20 @@ def diagnose(
     weight_decay: Annotated[
         float | None, typer.Option(help="Of the optimizer; needs --learning-rate.")
     ] = None,
-    optimizer: Annotated[
-        str, typer.Option(metavar="sgd|momentum|adam|adamw|lion", help="adam has its decay as L2.")
-    ] = "sgd",
-    momentum: Annotated[
-        float | None, typer.Option(help="Of the optimizer momentum; 0.9 by default.")
-    ] = None,
-    beta_1: Annotated[
-        float | None, typer.Option("--beta-1", help="Of Adam, AdamW and Lion; 0.9 by default.")
-    ] = None,
-    beta_2: Annotated[
-        float | None, typer.Option("--beta-2", help="Likewise; 0.999 by default, of Lion 0.99.")
-    ] = None,
-    epsilon: Annotated[float | None, typer.Option(help="Of Adam and AdamW; 0 by default.")] = None,
-    coupled: Annotated[
-        bool | None,
-        typer.Option(
-            "--coupled/--decoupled", help="Weight decay in the gradient, or apart from it."
-        ),
-    ] = None,
-    temperature: Annotated[
-        float | None, typer.Option(help="Of the loss, τ, unless the rate was divided by it.")
-    ] = None,
+    optimizer: Optimizer = "sgd",
+    momentum: Momentum = None,
+    beta_1: Beta1 = None,
+    beta_2: Beta2 = None,
+    epsilon: Epsilon = None,
+    coupled: Coupled = None,
+    temperature: Temperature = None,
     batch_size: Annotated[
         int | None,
         typer.Option(callback=integer, help="Pairs in the loss; with --reduction, predicts steps."),
     ] = None,
-    reduction: Annotated[
-        str | None, typer.Option(metavar="mean|sum", help="Over the pairs of the loss.")
-    ] = None,
+    reduction: Reduction = None,
     gradscale: Annotated[float, typer.Option(help="Power of GradScale in use.")] = 0.0,
-    tolerance: Annotated[float, typer.Option(help="Converged at cosine >= 1 - tolerance.")] = 1e-3,
+    tolerance: Tolerance = 1e-3,
     target_rate: Annotated[
         float, typer.Option(help="Effective learning rate that a cut should reach.")
     ] = 0.01,

@@ -43,9 +43,9 @@ def _parsed(text: str, name: str) -> Table:
     """What TOML says; ConfigError, which begins with a name, where Python gives up on it."""
     try:
         return tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        if isinstance(error, tomllib.TOMLDecodeError):
-            raise
+    except tomllib.TOMLDecodeError:
+        raise
+    except RecursionError:
         raise ConfigError(f"{shown(name)}: nested too deeply") from None
     except ValueError:
         raise ConfigError(f"{shown(name)}: expected {_INTEGER}, got thousands of digits") from None

@@ -7,7 +7,19 @@ from typing import Annotated, Any
 
 import typer
 
-from normtheory.cli._options import UsageError, integer
+from normtheory.cli._options import (
+    Beta1,
+    Beta2,
+    Coupled,
+    Epsilon,
+    Momentum,
+    Optimizer,
+    Reduction,
+    Temperature,
+    Tolerance,
+    UsageError,
+    integer,
+)
 
 
 def predict(
@@ -18,36 +30,19 @@ def predict(
         float,
         typer.Option(help="Of the optimizer; without a mean over a batch, the rate one pair sees."),
     ],
-    optimizer: Annotated[
-        str, typer.Option(metavar="sgd|momentum|adam|adamw|lion", help="adam has its decay as L2.")
-    ] = "sgd",
-    momentum: Annotated[
-        float | None, typer.Option(help="Of the optimizer momentum; 0.9 by default.")
-    ] = None,
-    beta_1: Annotated[
-        float | None, typer.Option("--beta-1", help="Of Adam, AdamW and Lion; 0.9 by default.")
-    ] = None,
-    beta_2: Annotated[
-        float | None, typer.Option("--beta-2", help="Likewise; 0.999 by default, of Lion 0.99.")
-    ] = None,
-    epsilon: Annotated[float | None, typer.Option(help="Of Adam and AdamW; 0 by default.")] = None,
-    coupled: Annotated[
-        bool | None,
-        typer.Option(
-            "--coupled/--decoupled", help="Weight decay in the gradient, or apart from it."
-        ),
-    ] = None,
+    optimizer: Optimizer = "sgd",
+    momentum: Momentum = None,
+    beta_1: Beta1 = None,
+    beta_2: Beta2 = None,
+    epsilon: Epsilon = None,
+    coupled: Coupled = None,
     weight_decay: Annotated[float, typer.Option(help="Of the optimizer, >= 0.")] = 0.0,
     batch_size: Annotated[
         int | None,
         typer.Option(callback=integer, help="Pairs that the loss runs over; with --reduction."),
     ] = None,
-    reduction: Annotated[
-        str | None, typer.Option(metavar="mean|sum", help="Over the pairs of the loss.")
-    ] = None,
-    temperature: Annotated[
-        float | None, typer.Option(help="Of the loss, τ, unless the rate was divided by it.")
-    ] = None,
+    reduction: Reduction = None,
+    temperature: Temperature = None,
     scale: Annotated[float | None, typer.Option(help="1/τ instead.")] = None,
     slope: Annotated[
         float | None, typer.Option(help="Measured root mean square of ‖z‖‖∇L‖.")
@@ -65,7 +60,7 @@ def predict(
     angle: Annotated[
         float, typer.Option(help="Starting angle of the pair in [0, π], radians.")
     ] = math.pi / 2,
-    tolerance: Annotated[float, typer.Option(help="Converged at cosine >= 1 - tolerance.")] = 1e-3,
+    tolerance: Tolerance = 1e-3,
     gradscale: Annotated[float, typer.Option(help="Power of GradScale.")] = 0.0,
     stop_gradient: Annotated[
         bool, typer.Option("--stop-gradient", help="Only the first point of the pair moves.")

@@ -9,7 +9,7 @@ import numpy as np
 from normtheory.diagnosis._options import Options
 from normtheory.diagnosis._quantity import PLAIN, quantity
 from normtheory.diagnosis._rows import Rows
-from normtheory.drift import radial_drift_is_stable, radial_drift_norm
+from normtheory.drift import pulls, radial_drift_is_stable, radial_drift_norm
 
 _CLAIM = "claim radial_drift"
 _EPS = {"bfloat16": 2**-7, "float16": 2**-10, "float32": 2**-23}
@@ -54,25 +54,23 @@ def summarise_change(rows: Rows, before: Rows, options: Options) -> ChangeSummar
     What decay took is (1 - ηλ)^updates of every embedding, if rate and decay are given; else it is
     part of the pull along.
     """
-    kept = 1.0
+    lost = 0.0
     if options.learning_rate is not None and options.weight_decay:
-        kept = float((1 - options.learning_rate * options.weight_decay) ** options.updates)
+        lost = 1 - float((1 - options.learning_rate * options.weight_decay) ** options.updates)
     unit = float(max(rows.norms.max(), before.norms.max()))
     n = len(rows)
-    along, across, angle = np.empty(n), np.empty(n), np.empty(n)
+    angle = np.empty(n)
     for start in range(0, n, rows.block):
         places = np.arange(start, min(start + rows.block, n))
         old = before.directions(places)
         new = rows.directions(places) * (rows.norms[places] / unit)[:, None]
         radial = (new * old).sum(axis=1)
-        rest = np.linalg.norm(new - radial[:, None] * old, axis=1)
-        size = before.norms[places] / unit
-        along[places], across[places] = size * (radial - kept * size), size * rest
-        angle[places] = np.arctan2(rest, radial)
+        angle[places] = np.arctan2(np.linalg.norm(new - radial[:, None] * old, axis=1), radial)
+    along, across = pulls(before.norms / unit, rows.norms / unit, angle, lost)
     pull, heat = float(along.mean()), float(np.sqrt((across**2).mean()))
     if heat <= _EPS.get(rows.dtype, 2**-52) * np.sqrt(((before.norms / unit) ** 4).mean()):
         heat = 0.0  # a rounding of the numbers as they were kept
-    norm, why_not = _leads_to(kept, pull, heat)
+    norm, why_not = _leads_to(lost, pull, heat)
     return ChangeSummary(
         growth=float(np.percentile(rows.norms / unit, 50) / np.percentile(before.norms / unit, 50)),
         shrunk=float((rows.norms < before.norms).mean()),
@@ -84,13 +82,13 @@ def summarise_change(rows: Rows, before: Rows, options: Options) -> ChangeSummar
     )
 
 
-def _leads_to(kept: float, pull: float, heat: float) -> tuple[float | None, str]:
+def _leads_to(lost: float, pull: float, heat: float) -> tuple[float | None, str]:
     """ρ* of the recursion, in which the rate only stands beside D and s: it is taken as 1."""
     if heat == 0:
         return None, "no direction has changed"
-    if kept == 1 and pull >= 0:
+    if lost == 0 and pull >= 0:
         return None, "nothing shrinks the norms: they grow for ever"
-    setting = (1.0, 1 - kept, pull, heat)
+    setting = (1.0, lost, pull, heat)
     stable = bool(radial_drift_is_stable(*setting))
     said = "" if stable else "the pull inwards is too strong: norms swing about it"
     return float(radial_drift_norm(*setting)), said

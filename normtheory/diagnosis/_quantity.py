@@ -3,26 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any
 
-PLAIN = "plain statistics"
-"""Source of what needs no theory: a mean, a quantile."""
-
-
-class Quantity(NamedTuple):
-    """Where a number comes from.
-
-    Attributes:
-        label: what it is called in the report.
-        unit: of the number; empty where it has none.
-        formula: by which it is computed.
-        source: the claim of normtheory or the publication behind the formula.
-    """
-
-    label: str
-    unit: str
-    formula: str
-    source: str
+from normtheory._quantity import PLAIN as PLAIN
+from normtheory._quantity import Quantity as Quantity
 
 
 def quantity(label: str, formula: str, source: str, unit: str = "") -> dict[str, Quantity]:

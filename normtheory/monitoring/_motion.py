@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from normtheory.cosine import angle
-from normtheory.drift import radial_share
+from normtheory.drift import pulls, radial_share
 from normtheory.monitoring._batch import Batch
 from normtheory.monitoring._measure import tenths
 
@@ -15,7 +15,7 @@ class Motion:
 
     Attributes:
         norms: ρ before, (n,).
-        change: norm afterwards less that before, (n,).
+        norms_after: ρ afterwards, (n,).
         angles: radians between before and after, (n,).
     """
 
@@ -24,7 +24,7 @@ class Motion:
         both = before.good & after.good
         self.some = bool(both.any())
         self._before, self._after = before.values[both], after.values[both]
-        self.norms, self.change = before.norms[both], (after.norms - before.norms)[both]
+        self.norms, self.norms_after = before.norms[both], after.norms[both]
         self.angles = angle(self._before, self._after) if self.some else np.zeros(0)
 
     @property
@@ -35,7 +35,7 @@ class Motion:
     @property
     def shrinking(self) -> float:
         """Share of the norms that are smaller afterwards."""
-        return float(np.mean(self.change < 0))
+        return float(np.mean(self.norms_after < self.norms))
 
     @property
     def radial(self) -> float:
@@ -49,12 +49,8 @@ class Motion:
             rate: γ of the step between the two.
             decay: λ.
         """
-        after = self.norms + self.change
-        # ρ' cos θ - ρ, without the difference of two numbers that are nearly the same.
-        outwards = self.change - 2 * after * np.sin(self.angles / 2) ** 2
-        along = self.norms * outwards / rate + decay * self.norms**2
-        across = self.norms * after * np.sin(self.angles) / rate
-        return float(along.mean()), float(np.mean(across**2))
+        along, across = pulls(self.norms, self.norms_after, self.angles, rate * decay)
+        return float(along.mean() / rate), float(np.mean((across / rate) ** 2))
 
     @property
     def slowdown(self) -> float | None:

@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from normtheory._quantity import PLAIN, Quantity
 
-
-class Quantity(NamedTuple):
-    """Where a number comes from; the unit is empty where it has none."""
-
-    label: str
-    unit: str
-    formula: str
-    source: str
-
-
-_PLAIN = "plain statistics"
 _DRIFT = "claim radial_drift"
 _NORM, _ANGLE = "unit of z", "radians"
 _FREE = "as free embeddings; by optimizer"
@@ -24,13 +13,13 @@ QUANTITIES = {
     "learning_rate": Quantity("learning rate η", "", "as given", "given"),
     "scale": Quantity("scale b = 1/τ", "", "as given", "given"),
     "bad_rows": Quantity(
-        "rows of no use", "rows", "zero or not finite, probe and second view too", _PLAIN
+        "rows of no use", "rows", "zero or not finite, probe and second view too", PLAIN
     ),
-    "norm": Quantity("median norm", _NORM, "percentiles of ρ = ‖z‖", _PLAIN),
-    "norm_mean": Quantity("mean norm", _NORM, "mean of ρ", _PLAIN),
-    "class_norm": Quantity("median norm of a class", _NORM, "median of ρ", _PLAIN),
-    "decile_ratio": Quantity("norms, largest / smallest tenth", "", "ratio of the medians", _PLAIN),
-    "probe_decile_ratio": Quantity("the same of the probe", "", "ratio of the medians", _PLAIN),
+    "norm": Quantity("median norm", _NORM, "percentiles of ρ = ‖z‖", PLAIN),
+    "norm_mean": Quantity("mean norm", _NORM, "mean of ρ", PLAIN),
+    "class_norm": Quantity("median norm of a class", _NORM, "median of ρ", PLAIN),
+    "decile_ratio": Quantity("norms, largest / smallest tenth", "", "ratio of the medians", PLAIN),
+    "probe_decile_ratio": Quantity("the same of the probe", "", "ratio of the medians", PLAIN),
     "effective_rate": Quantity(
         "effective rate of the median",
         "",
@@ -40,16 +29,16 @@ QUANTITIES = {
     "slope": Quantity(
         "size of the gradient s", "", "rms of ‖z‖‖∇L‖", "claim inverse_norm_gradient"
     ),
-    "resultant": Quantity("length of the mean direction", "", "‖mean ẑ‖", _PLAIN),
+    "resultant": Quantity("length of the mean direction", "", "‖mean ẑ‖", PLAIN),
     "uniformity": Quantity(
         "uniformity", "", "log mean of exp(-2‖ẑ - ẑ'‖²) over pairs", "Wang & Isola 2020 (t = 2)"
     ),
     "alignment": Quantity("alignment", "", "mean ‖ẑ - ẑ'‖²", "Wang & Isola 2020 (α = 2)"),
     "gap": Quantity("modality gap", "", "‖mean ẑ - mean ẑ'‖", "claim modality_gap"),
-    "probe_norm": Quantity("median norm of the probe", _NORM, "median of ρ", _PLAIN),
-    "turn": Quantity("turn in a step", _ANGLE, "rms angle of the probe", _PLAIN),
-    "turn_lag": Quantity("turn over the lag", _ANGLE, "rms angle of the probe", _PLAIN),
-    "lag": Quantity("lag", "steps", "between two looks at the probe", _PLAIN),
+    "probe_norm": Quantity("median norm of the probe", _NORM, "median of ρ", PLAIN),
+    "turn": Quantity("turn in a step", _ANGLE, "rms angle of the probe", PLAIN),
+    "turn_lag": Quantity("turn over the lag", _ANGLE, "rms angle of the probe", PLAIN),
+    "lag": Quantity("lag", "steps", "between two looks at the probe", PLAIN),
     "radial_share": Quantity(
         "radial part of the displacement",
         "",
@@ -58,12 +47,12 @@ QUANTITIES = {
     ),
     "drift": Quantity("drift D", "", "mean of ρ ẑ·(z' - z)/η + λρ²", _DRIFT),
     "heat": Quantity("heat s", "", "rms of ρ‖P(z' - z)‖/η", _DRIFT),
-    "shrinking": Quantity("norms that shrink in a step", "share", "share with ρ' < ρ", _PLAIN),
+    "shrinking": Quantity("norms that shrink in a step", "share", "share with ρ' < ρ", PLAIN),
     "shrinking_lag": Quantity(
-        "norms that shrink over the lag", "share", "share with ρ' < ρ", _PLAIN
+        "norms that shrink over the lag", "share", "share with ρ' < ρ", PLAIN
     ),
     "slowdown": Quantity(
-        "largest tenth turns slower by", "", "rms angle, smallest / largest tenth", _PLAIN
+        "largest tenth turns slower by", "", "rms angle, smallest / largest tenth", PLAIN
     ),
     "implied_norm": Quantity(
         "norm that D and s lead to",
