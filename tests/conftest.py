@@ -23,11 +23,13 @@ matplotlib.use("Agg")
 
 # Most of the time goes into compiling programs that run once: of XLA's last stage, whose
 # optimisations change speed alone, only the first level is kept, without which long runs take five
-# times as long, and loops are written by the older route, which takes a third less. `.ci/run` runs
-# the library's tests and the slow ones with all, as users have it; a caller who names the flag
-# decides.
+# times as long, and loops are written by the older route, which takes a third less, where JAX
+# still has it: a newer one ends the process at a flag that it doesn't know. `.ci/run` runs the
+# library's tests and the slow ones with all, as users have it; a caller who names the flag decides.
 if "xla_backend_optimization_level" not in os.environ.get("XLA_FLAGS", ""):
-    _quick = "--xla_backend_optimization_level=1 --xla_cpu_use_fusion_emitters=false"
+    _quick = "--xla_backend_optimization_level=1"
+    if jax.__version_info__ < (0, 10):
+        _quick += " --xla_cpu_use_fusion_emitters=false"
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_quick}".strip()
 
 # A shape or dtype that JAX would adapt in silence is a mistake here.
