@@ -39,27 +39,31 @@ SYSTEM = {
 _NUMBER, _FLAG = "a number", "true or false"
 
 
-def _rule(
-    make: Callable[..., optimizers.Rule], **kinds: str
-) -> tuple[Callable[..., optimizers.Rule], dict[str, str]]:
+_NUMBERS = {
+    "momentum": {"decay": _NUMBER, "nesterov": _FLAG},
+    "adam": {"b1": _NUMBER, "b2": _NUMBER, "eps": _NUMBER},
+    "adamw": {"b1": _NUMBER, "b2": _NUMBER, "eps": _NUMBER},
+    "lion": {"b1": _NUMBER, "b2": _NUMBER},
+    "rowwise_adagrad": {"start": _NUMBER, "eps": _NUMBER},
+    "muon": {"beta": _NUMBER, "eps": _NUMBER, "nesterov": _FLAG, "polar": _FLAG},
+}
+"""What the rules of an optimizer are given in a table."""
+
+
+def _rule(make: Callable[..., optimizers.Rule]) -> Callable[..., optimizers.Rule]:
     """A rule of a table, with a memory for every row where it is ``lazy``."""
 
     def made(lazy: bool = False, **about: Any) -> optimizers.Rule:
         rule = make(**about)
         return optimizers.lazy(rule) if lazy else rule
 
-    return made, {**kinds, "lazy": _FLAG}
+    return made
 
 
 OPTIMIZERS: dict[str, tuple[Callable[..., Any] | None, dict[str, str]]] = {
-    "sgd": (None, {}),
-    "momentum": _rule(optimizers.momentum, decay=_NUMBER, nesterov=_FLAG),
-    "adam": _rule(optimizers.adam, b1=_NUMBER, b2=_NUMBER, eps=_NUMBER),
-    "lion": _rule(optimizers.lion, b1=_NUMBER, b2=_NUMBER),
-    "rowwise_adagrad": _rule(optimizers.rowwise_adagrad, start=_NUMBER, eps=_NUMBER),
-    "muon": _rule(optimizers.muon, beta=_NUMBER, eps=_NUMBER, nesterov=_FLAG, polar=_FLAG),
+    name: (None, {}) if make is None else (_rule(make), {**_NUMBERS[name], "lazy": _FLAG})
+    for name, make in optimizers.OPTIMIZERS.items()
 }
-OPTIMIZERS["adamw"] = OPTIMIZERS["adam"]
 SCHEDULES: dict[str, tuple[Callable[..., Any], dict[str, str]]] = {
     "cosine": (
         lambda steps, end=0.0: optax.cosine_decay_schedule(1.0, steps, end),

@@ -60,6 +60,13 @@ class Run:
     observables: tuple[Observable, ...]
     attrs: Mapping[str, Any]
 
+    def __repr__(self) -> str:
+        """What came of it, not the numbers of every embedding."""
+        end = "converged" if self.converged else "not converged"
+        names = ", ".join(item.name for item in self.observables)
+        count = len(self.records["step"])
+        return f"Run({self.steps} steps, {end}, {count} records of {names}; {self.state})"
+
     @cached_property
     def dataset(self) -> xr.Dataset:
         """The records over ``step``, with units and the attributes that rerun it."""
@@ -117,6 +124,8 @@ def run(
         >>> done = run(system, init(system, z, y), 10_000, stop=stop.mean_cosine(1e-3))
         >>> done.converged
         True
+        >>> done.state
+        State(step 189, clouds (50, 8), (50, 8), float64)
         >>> dict(done.dataset.sizes)
         {'step': 2}
     """

@@ -43,6 +43,11 @@ class State:
     key: Key
     trained: dict[str, Parameter] = dataclasses.field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """Sizes, not the numbers of every embedding."""
+        shapes = ", ".join(str(tuple(z.shape)) for z in self.positions)
+        return f"State(step {self.step}, clouds {shapes}, {self.dtype})"
+
     @property
     def dtype(self) -> Any:
         """Of the positions."""

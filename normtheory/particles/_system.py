@@ -21,7 +21,8 @@ from normtheory.particles._forces import check_force
 from normtheory.particles._given import number, places
 from normtheory.particles._names import Names
 from normtheory.particles._tree import map_numbers, static, tree
-from normtheory.particles.optimizers import Rule
+from normtheory.particles.forces import loss
+from normtheory.particles.optimizers import Rule, named
 from normtheory.particles.sampling import Bernoulli, Minibatch
 from normtheory.particles.trained import Trained
 
@@ -34,12 +35,13 @@ class System:
     rows shrink by 1 - γλ with weight decay; then rows go back to their norm if one is fixed.
 
     Attributes:
-        force: from :mod:`normtheory.particles.forces`.
+        force: from :mod:`normtheory.particles.forces`, or the name of a loss, with the options it
+            has by default.
         learning_rate: γ > 0 of the optimizer, on the loss with its ``reduction``;
             :func:`normtheory.pair_rate` says what one pair sees of it. None only with an optax
             transformation that has its own.
         reduction: "mean", the loss as it is, or "sum", the loss times the rows of its first cloud.
-        optimizer: a rule of :mod:`normtheory.particles.optimizers`, an
+        optimizer: a rule of :mod:`normtheory.particles.optimizers` or its name, an
             ``optax.GradientTransformation`` with its rate inside, or None for plain SGD.
         schedule: ``schedule(step)``, a factor on the learning rate (an optax schedule with peak 1),
             or None.
@@ -69,11 +71,13 @@ class System:
         >>> from normtheory.particles import System, forces
         >>> System(forces.attraction(), 10.0, weight_decay=0.01).reduction
         'mean'
+        >>> System("uniformity", 1e-3, optimizer="adam").optimizer.numbers
+        {'b1': 0.9, 'b2': 0.999, 'eps': 1e-08}
     """
 
     force: Any
     learning_rate: Any = None
-    optimizer: Rule | optax.GradientTransformation | None = None
+    optimizer: Rule | optax.GradientTransformation | str | None = None
     weight_decay: Any = None
     gradscale: Any = None
     norm: Any = None
@@ -89,6 +93,8 @@ class System:
 
     def __post_init__(self) -> None:
         """Check what a person passes; JAX rebuilds systems without coming here."""
+        if isinstance(self.force, str):
+            object.__setattr__(self, "force", loss(self.force))
         check_force("force", self.force)
         if self.reduction not in ("mean", "sum"):
             raise ValueError(f"reduction: expected 'mean' or 'sum', got {self.reduction!r}")
@@ -121,6 +127,8 @@ class System:
         self._check_trained()
 
     def _check_optimizer(self) -> None:
+        if isinstance(self.optimizer, str):
+            object.__setattr__(self, "optimizer", named(self.optimizer))
         if isinstance(self.optimizer, optax.GradientTransformation):
             if self.learning_rate is not None or self.weight_decay is not None:
                 raise ValueError(
@@ -131,7 +139,7 @@ class System:
             object.__setattr__(self, "optimizer", _ready_made(self.optimizer))
         elif self.optimizer is not None and not isinstance(self.optimizer, Rule):
             raise TypeError(
-                "optimizer: expected a rule of normtheory.particles.optimizers, an "
+                "optimizer: expected a rule of normtheory.particles.optimizers or its name, an "
                 f"optax.GradientTransformation or None, got {type(self.optimizer).__name__}"
             )
         elif self.learning_rate is None:

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from normtheory._arrays import check_count, check_kind, check_values, refuse_more
 from normtheory._read import labels_of, real_numbers
@@ -19,6 +20,7 @@ from normtheory.particles._motion import length, radial_drift, torque, turned
 from normtheory.particles._motion import rotation as turns
 from normtheory.particles._tree import static, tree
 from normtheory.particles._view import View, mean_distance
+from normtheory.particles.optimizers import NORMALISED, Rule
 
 __all__ = [
     "OBSERVABLES",
@@ -151,6 +153,13 @@ def _uniformity(view: View) -> Array:
     return jnp.log(jnp.sum(total) / jnp.asarray(n * (n - 1), u.dtype))
 
 
+def _positions(view: View) -> Array:
+    shapes = [z.shape for z in view.positions]
+    if len(set(shapes)) > 1:
+        raise ValueError(f"positions: expected clouds of one shape, got shapes {shapes}")
+    return jnp.stack(view.positions)
+
+
 def _quantiles(rows: tuple[Array, ...]) -> Array:
     levels = jnp.asarray(QUANTILES, rows[0].dtype)
     return jnp.stack([jnp.quantile(x, levels) for x in rows])
@@ -161,7 +170,17 @@ def _norms(view: View) -> Array:
 
 
 def _effective_rate(view: View) -> Array:
+    rate, rule = view.learning_rate, view.system.optimizer
+    adaptive = isinstance(rule, Rule) and rule.factory in NORMALISED
+    if not (rule is None or adaptive or rule.factory is optax.trace):
+        raise ValueError(
+            "effective_learning_rate: expected SGD, momentum, adam or lion, whose speed is a "
+            "formula of rate and norm; record angular_step instead"
+        )
+
     def one(norm: Array) -> Array:
+        if adaptive:
+            return rate / norm
         if view.system.gradscale is None:
             return view.pair_rate / norm / norm
         return view.pair_rate * norm ** (jnp.asarray(view.system.gradscale, norm.dtype) - 2)
@@ -195,12 +214,19 @@ OBSERVABLES: Mapping[str, Observable] = MappingProxyType(
                 _uniformity,
                 long_name="log mean of exp(-2 |u - u'|^2) in the first cloud",
             ),
+            Observable(
+                {},
+                "positions",
+                _positions,
+                ("cloud", "row", "axis"),
+                long_name="embeddings of clouds of one shape",
+            ),
             Observable({}, "norms", _norms, long_name="norm of a particle", **_QUANTILE),
             Observable(
                 {},
                 "effective_learning_rate",
                 _effective_rate,
-                long_name="rate of a pair times norm^(p-2)",
+                long_name="rate of a pair times norm^(p-2), or rate over norm (adam, lion)",
                 **_QUANTILE,
             ),
             Observable(

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -22,7 +23,17 @@ from normtheory.particles._given import number
 from normtheory.particles._rules import by_rows, scale_by_muon, scale_by_rowwise_adagrad
 from normtheory.particles._tree import static, tree
 
-__all__ = ["Rule", "adam", "lazy", "lion", "momentum", "muon", "rowwise_adagrad", "rule"]
+__all__ = [
+    "OPTIMIZERS",
+    "Rule",
+    "adam",
+    "lazy",
+    "lion",
+    "momentum",
+    "muon",
+    "rowwise_adagrad",
+    "rule",
+]
 
 
 @tree
@@ -162,6 +173,32 @@ def muon(beta: Any = 0.95, eps: Any = 1e-8, *, nesterov: bool = True, polar: boo
     """
     flags = tuple((k, check_flag(k, x)) for k, x in (("nesterov", nesterov), ("polar", polar)))
     return _checked(Rule({"beta": beta, "eps": eps}, scale_by_muon, flags))
+
+
+OPTIMIZERS: Mapping[str, Callable[..., Rule] | None] = MappingProxyType(
+    {
+        "sgd": None,
+        "momentum": momentum,
+        "adam": adam,
+        "adamw": adam,  # which of the two it is, the weight decay of the system says
+        "lion": lion,
+        "rowwise_adagrad": rowwise_adagrad,
+        "muon": muon,
+    }
+)
+"""The rules that a system and a configuration know by name; None is plain SGD."""
+
+
+NORMALISED = (optax.scale_by_adam, optax.scale_by_lion)
+"""Factories of rules whose steps don't depend on the size of the gradients."""
+
+
+def named(name: str) -> Rule | None:
+    """The rule of a name with its usual numbers; ValueError with the known names otherwise."""
+    if name not in OPTIMIZERS:
+        raise ValueError(f"optimizer: expected one of {', '.join(OPTIMIZERS)}; got {name!r}")
+    make = OPTIMIZERS[name]
+    return None if make is None else make()
 
 
 def lazy(rule: Rule) -> Rule:
