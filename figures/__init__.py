@@ -112,6 +112,28 @@ def figure(name: str, *, smoke: bool = False, force: bool = False, settings: Any
     return draw(get(name), result(name, smoke=smoke, force=force, settings=settings))
 
 
+def picture(result: Any) -> Figure:
+    """Draw what was recorded over steps, one panel a variable; bands are quantiles over rows.
+
+    Args:
+        result: a :class:`normtheory.particles.Run`, a recorded
+            :class:`normtheory.PairSimulation`, a :class:`normtheory.Monitor`, an
+            ``xarray.Dataset`` over ``step``, or the NetCDF file of one. The result of an experiment
+            is drawn as its own figure.
+
+    Returns:
+        The matplotlib figure, in the style of the project.
+
+    Raises:
+        TypeError: something else.
+        ValueError: nothing in it is over steps.
+        OSError: the file can't be read.
+    """
+    from figures import _picture
+
+    return _picture.picture(result)
+
+
 def draw(module: ModuleType, data: xr.Dataset | None) -> Figure:
     """Draw the figure of a module from a result, in the style of the project."""
     with style(STYLE):

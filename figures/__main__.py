@@ -6,8 +6,10 @@ import json
 import logging
 import sys
 import time
+from argparse import Namespace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import matplotlib
 
@@ -27,15 +29,18 @@ from normtheory._files import check_place, whole_file
 from normtheory._progress import bar
 from normtheory._text import shown
 from simulations import _store
+from simulations._arguments import add_settings, with_given
 from simulations._cores import use_all_cores
 from simulations._overwrite import keep_inputs
 
 
-def _parser() -> Parser:
+def _parser(name: str | None) -> Parser:
+    """The command's, with the settings of the experiment of the one figure that is asked for."""
     parser = Parser(
         prog="python -m figures",
         description="Draw the figures, running their experiments where no current result is kept.",
-        epilog="example: python -m figures norm_effect opposite_halves --output /tmp/figures",
+        epilog="example: python -m figures norm_effect --norms 1,2,4 --output /tmp/figures; "
+        "--help after the name of a figure lists its settings",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="figures to draw (default: all)")
     parser.add_argument("--list", action="store_true", help="list the figures and stop")
@@ -56,11 +61,20 @@ def _parser() -> Parser:
         "--json", action="store_true", help="print the closing table as JSON, and nothing else"
     )
     parser.add_argument(
+        "--of",
+        type=Path,
+        metavar="FILE",
+        help="draw what was recorded over steps in a result, such as `normtheory simulate "
+        "--output FILE` writes (NetCDF)",
+    )
+    parser.add_argument(
         "--fidelity",
         type=Path,
         metavar="FILE",
         help="draw nothing: write the paper's numbers beside ours to this page (Markdown)",
     )
+    if name is not None and name in simulations.names():
+        add_settings(parser, f"settings of {name}", simulations.get(name).Settings())
     return parser
 
 
@@ -139,12 +153,37 @@ def _write_fidelity(path: Path, *, force: bool) -> None:
     print(f"written to {shown(path)}")
 
 
+def _draw_file(path: Path, folder: Path) -> int:
+    """Draw the result in a file; the exit status."""
+    try:
+        found = figures.picture(path)
+    except ValueError as error:
+        say("figures", f"--of {shown(path)}: {error}")
+        return BAD_USAGE
+    folder.mkdir(parents=True, exist_ok=True)
+    for suffix in (".png", ".pdf"):
+        save(found, folder / f"{path.stem}{suffix}")
+    print(f"{shown(folder / path.stem)}.png, .pdf")
+    return 0
+
+
 def _check_page(path: Path) -> None:
     """Raise ValueError unless that page has a place, and none of what it is made from."""
     check_place(path, {})
     for name in _fidelity.TABLES:
         settings = simulations.get(name).Settings()
         keep_inputs([path], [*_store.sources(name), _store.kept(name, settings)])
+
+
+def _settings(alone: str | None, options: Namespace) -> dict[str, Any]:
+    """Those of experiments that differ from the default, by name."""
+    found = {}
+    if options.smoke:
+        found = {name: simulations.get(name).SMOKE for name in simulations.names()}
+    if alone in simulations.names():
+        base = found.get(alone, simulations.get(alone).Settings())
+        found[alone] = with_given(base, vars(options))
+    return found
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -161,7 +200,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(arguments: list[str] | None) -> int:
-    options = _parser().parse_args(arguments)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    said = [word for word in arguments if word in figures.names()]
+    alone = said[0] if len(said) == 1 else None
+    options = _parser(alone).parse_args(arguments)
     if options.list:
         for name in figures.names():
             print(f"{name:18} {(figures.get(name).__doc__ or '').splitlines()[0]}")
@@ -171,6 +213,7 @@ def _run(arguments: list[str] | None) -> int:
     rows: list[Row] = []
     try:
         modules = [figures.get(name) for name in names]
+        settings = _settings(alone, options)
         if options.fidelity:
             _check_page(options.fidelity)
     except ValueError as error:
@@ -180,13 +223,15 @@ def _run(arguments: list[str] | None) -> int:
         if options.fidelity:
             _write_fidelity(options.fidelity, force=options.force)
             return 0
+        if options.of:
+            return _draw_file(options.of, options.output)
         options.output.mkdir(parents=True, exist_ok=True)
         progress = bar(len(names), "figure", iterable=zip(names, modules, strict=True))
         for name, module in progress:
             progress.set_description(name)
             start = time.perf_counter()
             try:
-                data = figures.result(name, smoke=options.smoke, force=options.force)
+                data = figures.result(name, force=options.force, settings=settings.get(name))
             except ModuleNotFoundError as error:  # an extra that was not installed
                 if options.names:
                     raise

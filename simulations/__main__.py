@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import re
 import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import simulations
-from normtheory._command import BAD_USAGE, FAILED, LARGEST, Parser, say, status_of
+from normtheory._command import BAD_USAGE, FAILED, Parser, say, status_of
 from normtheory._text import shown
 from simulations import _store
+from simulations._arguments import add_settings, with_given
 from simulations._cores import use_all_cores
 from simulations._overwrite import keep_inputs
-
-
-def _integer(text: str) -> int:
-    value = int(text)
-    if abs(value) > LARGEST:
-        raise ValueError
-    return value
-
-
-_integer.__name__ = "int"  # which the error says
-
-
-def _reader(default: Any) -> Any:
-    """How to read a setting from the command line, after the type of its default."""
-    if isinstance(default, tuple):
-        kind = _reader(default[0])
-
-        def numbers(text: str) -> tuple[Any, ...]:
-            return tuple(kind(part) for part in text.split(","))
-
-        numbers.__name__ = f"comma-separated {kind.__name__}"
-        return numbers
-    return _integer if type(default) is int else type(default)
-
-
-def _meanings(settings: Any) -> dict[str, str]:
-    """What the docstrings of settings and of what they inherit from say of every one of them."""
-    found: dict[str, str] = {}
-    for kind in reversed(type(settings).__mro__):
-        listed = (kind.__doc__ or "").partition("Attributes:\n")[2]
-        for name, text in re.findall(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", listed, re.MULTILINE):
-            found[name] = " ".join(text.split())
-    return found
 
 
 def _parser(name: str | None) -> Parser:
@@ -72,20 +38,9 @@ def _parser(name: str | None) -> Parser:
     )
     if name in simulations.names():
         module = simulations.get(name)
-        settings, meanings = module.Settings(), _meanings(module.Settings())
         if hasattr(module, "HandOut"):
             module.HandOut.add_options(parser)
-        group = parser.add_argument_group(f"settings of {name}")
-        for field in dataclasses.fields(settings):
-            default = getattr(settings, field.name)
-            shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
-            meaning = meanings.get(field.name, "").rstrip(".")
-            group.add_argument(
-                f"--{field.name.replace('_', '-')}",
-                type=_reader(default),
-                metavar="VALUE",
-                help=f"{meaning} (default {shown})".strip().replace("%", "%%"),
-            )
+        add_settings(parser, f"settings of {name}", module.Settings())
     return parser
 
 
@@ -122,11 +77,8 @@ def _run(arguments: list[str] | None) -> int:
         return BAD_USAGE
     base = module.SMOKE if options["smoke"] else module.Settings()
     base = module.FULL if options["full"] else base
-    given = {
-        f.name: options[f.name] for f in dataclasses.fields(base) if options[f.name] is not None
-    }
     try:
-        settings = dataclasses.replace(base, **given)
+        settings = with_given(base, options)
         hand_out = module.HandOut.of(options) if hasattr(module, "HandOut") else None
         _keep_inputs(options["name"], settings, options["output"], hand_out)
         run = partial(module.run, hand_out=hand_out) if hand_out else None

@@ -1,4 +1,4 @@
-"""What a person types and reads in a notebook: words for forces and rules, what a run says of it."""
+"""What a person types and reads: words for forces and rules, what a run says of itself."""
 
 from __future__ import annotations
 
