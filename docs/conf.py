@@ -10,7 +10,10 @@ sys.path[:0] = [str(Path(__file__).parent / "_ext"), str(ROOT)]
 # The kernels that run the notebooks import figures and simulations from the clone as well.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 
+import jaxtyping  # noqa: E402
+
 import normtheory  # noqa: E402
+from normtheory import _types  # noqa: E402
 
 project = "normtheory"
 author = "normtheory contributors"
@@ -47,6 +50,12 @@ autodoc_member_order = "bysource"
 autodoc_mock_imports = [] if importlib.util.find_spec("torch") else ["torch"]
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
+# Arrays by what they hold, not by the `Any` that they are to a type checker.
+autodoc_type_aliases = {
+    name: name
+    for name in vars(_types)
+    if name[0].isupper() and name != "Any" and name not in vars(jaxtyping)
+}
 napoleon_numpy_docstring = False
 napoleon_use_rtype = False
 napoleon_custom_sections = [("Reference", "References")]
