@@ -65,7 +65,12 @@ class Row(NamedTuple):
 
     @property
     def deviation(self) -> float | None:
-        """Of the published number (else the simulated one) from the predicted one, relative."""
+        """Of the published number (else the simulated one) from the predicted one, relative.
+
+        None where the predicted one is 0 as far as anybody can say: a share of it means nothing.
+        """
+        if self.predicted is not None and abs(self.predicted) <= (self.within or 0.0):
+            return None
         reference = self.simulated if self.published is None else self.published
         return reference / self.predicted - 1 if reference is not None and self.predicted else None
 

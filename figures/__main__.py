@@ -78,6 +78,9 @@ def _parser(name: str | None) -> Parser:
     return parser
 
 
+_BAR = "{desc}: {percentage:3.0f}% |{bar}| {elapsed} gone, {remaining} to go"
+
+
 def save(picture: Figure, path: Path) -> None:
     """Write one picture whole or not at all.
 
@@ -186,6 +189,16 @@ def _settings(alone: str | None, options: Namespace) -> dict[str, Any]:
     return found
 
 
+def _cost(name: str, settings: dict[str, Any], *, force: bool) -> float:
+    """About how many seconds a figure takes on two cores; drawing a kept result takes one."""
+    if name not in simulations.names():
+        return 1.0
+    module = simulations.get(name)
+    if not force and _store.kept(name, settings.get(name, module.Settings())).exists():
+        return 1.0
+    return 1.0 + (0.0 if settings.get(name) == module.SMOKE else module.SECONDS)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line.
 
@@ -212,7 +225,7 @@ def _run(arguments: list[str] | None) -> int:
     names = options.names or figures.names()
     rows: list[Row] = []
     try:
-        modules = [figures.get(name) for name in names]
+        modules = {name: figures.get(name) for name in names}
         settings = _settings(alone, options)
         if options.fidelity:
             _check_page(options.fidelity)
@@ -226,8 +239,15 @@ def _run(arguments: list[str] | None) -> int:
         if options.of:
             return _draw_file(options.of, options.output)
         options.output.mkdir(parents=True, exist_ok=True)
-        progress = bar(len(names), "figure", iterable=zip(names, modules, strict=True))
-        for name, module in progress:
+        costs = {name: _cost(name, settings, force=options.force) for name in names}
+        if not options.names:  # the quick ones first, so that there is something to look at
+            names = sorted(names, key=costs.__getitem__)
+        if not options.json and sum(costs.values()) > 30:
+            minutes = f"{sum(costs.values()) / 60:.1f}"
+            print(f"{len(names)} figures, about {minutes} minutes on two cores", flush=True)
+        progress = bar(round(sum(costs.values())), "s", bar_format=_BAR)
+        for name in names:
+            module = modules[name]
             progress.set_description(name)
             start = time.perf_counter()
             try:
@@ -236,6 +256,7 @@ def _run(arguments: list[str] | None) -> int:
                 if options.names:
                     raise
                 progress.write(f"figures: {name} skipped: {shown(error, 400)}", file=sys.stderr)
+                progress.update(round(costs[name]))
                 continue
             picture = figures.draw(module, data)
             for suffix in (".png", ".pdf"):
@@ -247,6 +268,9 @@ def _run(arguments: list[str] | None) -> int:
             if not options.json:
                 took = time.perf_counter() - start
                 progress.write(f"{shown(options.output / name)}.png, .pdf  ({took:.1f} s)")
+                sys.stdout.flush()  # also into a file or a pipe: each as it is there
+            progress.update(round(costs[name]))
+        progress.close()
     except (ModuleNotFoundError, FloatingPointError, RuntimeError) as error:
         say("figures", " ".join(str(error).split()))
         return FAILED

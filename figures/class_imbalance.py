@@ -8,11 +8,13 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from figures import BLACK, BLUE, PAGE, VERMILION, Row
 from simulations.class_imbalance import PUBLISHED, means_of, ordered, spread
 from simulations.encoders.measures import interval
 
-COLOURS = (BLUE, GREEN, ORANGE, VERMILION)
+COLOURS = ("#9ECAE1", "#4292C6", "#08519C", "#08306B")
+"""From rare to frequent: their order is what the panel is about."""
+
 MEAN_OF = 5
 """Networks in the mean that the paper plots."""
 

@@ -107,7 +107,7 @@ def _triangle(axes: Axes) -> None:
     _arrow(axes, np.zeros(2), after, VERMILION)
     _arrow(axes, np.zeros(2), 1.45 * target, GREEN)
     corner = 0.07
-    axes.plot([corner, corner, 0], [radius - corner, radius - corner, radius], color=BLACK, lw=0.8)
+    axes.plot([corner, corner, 0], [radius, radius - corner, radius - corner], color=BLACK, lw=0.8)
     axes.text(-0.05, 0.6, "ρ", ha="right")
     axes.text(after[0] / 2, radius + 0.05, "γ‖$g$‖ = γ sin φ / ρ", color=BLUE, ha="center")
     axes.text(after[0] + 0.04, after[1], "$z'$", color=VERMILION, va="center")

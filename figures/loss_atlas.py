@@ -1,9 +1,10 @@
 """The loss atlas: gradient norm against embedding norm for every loss, with its slope.
 
-Solid: all rows get the norm. Dashed: one row gets it, the others keep norm 1. A loss of directions
-has slope −1 either way (grey guide); panels of losses that don't are hatched and marked with a
-cross. The printed slope is fitted where the line is thick. Barlow Twins and W-MSE normalise over
-the batch, and so pass the first test; the ε-guarded cosine obeys above its ε = 1e-8.
+The losses that obey share a panel, where their lines fall on one another. Solid: all rows get the
+norm. Dashed: one row gets it, the others keep norm 1. A loss of directions has slope −1 either way
+(grey guide); panels of losses that don't are hatched and marked with a cross. The printed slope is
+fitted where the line is thick. Barlow Twins and W-MSE normalise over the batch, and so pass the
+first test; the ε-guarded cosine obeys above its ε = 1e-8.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ from matplotlib.lines import Line2D
 
 from figures import BLACK, BLUE, PAGE, VERMILION, Row
 
-COLUMNS = 5
+COLUMNS, LARGE = 5, 2
+"""Of the grid, and of the panel of those that obey."""
+
 _CORNERS = ((0.96, 0.95, "right", "top"), (0.04, 0.05, "left", "bottom"),
             (0.96, 0.05, "right", "bottom"), (0.04, 0.95, "left", "top"))  # fmt: skip
 
 
 def draw(result: xr.Dataset) -> Figure:
-    """One panel a loss, all on the same axes.
+    """One panel for all losses that obey, and one for each that doesn't, on the same axes.
 
     Args:
         result: of the experiment ``loss_atlas``.
@@ -33,37 +36,54 @@ def draw(result: xr.Dataset) -> Figure:
     Returns:
         The figure.
     """
-    count = result.sizes["loss"]
-    lines = math.ceil(count / COLUMNS)
-    figure, grid = plt.subplots(
-        lines,
-        COLUMNS,
-        figsize=(PAGE, 1.42 * lines + 0.75),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-    )
+    obeys = result.obeys.values.astype(bool)
+    together, others = result.isel(loss=obeys), result.isel(loss=~obeys)
+    count = others.sizes["loss"]
+    # The large panel leaves room beside it for two lines of panels.
+    beside = 2 * (COLUMNS - LARGE)
+    lines = 2 + math.ceil(max(0, count - beside) / COLUMNS)
+    figure = plt.figure(figsize=(PAGE, 1.5 * lines + 0.75))
     figure.set_layout_engine("constrained", w_pad=0.02, h_pad=0.03, wspace=0.02, hspace=0.02)
-    _limit(grid[0, 0], result)
-    for index, axes in enumerate(grid.flat):
-        if index >= count:
-            axes.remove()
-            continue
-        _panel(axes, result.isel(loss=index))
-        axes.tick_params(labelbottom=index + COLUMNS >= count)
-    grid[-1, (count - 1) % COLUMNS // 2].set_xlabel("embedding norm")
-    grid[lines // 2, 0].set_ylabel("gradient norm, relative to that at embedding norm 1")
+    grid = figure.add_gridspec(lines, COLUMNS)
+    large = figure.add_subplot(grid[:2, :LARGE])
+    _limit(large, result)
+    _together(large, together)
+    cells = [(line, c) for line in range(2) for c in range(LARGE, COLUMNS)]
+    cells += [(line, c) for line in range(2, lines) for c in range(COLUMNS)]
+    for index, (line, column) in zip(range(count), cells, strict=False):
+        axes = figure.add_subplot(grid[line, column], sharex=large, sharey=large)
+        _panel(axes, others.isel(loss=index))
+        below = cells.index((line + 1, column)) if (line + 1, column) in cells else count
+        axes.tick_params(labelbottom=below >= count, labelleft=False)
+    large.set(xlabel="embedding norm", ylabel="gradient norm, relative to that at norm 1")
     figure.legend(handles=_legend(), loc="outside upper center", ncols=4, handlelength=2.6)
     return figure
 
 
+def _together(axes: Axes, obedient: xr.Dataset) -> None:
+    """Losses that obey: their lines fall on one another, so their names are listed."""
+    names = obedient.loss.values.tolist()
+    for index in range(len(names)):
+        _lines(axes, obedient.isel(loss=index), BLUE)
+    slope = obedient.slope.values
+    ends = (f"{x:.2f}".replace("-", "−") for x in (slope.min(), slope.max()))
+    low, high = ends if len(names) else ("", "")
+    said = f"slope {low}" if low == high else f"slopes {low} to {high}"
+    axes.set_title(f"{len(names)} losses obey: {said}", color=BLUE, pad=3, fontsize=7)
+    half = math.ceil(len(names) / 2)
+    for x, some in ((0.03, names[:half]), (0.36, names[half:])):
+        axes.text(x, 0.03, "\n".join(some), transform=axes.transAxes, va="bottom", fontsize=6.5,
+                  linespacing=1.1)  # fmt: skip
+
+
 def _limit(axes: Axes, result: xr.Dataset) -> None:
-    """Logarithmic axes that hold all panels, with ticks every few decades."""
+    """Logarithmic axes of all panels, not far beyond the law, with ticks every few decades."""
     seen = result.gradient.values
     seen = seen[np.isfinite(seen) & (seen > 0)]
     axes.set(xscale="log", yscale="log")
     axes.set(xlim=(float(result.norm[0]), float(result.norm[-1])))
-    axes.set(ylim=(seen.min() / 10, seen.max() * 10))
+    law = 1 / result.norm.values  # a softmax that saturates falls by hundreds of decades: cut off
+    axes.set(ylim=(max(seen.min(), law.min() * 1e-6) / 10, min(seen.max(), law.max() * 1e6) * 10))
     for axis in (axes.xaxis, axes.yaxis):
         low, high = (math.log10(x) for x in sorted(axis.get_view_interval()))
         step = 6 if high - low > 12 else 2
@@ -80,6 +100,17 @@ def _panel(axes: Axes, one: xr.Dataset) -> None:
         axes.patch.set(facecolor="#FCF3EC", edgecolor="#F3E0D2", hatch="////", linewidth=0)
         axes.grid(visible=False)
         axes.plot(norm, 1 / norm, color="0.55", lw=0.8)
+    _lines(axes, one, color)
+    axes.set_title(f"{'' if obeys else '✗ '}{one.loss.item()}", color=color, pad=3, fontsize=7)
+    x, y, ha, va = _emptiest(axes, one)
+    text = slopes(one)
+    axes.text(x, y, text, transform=axes.transAxes, ha=ha, va=va, fontsize=6.5, linespacing=1.15,
+              bbox={"fc": "white" if obeys else "#FCF3EC", "ec": "none", "pad": 1})  # fmt: skip
+
+
+def _lines(axes: Axes, one: xr.Dataset, color: str) -> None:
+    """Both answers of a loss, thick where the slope was fitted."""
+    norm = one.norm.values
     styles = {"common": (color, "-", 1.3, 2.6), "own": (BLACK, (0, (3, 1.6)), 0.8, 1.3)}
     for view, (shade, style, thin, thick) in styles.items():
         view_of = one.sel(view=view)
@@ -87,11 +118,6 @@ def _panel(axes: Axes, one: xr.Dataset) -> None:
         inside = (norm > 0.99 * float(view_of.fit_low)) & (norm < 1.01 * float(view_of.fit_high))
         axes.plot(norm, y, color=shade, ls=style, lw=thin)
         axes.plot(norm[inside], y[inside], color=shade, ls=style, lw=thick)
-    axes.set_title(f"{'' if obeys else '✗ '}{one.loss.item()}", color=color, pad=3, fontsize=7)
-    x, y, ha, va = _emptiest(axes, one)
-    text = slopes(one)
-    axes.text(x, y, text, transform=axes.transAxes, ha=ha, va=va, fontsize=6.5, linespacing=1.15,
-              bbox={"fc": "white" if obeys else "#FCF3EC", "ec": "none", "pad": 1})  # fmt: skip
 
 
 def slopes(one: xr.Dataset) -> str:

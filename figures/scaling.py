@@ -55,6 +55,8 @@ def _lines(upper: Axes, lower: Axes, one: xr.Dataset, way: str, force: str) -> N
     name, color, marker = STYLES[way]
     if one.sizes["run"] > 1:
         name += f", $n^{{{exponent(one)[0]:.2f}}}$"
+    else:
+        name += f", at n = {int(one.n[0]):,} only"
     upper.plot(one.n, one.seconds, marker=marker, ms=3.5, color=color, lw=1.1, label=name)
     lower.plot(one.n, one.peak_memory / 1e9, marker=marker, ms=3.5, color=color, lw=1.1)
 
