@@ -286,6 +286,14 @@ def _scheduled_norm(formula: Any) -> Any:
 CLAIM = Claim(
     name="radial_drift",
     title="Equilibrium with a pull along the embedding",
+    meaning=r"Beside weight decay and pulls across the embedding a steady pull $D$ along it shifts "
+    r"the equilibrium norm, which is reached from any start exactly if $D>-\alpha s$.",
+    reason=r"The new squared norm adds the squares of its parts along and across the embedding, "
+    r"which gives a quadratic equation for the fixed $\rho^2$. Beyond the border the map of "
+    r"$\rho^2$ swings between two values.",
+    consequence="An outward pull lengthens embeddings and makes them turn less; an inward one "
+    "weaker than $s$ can replace weight decay. A decay that follows the rate keeps the norm only "
+    "without such a pull.",
     statement=r"z'=\alpha z+\gamma\frac{D\hat z+\xi}{\rho},\ \xi\perp z,\ \lVert\xi\rVert=s:\quad "
     r"\rho_*^2=\gamma\frac{\alpha D+\sqrt{D^2+(1-\alpha^2)s^2}}{1-\alpha^2},\quad "
     r"\cos\theta_*=\alpha+\frac{\gamma D}{\rho_*^2},\quad "
