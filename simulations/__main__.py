@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -16,6 +15,7 @@ from normtheory._text import shown
 from simulations import _store
 from simulations._cores import use_all_cores
 from simulations._overwrite import keep_inputs
+from simulations._settings import meanings_of
 
 
 def _integer(text: str) -> int:
@@ -41,16 +41,6 @@ def _reader(default: Any) -> Any:
     return _integer if type(default) is int else type(default)
 
 
-def _meanings(settings: Any) -> dict[str, str]:
-    """What the docstrings of settings and of what they inherit from say of every one of them."""
-    found: dict[str, str] = {}
-    for kind in reversed(type(settings).__mro__):
-        listed = (kind.__doc__ or "").partition("Attributes:\n")[2]
-        for name, text in re.findall(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", listed, re.MULTILINE):
-            found[name] = " ".join(text.split())
-    return found
-
-
 def _parser(name: str | None) -> Parser:
     parser = Parser(
         prog="python -m simulations",
@@ -72,7 +62,7 @@ def _parser(name: str | None) -> Parser:
     )
     if name in simulations.names():
         module = simulations.get(name)
-        settings, meanings = module.Settings(), _meanings(module.Settings())
+        settings, meanings = module.Settings(), meanings_of(module.Settings())
         if hasattr(module, "HandOut"):
             module.HandOut.add_options(parser)
         group = parser.add_argument_group(f"settings of {name}")
