@@ -80,8 +80,8 @@ def _proof(claim: Claim, residuals: Iterable[str], page: Path) -> list[str]:
 
 def _checks(claim: Claim) -> list[str]:
     lines = [
-        "Each formula is compared with automatic differentiation on clouds of points, and a wrong one "
-        "is planted that the comparison must reject.",
+        "Each formula is compared with automatic differentiation on clouds of points, and a wrong "
+        "one is planted, which the comparison must reject.",
         "",
         "| compared | planted error |",
         "| --- | --- |",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
+import logging
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -71,6 +72,7 @@ def _options(name: str) -> dict[str, Any]:
 
 def _measured() -> dict[str, dict[str, list[str]]]:
     """Names of the inputs, of the measured values and of the options of every measurement."""
+    logging.getLogger("jax").setLevel(logging.WARNING)  # devices that it looked for in vain
     found = {}
     for name, measurement in MEASUREMENTS.items():
         with jax.enable_x64(True):

@@ -61,7 +61,8 @@ def _functions(module: ModuleType) -> list[str]:
 
 def observables_list() -> list[str]:
     """What a run records by name, and the makers of others."""
-    lines = _table("name", "what", "unit", "axes beside `step`")
+    # A table before the first heading would end up after the sections.
+    lines = ["### By name", "", *_table("name", "what", "unit", "axes beside `step`")]
     for name, made in observables.OBSERVABLES.items():
         axes = ", ".join(f"`{dim}`" for dim in made.dims)
         unit = "" if made.units == "1" else made.units

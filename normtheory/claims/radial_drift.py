@@ -299,7 +299,7 @@ CLAIM = Claim(
     r"\cos\theta_*=\alpha+\frac{\gamma D}{\rho_*^2},\quad "
     r"\text{stable}\iff D>-\alpha s;\qquad"
     r"\lambda=0>D:\ \rho_*^2=\frac{\gamma(D^2+s^2)}{2|D|};\qquad"
-    r"\gamma\lambda\to 0:\ \rho_*^2\to\frac{D+\sqrt{D^2+2\gamma\lambda s^2}}{2\lambda};\qquad"
+    r"\gamma\lambda\to 0:\ \rho_*^2\to\frac{D+\sqrt{D^2+2\gamma\lambda s^2}}{2\lambda};\qquad "
     r"D=0,\ \lambda_t=\lambda\frac{\gamma_t}{\gamma_{\max}}:\ "
     r"\rho_*^4=\frac{\gamma_{\max}s^2}{\lambda(2-\gamma_t\lambda_t)}",
     assumptions=(

@@ -126,9 +126,9 @@ CLAIM = Claim(
     consequence=r"Below that power a too large rate does not diverge, but the norms that it leaves "
     r"slow all later steps. With GradScale 2 keep $\gamma$ below 1, or pairs oscillate and their "
     r"norms grow without end.",
-    statement=r"\varphi'\approx(1-x_i-x_j)\,\varphi\ (\varphi\to0),\qquad"
-    r"x_i+x_j<2\iff\text{contracts},\qquad x_i+x_j<1\iff\text{without change of sign};\qquad"
-    r"x_\infty\approx2-x_0\ (x_0\downarrow1);\qquad"
+    statement=r"\varphi'\approx(1-x_i-x_j)\,\varphi\ (\varphi\to0),\qquad "
+    r"x_i+x_j<2\iff\text{contracts},\qquad x_i+x_j<1\iff\text{without change of sign};\qquad "
+    r"x_\infty\approx2-x_0\ (x_0\downarrow1);\qquad "
     r"p=2,\ \gamma>1:\ \varphi\to\arccos\tfrac1\gamma,\ \rho'=\gamma\rho",
     assumptions=(
         "attraction by plain SGD, x = γ/ρ²; stop-gradient on j: x_j = 0",

@@ -108,7 +108,7 @@ CLAIM = Claim(
     "Nesterov's momentum, a stop-gradient or unequal rates. On the last layer of a network the "
     "law is a sharp test of a training loop.",
     statement=r"L=f(ZZ^\top):\quad Z^\top G\ \text{symmetric};\qquad J=Z^\top V-V^\top Z:\quad "
-    r"V'=\beta V-\gamma G,\ Z'=\alpha Z+V'\ \Rightarrow\ J'=\alpha\beta J,\qquad"
+    r"V'=\beta V-\gamma G,\ Z'=\alpha Z+V'\ \Rightarrow\ J'=\alpha\beta J,\qquad "
     r"V'=\beta V-\gamma(G+\lambda Z),\ Z'=Z+V'\ \Rightarrow\ J'=\beta J",
     assumptions=(
         "any loss of the Gram matrix of Z, in which all clouds that turn together are stacked: one"

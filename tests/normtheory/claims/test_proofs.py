@@ -101,6 +101,7 @@ def test_a_claim_says_what_it_needs_to(name):
     claim = claims.get(name)
     assert claim.statement
     assert "$" not in claim.statement
+    assert not re.search(r"\\qquad[A-Za-z]", claim.statement)  # TeX would read another name
     assert claim.assumptions
     assert claim.checks
     assert claim._repr_latex_() == f"$\\displaystyle {claim.statement}$"
