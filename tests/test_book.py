@@ -57,6 +57,25 @@ def test_a_page_says_what_the_claim_says_and_folds_proof_and_tolerances(tmp_path
     assert all(check.reason in tolerances for check in claim.checks)
 
 
+def test_a_wide_statement_stands_on_several_lines() -> None:
+    short = r"a=b,\qquad c=d"
+    assert claim_text.formula(short) == short
+    wide = rf"{'a' * 60}\quad {'b' * 60}\quad c,\qquad d"
+    lines = claim_text.formula(wide).splitlines()
+    assert [line.removesuffix(r" \\[1ex]") for line in lines[1:-1]] == [
+        "a" * 60,
+        rf"{'b' * 60}\quad  c,",
+        "d",
+    ]
+    braced = rf"\text{{{'a' * 60}\quad {'b' * 60}}},\qquad d"  # no line ends inside of braces
+    assert len(claim_text.formula(braced).splitlines()) == 4
+
+
+def test_a_claim_that_another_presupposes_is_linked(tmp_path: Path) -> None:
+    page = claim_text.claim_page(claims.get("simplex_steps"), [], BOOK / "x.md", tmp_path)
+    assert "- an equiangular cloud of n points (claim {ref}`equiangular`), b = 1/τ" in page
+
+
 def test_the_book_has_every_claim_in_one_chapter() -> None:
     chapters = claim_text.chapters()
     pages = [claim_text.chapter_page(name, part) for name, part in chapters.items()]

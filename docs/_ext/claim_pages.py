@@ -13,7 +13,7 @@ import claim_text
 import found
 import gallery_text
 from docutils import nodes
-from page_parts import ROOT, write
+from page_parts import ROOT, made_from, write
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -44,8 +44,7 @@ class Chapters(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Render chapters, titles and meanings."""
-        for path in (ROOT / "normtheory" / "claims").glob("*.py"):
-            self.env.note_dependency(str(path))
+        made_from(self, "normtheory/claims")
         return self.parse_text_to_nodes(claim_text.index(), allow_section_headings=True)
 
 
@@ -57,9 +56,7 @@ class Gallery(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         """Show every drawn figure."""
         page = Path(self.env.doc2path(self.env.docname))
-        for folder in ("normtheory/claims", "figures"):
-            for path in (ROOT / folder).glob("*.py"):
-                self.env.note_dependency(str(path))
+        made_from(self, "normtheory/claims", "figures")
         drawn = page.parent / self.arguments[0]
         if not any(drawn.glob("*.png")):
             raise self.error("no figures: run `python -m figures --output docs/_figures` first")

@@ -14,13 +14,28 @@ from page_parts import ROOT, caption, folded, picture, row, source_link
 from normtheory import claims
 from normtheory.claims import Check, Claim
 
+_LINE = 110  # characters of LaTeX that fit on a line, more or less
+
 
 def formula(statement: str) -> str:
     """A statement of several formulas that would not fit on one line, one below the other."""
-    parts = [part.strip() for part in re.split(r"\\qquad|\\\\", statement)]
-    if len(statement) <= 110 or len(parts) == 1 or r"\begin" in statement:
+    if len(statement) <= _LINE or r"\begin" in statement:
         return statement
-    return "\\begin{gathered}\n" + " \\\\[1ex]\n".join(parts) + "\n\\end{gathered}"
+    wide = re.split(r"\\qquad|\\\\", statement)
+    parts = [piece for part in wide for piece in _pieces(part)]
+    return "\\begin{gathered}\n" + " \\\\[1ex]\n".join(map(str.strip, parts)) + "\n\\end{gathered}"
+
+
+def _pieces(part: str) -> list[str]:
+    """A formula in the pieces between its spaces, as few as fit, if it is too wide for one line."""
+    found = [""]
+    for piece in part.split(r"\quad"):
+        joined = rf"{found[-1]}\quad {piece}" if found[-1] else piece
+        if found[-1] and len(joined) > _LINE and found[-1].count("{") == found[-1].count("}"):
+            found.append(piece)
+        else:
+            found[-1] = joined
+    return found
 
 
 def proven(residuals: Iterable[str]) -> str:
@@ -51,9 +66,14 @@ def tolerances(checks: tuple[Check, ...]) -> list[str]:
     return lines
 
 
+def _linked(text: str) -> str:
+    """Text in which "claim NAME" leads to that claim."""
+    return re.sub(rf"\bclaim ({'|'.join(claims.list())})\b", r"claim {ref}`\1`", text)
+
+
 def _statement(claim: Claim) -> list[str]:
     lines = ["$$", formula(claim.statement), "$$", "", "It assumes", ""]
-    lines += [f"- {assumption}" for assumption in claim.assumptions] + [""]
+    lines += [f"- {_linked(assumption)}" for assumption in claim.assumptions] + [""]
     for condition in claim.conditions:
         sharp = "" if condition.exact else " somewhere"
         lines += [

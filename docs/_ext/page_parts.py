@@ -6,8 +6,19 @@ import ast
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def made_from(directive: SphinxDirective, *folders: str) -> None:
+    """Make a page again when a source of its directive, or the directive itself, changes."""
+    for folder in ("docs/_ext", *folders):
+        for path in (ROOT / folder).rglob("*.py"):
+            directive.env.note_dependency(str(path))
 
 
 def link(label: str, path: Path, page: Path) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 import list_text
 from docutils import nodes
-from page_parts import ROOT
+from page_parts import made_from
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -19,11 +19,8 @@ class ListOf(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Render the list."""
-        for folder in ("normtheory/particles", "normtheory/verify", "normtheory/losses"):
-            for path in (ROOT / folder).rglob("*.py"):
-                self.env.note_dependency(str(path))
-        for path in (ROOT / "simulations").glob("*.py"):
-            self.env.note_dependency(str(path))
+        library = ("particles", "verify", "losses")
+        made_from(self, *(f"normtheory/{folder}" for folder in library), "simulations")
         which = self.arguments[0]
         if which not in list_text.LISTS:
             raise self.error(f"expected one of {', '.join(list_text.LISTS)}; got {which}")
