@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from normtheory._files import whole_file
+
 if TYPE_CHECKING:
     from sphinx.util.docutils import SphinxDirective
 
@@ -68,7 +70,8 @@ def first_sentence(docstring: str | None) -> str:
 
 
 def write(path: Path, text: str) -> None:
-    """Write a page, unless it says so already: an unchanged page is not built again."""
+    """Write a file whole, unless it says so already: an unchanged page is not built again."""
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or path.read_text("utf-8") != text:
-        path.write_text(text, "utf-8")
+        with whole_file(path) as temporary:
+            temporary.write_text(text, "utf-8")
