@@ -29,6 +29,7 @@ extensions = [
     "claim_pages",
     "loss_tables",
     "offline_mathjax",
+    "reference_lists",
 ]
 exclude_patterns = ["_build", "_figures"]
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from typing import Any
 
 from normtheory._command import LARGEST
+from simulations._settings import meanings_of
 
 
 def _integer(text: str) -> int:
@@ -34,19 +34,9 @@ def _reader(default: Any) -> Any:
     return _integer if type(default) is int else type(default)
 
 
-def _meanings(settings: Any) -> dict[str, str]:
-    """What the docstrings of settings and of what they inherit from say of every one of them."""
-    found: dict[str, str] = {}
-    for kind in reversed(type(settings).__mro__):
-        listed = (kind.__doc__ or "").partition("Attributes:\n")[2]
-        for name, text in re.findall(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", listed, re.MULTILINE):
-            found[name] = " ".join(text.split())
-    return found
-
-
 def add_settings(parser: ArgumentParser, title: str, settings: Any) -> None:
     """Give every setting an option, with its meaning and its default."""
-    said = _meanings(settings)
+    said = meanings_of(settings)
     group = parser.add_argument_group(title)
     for field in dataclasses.fields(settings):
         default = getattr(settings, field.name)

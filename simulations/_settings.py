@@ -1,9 +1,10 @@
-"""What the settings of every experiment must obey."""
+"""What the settings of every experiment must obey, and what they say of themselves."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
+import re
 from typing import Any
 
 
@@ -34,3 +35,13 @@ def check_positive(settings: Any, zero: tuple[str, ...] = ()) -> None:
 
 def _usable(value: float, may_be_zero: bool) -> bool:
     return math.isfinite(value) and (value > 0 or (may_be_zero and value == 0))
+
+
+def meanings_of(settings: Any) -> dict[str, str]:
+    """What the docstrings of settings and of what they inherit from say of every one of them."""
+    found: dict[str, str] = {}
+    for kind in reversed(type(settings).__mro__):
+        listed = (kind.__doc__ or "").partition("Attributes:\n")[2]
+        for name, text in re.findall(r"^ {8}(\w+): (.+(?:\n {12}.+)*)", listed, re.MULTILINE):
+            found[name] = " ".join(text.split())
+    return found

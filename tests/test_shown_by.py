@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
+import importlib
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,13 +15,11 @@ from normtheory import claims
 
 ROOT = Path(__file__).resolve().parents[1]
 CLAIMS = [claims.get(name) for name in claims.list()]
-PAGE = ROOT / "docs" / "theory.md"
+PAGE = ROOT / "docs" / "theory" / "norm_effect.md"
 
-_spec = importlib.util.spec_from_file_location("text", ROOT / "docs" / "_ext" / "claim_text.py")
-assert _spec
-assert _spec.loader
-text = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(text)
+sys.path.append(str(ROOT / "docs" / "_ext"))
+claim_text = importlib.import_module("claim_text")
+gallery_text = importlib.import_module("gallery_text")
 
 
 def named_by(figure: str) -> set[str]:
@@ -59,25 +58,26 @@ def pictures(page: str) -> list[str]:
     return [Path(target).stem for target in re.findall(r"!\[[^]]*\]\(([^)]+)\)", page)]
 
 
-def test_the_theory_page_shows_what_a_claim_says(tmp_path: Path) -> None:
+def test_the_page_of_a_claim_shows_what_it_says(tmp_path: Path) -> None:
     claim = dataclasses.replace(
         claims.get("norm_effect"), shown_by=("step_change", "uniformity"), proof=dict
     )
     folder = drawn(tmp_path, "norm_effect", "step_change")  # uniformity isn't drawn
-    page = text.claim_page(claim, PAGE, folder)
+    page = claim_text.claim_page(claim, [], PAGE, folder)
     assert pictures(page) == ["step_change"]
-    files = re.findall(r"\{download\}`(.+?) <(.+?)>`", page)
-    assert files == [
-        ("claim", "../normtheory/claims/norm_effect.py"),
-        ("figure step_change", "../figures/step_change.py"),
-        ("experiment uniformity", "../simulations/uniformity.py"),
-        ("figure uniformity", "../figures/uniformity.py"),
+    assert re.findall(r"python -m figures (\w+)", page) == ["step_change"]
+    files = re.findall(r"\{download\}`.+? <(.+?)>`", page.partition("## Files\n")[2])
+    assert [name for name in files if "tests" not in name] == [
+        "../../normtheory/claims/norm_effect.py",
+        "../../figures/step_change.py",
+        "../../simulations/uniformity.py",
+        "../../figures/uniformity.py",
     ]
 
 
 def test_the_gallery_tells_figures_of_claims_from_those_on_their_own(tmp_path: Path) -> None:
     folder = drawn(tmp_path, "density", "equilibria", "scaling", "gradient_field")
-    page = text.gallery(CLAIMS, folder, PAGE)
+    page = gallery_text.gallery(CLAIMS, folder, PAGE)
     shown, alone = page.split("## On their own\n")
     assert pictures(shown) == ["equilibria", "gradient_field"]
     assert pictures(alone) == ["density", "scaling"]
@@ -90,3 +90,9 @@ def test_the_gallery_tells_figures_of_claims_from_those_on_their_own(tmp_path: P
         "norm_growth",
     ]
     assert "{ref}" not in alone
+    assert re.findall(r"`python -m figures (\w+)`", page) == [
+        "equilibria",
+        "gradient_field",
+        "density",
+        "scaling",
+    ]

@@ -1,7 +1,7 @@
-"""Two directives: `claims` renders the claim objects, `gallery` the figures that were drawn.
+"""The book of claims, a page for each, and the directives `chapters` and `gallery`.
 
-The theory page is made from the objects that the library proves and checks, so it can't say
-anything else than they do.
+The pages are made from the objects that the library proves and checks, so they can't say anything
+else than these do. They are written to ``docs/theory`` before Sphinx looks for pages.
 """
 
 from __future__ import annotations
@@ -10,54 +10,64 @@ from pathlib import Path
 from typing import Any
 
 import claim_text
+import found
+import gallery_text
 from docutils import nodes
+from page_parts import ROOT, made_from, write
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 import normtheory as nt
 
-
-class _Rendered(SphinxDirective):
-    """A directive that is made again when a claim, an experiment or a figure changes."""
-
-    def page(self) -> Path:
-        """The page it stands on."""
-        self.env.note_dependency(str(claim_text.__file__))
-        for folder in ("normtheory/claims", "simulations", "figures"):
-            for path in (claim_text.ROOT / folder).glob("*.py"):
-                self.env.note_dependency(str(path))
-        return Path(self.env.doc2path(self.env.docname))
+BOOK = ROOT / "docs" / "theory"
+DRAWN = ROOT / "docs" / "_figures"
 
 
-class Claims(_Rendered):
-    """All claims, in the order of the theory."""
+def write_book(app: Sphinx) -> None:
+    """Write the pages of the chapters and claims, and take away those of others."""
+    pages = {
+        BOOK / f"{claim_text.slug(chapter)}.md": claim_text.chapter_page(chapter, part)
+        for chapter, part in claim_text.chapters().items()
+    }
+    for claim in map(nt.claims.get, nt.claims.list()):
+        page = BOOK / f"{claim.name}.md"
+        pages[page] = claim_text.claim_page(claim, found.residuals(claim), page, DRAWN)
+    for page, text in pages.items():
+        write(page, text)
+    for page in BOOK.glob("*.md"):
+        if page not in pages:
+            page.unlink()
+
+
+class Chapters(SphinxDirective):
+    """The contents of the book."""
 
     def run(self) -> list[nodes.Node]:
-        """Render the claim objects."""
-        page, drawn = self.page(), claim_text.ROOT / "docs" / "_figures"
-        found = map(nt.claims.get, nt.claims.list())
-        text = "\n\n".join(claim_text.claim_page(claim, page, drawn) for claim in found)
-        return self.parse_text_to_nodes(text, allow_section_headings=True)
+        """Render chapters, titles and meanings."""
+        made_from(self, "normtheory/claims")
+        return self.parse_text_to_nodes(claim_text.index(), allow_section_headings=True)
 
 
-class Gallery(_Rendered):
+class Gallery(SphinxDirective):
     """All figures in a folder, with what their files say about them and the claims they show."""
 
     required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         """Show every drawn figure."""
-        page = self.page()
+        page = Path(self.env.doc2path(self.env.docname))
+        made_from(self, "normtheory/claims", "figures")
         drawn = page.parent / self.arguments[0]
         if not any(drawn.glob("*.png")):
             raise self.error("no figures: run `python -m figures --output docs/_figures` first")
-        found = [nt.claims.get(name) for name in nt.claims.list()]
-        text = claim_text.gallery(found, drawn, page)
+        claims = [nt.claims.get(name) for name in nt.claims.list()]
+        text = gallery_text.gallery(claims, drawn, page)
         return self.parse_text_to_nodes(text, allow_section_headings=True)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register with Sphinx."""
-    app.add_directive("claims", Claims)
+    app.connect("builder-inited", write_book)
+    app.add_directive("chapters", Chapters)
     app.add_directive("gallery", Gallery)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -17,12 +17,25 @@ Conventions of the formulas:
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Formula = Callable[..., Any]
 Residuals = Mapping[str, Any]
+
+#: Chapters of the theory, each by the item it begins with.
+CHAPTERS = {
+    1: "Gradients",
+    5: "Growth of norms",
+    9: "Convergence of a pair",
+    13: "Interventions and momentum",
+    16: "Symmetric clouds",
+    18: "Modality gap and temperature",
+    21: "Equilibria by optimizer",
+    26: "Exact laws of many points",
+}
 
 
 @dataclass(frozen=True)
@@ -90,6 +103,10 @@ class Claim:
     Attributes:
         name: The one word for it, shared with its test, experiment and figure.
         title: A short heading.
+        meaning: What it says in plain words. This and the next two are one or two sentences, for
+            readers of notebooks and pages, with formulas in dollar signs.
+        reason: Why it holds.
+        consequence: What follows for a user.
         statement: LaTeX without dollar signs.
         assumptions: What the statement presupposes.
         source: Where it comes from.
@@ -105,6 +122,9 @@ class Claim:
 
     name: str
     title: str
+    meaning: str
+    reason: str
+    consequence: str
     statement: str
     assumptions: tuple[str, ...]
     source: str
@@ -116,18 +136,28 @@ class Claim:
     implemented_by: tuple[str, ...] = ()
     shown_by: tuple[str, ...] = ()
 
+    @property
+    def chapter(self) -> str:
+        """The chapter of the theory that the item falls in."""
+        first = bisect.bisect_right([*CHAPTERS], int(self.item.partition(".")[0]))
+        return [*CHAPTERS.values()][first - 1]
+
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.statement}$"
 
     def _repr_markdown_(self) -> str:
-        lines = [
-            f"**{self.title}** (`{self.name}`, {self.source})",
-            "",
-            f"$$\n{self.statement}\n$$",
-        ]
-        lines += ["", "Assumes: " + "; ".join(self.assumptions) + "."]
-        lines += [
-            f"\nOnly where ${c.region}$ ({c.name}); outside: {c.counterexample}."
+        outside = [
+            f"Only where ${c.region}$ ({c.name}); outside: {c.counterexample}."
             for c in self.conditions
         ]
-        return "\n".join(lines)
+        return "\n\n".join(
+            [
+                f"**{self.title}** (`{self.name}`, {self.source})",
+                self.meaning,
+                f"$$\n{self.statement}\n$$",
+                "Assumes: " + "; ".join(self.assumptions) + ".",
+                *outside,
+                f"Why: {self.reason}",
+                f"What follows: {self.consequence}",
+            ]
+        )

@@ -133,6 +133,13 @@ def _planted_proof() -> dict[str, Any]:
 CLAIM = Claim(
     name="adam_equilibrium",
     title="Equilibrium of Adam with L2",
+    meaning=r"With L2 joined to the gradient Adam divides the decay too, and its equilibrium norm "
+    r"depends on the size of the gradients, as the third root of $\eta s\sqrt d/2\lambda$.",
+    reason=r"With settled second moments a step is that of SGD with momentum and coupled decay, at "
+    r"a rate divided by the gradient's size in a coordinate, $s/(\rho\sqrt d)$. That size falls "
+    r"with the norm, hence the third root.",
+    consequence=r"The same $\lambda$ gives another norm than under AdamW, and embeddings with "
+    r"larger gradients end longer. The law asks for $\kappa\ll1-\beta_2$: check it before use.",
     statement=r"\text{decay joined to the gradient, } g+\lambda z:\quad "
     r"\rho_*^3=\frac{\eta\,s\sqrt d}{2\lambda},\qquad "
     r"\kappa=\frac{\eta\lambda\sqrt d\,\rho_*}{s}"

@@ -277,6 +277,15 @@ def _planted_proof() -> dict[str, Any]:
 CLAIM = Claim(
     name="adamw_equilibrium",
     title="Equilibrium of AdamW",
+    meaning=r"Under AdamW the equilibrium norm is about $\sqrt{\eta d/2\lambda}$ whatever the size "
+    r"of the gradients, and the frequency of a sample shows only where it is not large against "
+    r"$1-\beta_2$.",
+    reason=r"AdamW divides gradients by their size, so a step is noise of unit size in each "
+    r"coordinate, smoothed by the momentum, against the decay $\eta\lambda$. The second moments "
+    r"of a rare embedding remember few visits, which leaves the share $S$.",
+    consequence=r"With a negligible $\varepsilon$ norms do not tell hard samples from easy ones, "
+    r"nor frequent ones from others that are still seen often within $1/(1-\beta_2)$ steps. Rate "
+    r"over decay sets the norm.",
     statement=r"\rho_*^2=\frac{\eta^2d\,S(1-\beta_1)(1+\alpha\beta_1)}"
     r"{(1+\beta_1)(1-\alpha^2)(1-\alpha\beta_1)}\approx\frac{\eta d}{2\lambda}S,\qquad "
     r"\frac{\mathbb{E}\,z\cdot z'}{\mathbb{E}\rho^2}=\frac{\alpha+\beta_1}{1+\alpha\beta_1},\qquad "

@@ -115,6 +115,13 @@ _BATCH: dict[str, Any] = {"measurement": "alignment"}
 CLAIM = Claim(
     name="alignment_floor",
     title="The floor of a contrastive loss at a given alignment",
+    meaning="How low InfoNCE and CLIP can get depends on the alignment $s$ of the right pairs; "
+    "while that is imperfect only states with a gap between the modalities attain the floor.",
+    reason="The mean cosine of wrong pairs is its least value plus two sums of squares, which "
+    "vanish together only where all pairs differ by one and the same vector. Convexity carries "
+    "the bound over to the loss.",
+    consequence="While $s<1$ a state without a gap stays above the floor. Compare a loss with the "
+    "floor at its own alignment, not with that of perfect alignment.",
     statement=r"\frac{1}{n(n-1)}\sum_{a\ne b}\hat u_a\cdot\hat v_b=\frac{(n-2)s-n}{2(n-1)}"
     r"+\frac{\lVert\sum_a(\hat u_a+\hat v_a)\rVert^2+\sum_{a<b}\lVert d_a-d_b\rVert^2}{4n(n-1)},"
     r"\quad s=\frac1n\sum_a\hat u_a\cdot\hat v_a,\ d=\hat u-\hat v;\qquad "

@@ -29,6 +29,12 @@ def _residuals(sizes: Any, formula: Any) -> dict[str, Any]:
 CLAIM = Claim(
     name="clip_gradient",
     title="Gradient of the two-sided InfoNCE (CLIP)",
+    meaning="Under the two-sided loss of CLIP every embedding is an anchor and a key, and its "
+    "gradient is the mean of what both roles give.",
+    reason="The loss is the mean of InfoNCE in both directions, so its gradient is the mean of "
+    "theirs. The two softmaxes run over the rows and over the columns of the same cosines.",
+    consequence="The factor one over the norm holds in both modalities, each with its own norms: "
+    "for equal pulls the modality with the longer embeddings has the smaller gradients.",
     statement=r"\nabla_{u_a}L=-\frac{P_{u_a}\bigl(2\hat v_a-\sum_b(p_{ab}+q_{ab})\hat v_b\bigr)}"
     r"{2n\tau\lVert u_a\rVert},\qquad p_{ab}=\operatorname{softmax}_b(\hat u_a\cdot\hat v_b/\tau),"
     r"\quad q_{ab}=\operatorname{softmax}_a(\hat u_a\cdot\hat v_b/\tau)",

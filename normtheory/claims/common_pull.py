@@ -166,6 +166,14 @@ def _planted_proof() -> dict[str, Any]:
 CLAIM = Claim(
     name="common_pull",
     title="A common pull",
+    meaning="Where embeddings of one norm are all pulled towards one common vector, the gradient "
+    "flow keeps the cross-ratios of their chords; for a pull towards their mean in the plane, one "
+    "family of starts has a closed form in time.",
+    reason="The logarithm of a chord changes by one term for each of its ends. In a cross-ratio "
+    "every end stands once above and once below, so the terms cancel.",
+    consequence="A common pull draws a cloud together but keeps this much of its arrangement, and "
+    "SGD departs from it only by $O(x)$ over a given time. A cross-ratio that moves more tells of "
+    "unequal norms or of pulls that are not common.",
     statement=r"\frac{d\hat z_i}{dt}=\frac{P_im(t)}{\rho^2}:\quad "
     r"\frac{|\hat a-\hat c||\hat b-\hat d|}{|\hat a-\hat d||\hat b-\hat c|}\ \text{is constant};"
     r"\qquad L=-\tfrac n2\lVert\overline{\hat z}\rVert^2,\ d=2,\ \text{Poisson-kernel start}:\quad "

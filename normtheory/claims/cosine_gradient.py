@@ -67,6 +67,13 @@ def _squared_chord(s: Any, norm: Any, cosine: Any) -> Any:
 CLAIM = Claim(
     name="cosine_gradient",
     title="Gradient of the cosine similarity",
+    meaning=r"The gradient of the cosine of a pair points along the sphere from one embedding "
+    r"towards the other, and its length is $\sin\varphi$ over the norm.",
+    reason=r"It is the direction of the other embedding without its part along the own one, "
+    r"divided by the own norm. What such a projection leaves of a unit vector at the angle "
+    r"$\varphi$ has the length $\sin\varphi$.",
+    consequence="Pairs have small gradients where their norms are large, where they agree, and "
+    "also where they are nearly opposite, though the loss is largest there.",
     statement=r"\nabla_{z_i}\cos\varphi = \frac{\hat z_j-\cos\varphi\;\hat z_i}{\lVert z_i\rVert},"
     r"\qquad \lVert\nabla_{z_i}\cos\varphi\rVert = \frac{\sin\varphi}{\lVert z_i\rVert}",
     assumptions=("z_i, z_j ≠ 0",),

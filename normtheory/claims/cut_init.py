@@ -164,6 +164,15 @@ def _planted_proof() -> dict[str, Any]:
 CLAIM = Claim(
     name="cut_init",
     title="Cut-initialisation",
+    meaning="Dividing all weights of a bias-free ReLU network by $c$ at the start is, under SGD "
+    "with or without momentum, exactly a rate $c^2$ times larger with a weight decay $c^2$ times "
+    "smaller.",
+    reason=r"The output scales with each layer's weights, so it shrinks by $c^L$ and keeps its "
+    r"direction, while every weight gradient grows by $c$. Steps relative to the weights grow by "
+    r"$c^2$, and the share $\gamma\lambda$ that decay takes is the same.",
+    consequence=r"Compare cut-initialisation with a run at the rate $c^2\gamma$ and the decay "
+    r"$\lambda/c^2$ before crediting the cut. With biases divide that of layer $l$ by $c^l$; "
+    r"dividing all by $c$ changes the directions of the outputs.",
     statement=r"W_l\to W_l/c:\quad f\to f/c^{L},\quad\nabla_{W_l}L\to c\,\nabla_{W_l}L,\qquad"
     r"\text{the same as}\ \gamma\to c^2\gamma,\ \lambda\to\lambda/c^2;\qquad"
     r"\langle W_l,\nabla_{W_l}L\rangle=0",

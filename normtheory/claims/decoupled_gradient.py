@@ -59,6 +59,14 @@ def _residuals(sizes: Any, formula: Any, factor: Any) -> dict[str, Any]:
 CLAIM = Claim(
     name="decoupled_gradient",
     title="Gradient of the decoupled loss, and InfoNCE's factor",
+    meaning="With the positive left out of the denominator an anchor's gradient loses a factor: "
+    "InfoNCE's is $1-p_{aa}$ times it, and so fades as the anchor is solved.",
+    reason=r"The wrong keys keep their probabilities among themselves, $p_{ab}=(1-p_{aa})\,\tilde "
+    r"p_{ab}$. So InfoNCE's pull $\hat v_a-\sum_bp_{ab}\hat v_b$ is the decoupled one times "
+    r"$1-p_{aa}$.",
+    consequence="At the same rate a decoupled loss moves solved anchors further than InfoNCE does. "
+    "The factor holds for anchors, not for keys; the dependence on the norm is the same for both "
+    "losses.",
     statement=r"\nabla_{u_a}L=-\frac{P_{u_a}(\hat v_a-\sum_{b\ne a}\tilde p_{ab}\hat v_b)}"
     r"{n\tau\lVert u_a\rVert},\qquad \tilde p_{ab}=\operatorname{softmax}_{b\ne a}"
     r"(\hat u_a\cdot\hat v_b/\tau),\qquad \nabla_{u_a}L_{\mathrm{InfoNCE}}=(1-p_{aa})\nabla_{u_a}L",

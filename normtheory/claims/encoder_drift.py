@@ -43,6 +43,14 @@ def _residuals(with_bias: bool) -> dict[str, Any]:
 CLAIM = Claim(
     name="encoder_drift",
     title="The last layer of a network",
+    meaning="In a network the weights and the bias of the last layer are together orthogonal to "
+    "their gradient; the embeddings themselves need not move orthogonally.",
+    reason="Scaling the last layer's weights and bias together scales the outputs and keeps their "
+    "directions, so the loss has no slope along them. An embedding moves through shared weights, "
+    "which may push it along itself.",
+    consequence="Under SGD the norm of $(W_L,b_L)$ grows as that of a free embedding. For the "
+    "embeddings of an encoder measure the part of the motion along them first: "
+    "`normtheory.drift.radial_share`.",
     statement=r"f=W_Lh+b_L:\qquad\langle W_L,\nabla_{W_L}L\rangle+\langle b_L,\nabla_{b_L}L\rangle"
     r"=0,\qquad\text{so that}\ \lVert(W_L,b_L)\rVert\ \text{grows as an embedding's norm does}",
     assumptions=(

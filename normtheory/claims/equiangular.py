@@ -182,6 +182,14 @@ _REASON = "rounding of the cosines, which a step of size a magnifies 1 + n|a| ti
 CLAIM = Claim(
     name="equiangular",
     title="An equiangular cloud is one pair",
+    meaning="A cloud of $n$ points of one norm with all cosines equal stays such a cloud under a "
+    "loss of the cosines that treats all points alike, and moves as one pair does.",
+    reason=r"By symmetry the other points pull or push each one in the plane that it spans with "
+    r"the mean direction, and all alike. The angle $\psi$ is twice that with the mean, as for a "
+    r"pair.",
+    consequence=r"What holds for one step of a pair holds for a whole batch between collapse and "
+    r"simplex, with $n\lvert a\rvert/2$ for the effective rate. At the simplex stability is meant "
+    r"inside this family only.",
     statement=r"m=1+(n-1)c,\quad a=\frac{\gamma w\rho^{p-2}}{1-\gamma\lambda}:\qquad "
     r"m'=\frac{m\,(1-a(n-m))^2}{1+a^2m(n-m)},\quad "
     r"\rho'^2=(1-\gamma\lambda)^2\rho^2\,(1+a^2m(n-m)),\qquad "

@@ -61,6 +61,13 @@ def _planted_proof() -> dict[str, Any]:
 CLAIM = Claim(
     name="fixed_keys",
     title="Mean of the keys",
+    meaning="Against keys that do not move, the mean cosine depends only on the mean $m$ of their "
+    "directions: on where it points and on its length $M$.",
+    reason=r"The cosine is linear in the direction of the key, so its mean is $\hat z\cdot m$. "
+    r"That is $M$ times the cosine with $\hat m$.",
+    consequence=r"All that holds for a pair with one frozen point holds here with $\gamma M$ for "
+    r"$\gamma$. Keys that spread out slow an embedding as a smaller rate would, and keys whose "
+    r"mean is zero do not move it.",
     statement=r"\frac1n\sum_k\cos(z,y_k)=M\cos(z,\hat m),\qquad m=\frac1n\sum_k\hat y_k,\quad "
     r"M=\lVert m\rVert:\qquad\text{the one-sided pair with}\ \gamma\to\gamma M",
     assumptions=("keys y_k ≠ 0 that don't move", "loss: minus the mean cosine"),

@@ -121,6 +121,13 @@ def _planted_proof() -> dict[str, Any]:
 CLAIM = Claim(
     name="gradscale",
     title="GradScale",
+    meaning=r"GradScale multiplies the gradient of each embedding by the power $p$ of its norm, so "
+    r"the effective rate is $\gamma\rho^{p-2}$: the norm effect weakens with $p$ and is gone at "
+    r"$p=2$.",
+    reason=r"The factor $\rho^p$ stands beside one $1/\rho$ of the gradient and one of the turn. "
+    r"Decay is not multiplied, so it changes only the pull's side of a balance.",
+    consequence=r"Steps grow as $\rho^{2-p}$, and growth and equilibrium hold with the power "
+    r"$4-2p$ for 4. At $p=2$ weight decay has no equilibrium norm.",
     statement=r"x=\gamma\rho^{p-2},\qquad K=\frac{\rho^{2-p}}{2\gamma}"
     r"\ln\frac{\tan(\varphi_0/2)}{\tan(\varphi_\varepsilon/2)},\qquad"
     r"\rho_*^{4-2p}=\frac{\gamma s^2}{\lambda(2-\gamma\lambda)},\qquad"

@@ -114,6 +114,14 @@ def _planted_proof() -> dict[str, Any]:
 CLAIM = Claim(
     name="hessian",
     title="Hessian of a loss of directions",
+    meaning="The curvature of a loss of directions falls with the squared norm, and terms that mix "
+    "radius and tangent belong to it.",
+    reason=r"Differentiating $P\nabla\ell/\lVert z\rVert$ once more also differentiates the "
+    r"projection and the factor $1/\lVert z\rVert$, which gives the mixed terms. The gradient is "
+    r"homogeneous of degree $-1$; $Hz=-\nabla L$ and the scaling follow.",
+    consequence="Where all norms double, a rate that is stable near a minimum may be four times as "
+    "large. A Hessian taken on the sphere misses the mixed terms wherever the gradient is not "
+    "zero.",
     statement=r"H = \frac{1}{\lVert z\rVert^2}\left[P\,\nabla^2\ell\,P - (\hat z\cdot\nabla\ell)P"
     r" - \hat z\,(P\nabla\ell)^{\top} - (P\nabla\ell)\,\hat z^{\top}\right],\qquad Hz=-\nabla L,"
     r"\qquad H(\alpha z)=\frac{H(z)}{\alpha^2},\qquad H_{ij}z_j = 0 = z_i^{\top}H_{ij}",

@@ -34,6 +34,12 @@ def _residuals(share: Any) -> dict[str, Any]:
 CLAIM = Claim(
     name="high_temperature",
     title="InfoNCE at a high temperature",
+    meaning=r"At a high temperature InfoNCE pulls an anchor to its key and pushes it from all keys "
+    r"alike, with a strength that falls as $1/\tau$.",
+    reason=r"The softmax of cosines over $\tau$ tends to $1/n$ for every key. The factor $1/\tau$ "
+    r"stays in front of the gradient.",
+    consequence="Hard negatives count no more than easy ones there, and under SGD a still higher "
+    "temperature acts like a smaller learning rate.",
     statement=r"\tau\,\nabla_{u_a}L\ \to\ -\frac{P_{u_a}\bigl(\hat v_a-\frac1n\sum_b\hat v_b\bigr)}"
     r"{n\lVert u_a\rVert}\quad(\tau\to\infty):\qquad\text{attraction minus the mean repulsion}",
     assumptions=("one-sided InfoNCE, mean over n anchors; likewise for the keys",),

@@ -95,6 +95,13 @@ def _residuals(gap: Any, bound: Any, dimensions: Any = (2, 3)) -> dict[str, Any]
 CLAIM = Claim(
     name="info_nce_bound",
     title="InfoNCE's anchor gradient is bounded by its error",
+    meaning=r"Under one-sided InfoNCE an anchor's gradient is at most $2/(n\tau\lVert u_a\rVert)$ "
+    r"times the probability that it gives to wrong keys.",
+    reason="The decoupled pull joins a unit vector and a mean of unit vectors, so its length is at "
+    "most 2, and InfoNCE's is $1-p_{aa}$ times it. What its square lacks of 4 is a sum of squares "
+    "that can vanish, so the bound is sharp.",
+    consequence=r"A solved anchor hardly moves, and a large gradient tells of an unsolved one. "
+    r"$2/(n\tau\lVert u_a\rVert)$ is a ceiling that needs no data.",
     statement=r"\lVert\nabla_{u_a}L\rVert\le\frac{2(1-p_{aa})}{n\tau\lVert u_a\rVert},\qquad "
     r"4-\lVert P(\hat v_a-w)\rVert^2=(\hat u_a\cdot(\hat v_a-w))^2+\lVert\hat v_a+w\rVert^2"
     r"+\sum_{b,c\ne a}q_bq_c\lVert\hat v_b-\hat v_c\rVert^2\ge 0,"

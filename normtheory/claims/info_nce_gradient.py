@@ -40,6 +40,14 @@ def _residuals(sizes: Any, of_anchor: Any, of_key: Any) -> dict[str, Any]:
 CLAIM = Claim(
     name="info_nce_gradient",
     title="Gradient of InfoNCE",
+    meaning="InfoNCE pulls an anchor to its key and pushes it from the keys that the softmax finds "
+    "likely; its keys are pulled and pushed by the anchors with the same probabilities.",
+    reason=r"The slope of a log-softmax is the target less the mean under the softmax, here over "
+    r"$\tau$. The chain rule through the normalisation adds the projection and the factor one "
+    r"over the norm.",
+    consequence="The norm enters as for the cosine of a pair, whatever the batch. What pushes a "
+    "key is a column of the softmax, which need not sum to 1: it counts how many anchors find the "
+    "key likely.",
     statement=r"\nabla_{u_a}L=-\frac{P_{u_a}(\hat v_a-\sum_b p_{ab}\hat v_b)}"
     r"{n\tau\lVert u_a\rVert},\qquad \nabla_{v_b}L=-\frac{P_{v_b}(\hat u_b-\sum_a p_{ab}\hat u_a)}"
     r"{n\tau\lVert v_b\rVert},\qquad p_{ab}=\operatorname{softmax}_b(\hat u_a\cdot\hat v_b/\tau)",

@@ -59,6 +59,14 @@ def _residuals(formula: Any, rule: Any) -> dict[str, Any]:
 CLAIM = Claim(
     name="inverse_norm_gradient",
     title="Gradients of losses of directions",
+    meaning="The gradient of a loss that sees only directions is tangent to the sphere through the "
+    "embedding, and twice the norm halves it.",
+    reason=r"Moving along $z$ does not change $\hat z$, so the gradient has no part along $z$. To "
+    r"turn a vector $\alpha$ times as long by the same angle takes a displacement $\alpha$ times "
+    r"as long, so the slope per unit of length is $\alpha$ times smaller.",
+    consequence="Long embeddings get small gradients, whatever the loss. A loss of your own obeys "
+    "this exactly if it normalises its inputs without an epsilon; "
+    "`normtheory.testing.assert_inverse_norm_gradient` tests it.",
     statement=r"\nabla L(z) = \frac{1}{\lVert z\rVert}\left(I-\hat z\hat z^{\top}\right)"
     r"\nabla\ell(\hat z),\qquad z\cdot\nabla L = 0,"
     r"\qquad \nabla L(\alpha z) = \frac{\nabla L(z)}{\alpha}",

@@ -129,6 +129,15 @@ def _planted_proof() -> dict[str, Any]:
 CLAIM = Claim(
     name="linear_encoder",
     title="A linear encoder with white inputs",
+    meaning="For one linear layer with white inputs the mean squared norm of the outputs grows "
+    "under SGD as that of a free embedding, whatever the batch. Free embeddings that are updated "
+    "more often do not end shorter on average if steps are not too large.",
+    reason=r"White inputs make the mean square of the outputs $\lVert W\rVert^2$, and $W$ is "
+    r"orthogonal to its gradient. While $\gamma s\le\rho^2$ the new norm rises with the old one, "
+    r"so one update more leaves no embedding shorter.",
+    consequence="Read the norms of a linear encoder by these laws only if its inputs are white: "
+    "with correlated ones the mean square may even fall. Muon's steps are not orthogonal to the "
+    "weights and are outside.",
     statement=r"q=Wx,\ \mathbb E\,xx^\top=I:\quad \mathbb E\lVert q\rVert^2=\lVert W\rVert^2,\quad "
     r"\mathbb E\lVert q'\rVert^2=(1-\gamma\lambda)^2\,\mathbb E\lVert q\rVert^2"
     r"+\gamma^2\lVert\nabla_WL\rVert^2\ \text{for any batch};\qquad"

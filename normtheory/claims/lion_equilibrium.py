@@ -156,6 +156,13 @@ def _residuals(first: Any, signs: Any, square: Any, turned: Any) -> dict[str, An
 CLAIM = Claim(
     name="lion_equilibrium",
     title="Equilibrium of Lion",
+    meaning="Under Lion the equilibrium norm is set by rate, decay, dimension and by how often the "
+    "signs of the steps repeat, not by the size of the gradients.",
+    reason=r"Every step has the length $\eta\sqrt d$, so the norm is that of a walk with "
+    r"correlated steps against decay. The signs of two Gaussian numbers with correlation $r$ have "
+    r"the correlation $\frac2\pi\arcsin r$, and $T$ adds these up.",
+    consequence="Norms under Lion do not tell hard samples from easy ones. The law needs many "
+    "dimensions, and putting $r$ for the arcsine is no good approximation where signs repeat.",
     statement=r"\rho_*^2=\frac{\eta^2d(1+2T)}{1-\alpha^2},\qquad "
     r"\frac{\mathbb{E}\,z\cdot z'}{\mathbb{E}\rho^2}=\frac{\alpha^2+T(1+\alpha^2)}{\alpha(1+2T)},"
     r"\qquad \alpha=1-\eta\lambda,\quad T=\sum_{k\ge1}\alpha^k\,\frac2\pi\arcsin r_k;\\ "

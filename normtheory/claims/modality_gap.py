@@ -222,6 +222,14 @@ _REASON = "rounding of the softmax, of logits of up to 10, in a step of size ÎºÎ
 CLAIM = Claim(
     name="modality_gap",
     title="The modality gap closes as a power of the scale",
+    meaning=r"For two modalities in a symmetric state under CLIP, learning the scale $b=1/\tau$ "
+    r"closes the gap between them only as the power $b^{-\kappa}$; without GradScale twice the "
+    r"norm leaves a quarter of $\kappa$.",
+    reason=r"One quantity, $bDq$, drives both the logarithm of the scale and the shrinking of what "
+    r"the points of a modality share. So both go in proportion, and $\kappa$ is their ratio.",
+    consequence=r"A gap that lasts is no failure of the loss: long embeddings or a fast scale use "
+    r"up the gradient before it closes. The law is for SGD; in networks $\kappa$ can only be "
+    r"measured.",
     statement=r"\hat u_a=(\sqrt PW_a,q_+,q_-),\ \hat v_a=(\sqrt PW_a,q_+,-q_-),\quad "
     r"\kappa=\frac{\gamma_e\rho^{p-2}}{n\gamma_s},\quad \Delta\ln b=\gamma_s\,bDq:\qquad "
     r"\rho'q_\pm'=\rho q_\pm\,(1-\gamma_e\lambda-\kappa\,\Delta\ln b),\quad "

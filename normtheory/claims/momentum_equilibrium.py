@@ -167,6 +167,14 @@ def _planted_proof() -> dict[str, Any]:
 CLAIM = Claim(
     name="momentum_equilibrium",
     title="Equilibrium of SGD with momentum",
+    meaning="SGD with momentum and weight decay has an equilibrium whose norm and turn in any "
+    "number of steps are known in closed form, for decay beside the momentum and through it.",
+    reason=r"Against fresh gradients the embedding follows a linear recursion of second order, so "
+    r"its second moments are those of an autoregression. The factor $1/\rho$ of the gradient "
+    r"enters by the mean of $\rho^{-2}$.",
+    consequence=r"Coupled and decoupled decay give different norms and turns at the same numbers, "
+    r"so know which one an optimizer has. From $\gamma\lambda=(1-\sqrt\beta)^2$ on coupled decay "
+    r"makes points swing back.",
     statement=r"v'=\beta v+g,\ z'=\alpha z-\gamma v',\ \alpha=1-\gamma\lambda:\quad "
     r"\frac{\mathbb{E}\rho^2}{\mathbb{E}\rho^{-2}}="
     r"\frac{\gamma^2\,\mathbb{E}[s^2](1+\alpha\beta)}"

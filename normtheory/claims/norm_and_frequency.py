@@ -325,6 +325,14 @@ def _norms(
 CLAIM = Claim(
     name="norm_and_frequency",
     title="Norm against frequency and difficulty, by optimizer",
+    meaning="How strongly a norm tells how often a sample is seen depends on the optimizer: as "
+    "$p^{1/4}$ under SGD, as $p^{1/2}$ under lazy Adam, and in equilibrium not at all if decay "
+    "acts on visits only.",
+    reason=r"A visit adds $\gamma^2s^2/\rho^2$ to the squared norm under SGD and a fixed amount "
+    r"under Adam. Decay in every step balances that by a power of $p$; decay on visits is as rare "
+    r"as the growth, so $p$ drops out.",
+    consequence=r"Read norms as frequencies only with the optimizer in mind. Under SGD with decay "
+    r"harder samples that are equally frequent get larger norms, as $\sqrt s$.",
     statement=r"\begin{array}{lll}&\text{growth}&\text{decay in every step}\\"
     r"\text{SGD}&p^{1/4}&\rho_*^4=\dfrac{p\,\gamma\,\mathbb{E}[s^2]}{\lambda(2-\gamma\lambda)}"
     r"\propto p\\ \text{lazy Adam(W)}&\rho^2\approx\rho_0^2+\eta^2d\,p\,t&"

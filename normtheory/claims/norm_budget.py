@@ -41,6 +41,12 @@ def _residuals(law: Any) -> dict[str, Any]:
 CLAIM = Claim(
     name="norm_budget",
     title="Norm budget",
+    meaning="For small rates the sum of squared norms grows by the learning rate times the fall of "
+    "the loss.",
+    reason=r"A step adds $\gamma^2\lVert\nabla L\rVert^2$ to the sum and, to leading order, takes "
+    r"$\gamma\lVert\nabla L\rVert^2$ off the loss. The ratio is $\gamma$ in every step.",
+    consequence="A smooth descent leaves norms little room to grow. Growth beyond it tells of "
+    "minibatch noise, oscillation or steps too large for the flow.",
     statement=r"\sum_i\rho_i^2(T)-\sum_i\rho_i^2(0)\approx\gamma\,\bigl(L(0)-L(T)\bigr)",
     assumptions=(
         "any loss of directions, plain SGD on the full loss",

@@ -213,6 +213,13 @@ def _planted_proof() -> dict[str, Any]:
 CLAIM = Claim(
     name="norm_effect",
     title="Embedding-norm effect: steps grow with the squared norm",
+    meaning="The number of steps until a pair agrees grows with the square of the embedding norm.",
+    reason=r"The gradient falls as one over the norm, and a step of given length turns a longer "
+    r"vector by less, once more one over the norm. In the flow $\tan(\varphi/2)$ then decays at "
+    r"the rate $1/\rho_i^2+1/\rho_j^2$.",
+    consequence=r"Twice the norm at the start costs four times the steps at the same rate. "
+    r"`normtheory.steps_to_converge` gives the count where the effective rate $\gamma/\rho^2$ is "
+    r"small.",
     statement=r"\frac{d\varphi}{dt}=-\left(\frac{1}{\rho_i^2}+\frac{1}{\rho_j^2}\right)\sin\varphi,"
     r"\qquad \tan\frac{\varphi(t)}{2}=\tan\frac{\varphi_0}{2}\,e^{-\kappa t},\qquad"
     r" K=\frac{\rho^2}{2\gamma}\ln\frac{\tan(\varphi_0/2)}{\tan(\varphi_\varepsilon/2)},\qquad"

@@ -44,6 +44,12 @@ def _residuals(second: Any, fourth: Any) -> dict[str, Any]:
 CLAIM = Claim(
     name="norm_equalising",
     title="Norms of a pair equalise",
+    meaning=r"Each step multiplies the difference of the two squared norms of a pair by "
+    r"$1-x_ix_j\sin^2\varphi$, which brings the norms closer while $x_ix_j\sin^2\varphi<2$.",
+    reason=r"Both squared norms grow by $\gamma^2\sin^2\varphi/\rho^2$. The shorter point has the "
+    r"longer gradient, so it grows more.",
+    consequence="The gap closes at second order in the rate: with small effective rates a pair "
+    "that starts unequal stays so for long.",
     statement=r"\rho_i'^2-\rho_j'^2=(\rho_i^2-\rho_j^2)(1-x_ix_j\sin^2\varphi),\qquad"
     r"\rho_i'^4-\rho_j'^4=(\rho_i^4-\rho_j^4)(1-x_i^2x_j^2\sin^4\varphi),\qquad x=\gamma/\rho^2",
     assumptions=("both points updated by plain SGD on ±cos φ",),

@@ -87,6 +87,13 @@ def _residuals(step: Any, pair: Any, flow: Any) -> dict[str, Any]:
 CLAIM = Claim(
     name="norm_growth",
     title="A gradient step never shrinks a norm",
+    meaning="A step of plain SGD on a loss of directions never shortens an embedding: its squared "
+    "norm grows by the squared step. The gradient flow keeps it.",
+    reason="The gradient is orthogonal to the embedding, so embedding and step are the legs of a "
+    "right triangle. The growth is of second order in the rate and vanishes in the flow.",
+    consequence=r"Norms record the steps taken, and smaller rates over the same $\sum\gamma$ grow "
+    r"them less. A norm that falls tells of weight decay, another optimizer, weights in between "
+    r"or a loss that sees norms.",
     statement=r"\lVert z-\gamma\nabla L\rVert^2 = \lVert z\rVert^2+\gamma^2\lVert\nabla L\rVert^2,"
     r"\qquad \rho_i'^2 = \rho_i^2+\frac{\gamma^2\sin^2\varphi}{\rho_i^2}\ \text{(pair)},"
     r"\qquad \frac{d\rho}{dt} = 0\ \text{(flow)}",

@@ -71,6 +71,13 @@ def _residuals(squared: Any, inner: Any) -> dict[str, Any]:
 CLAIM = Claim(
     name="norm_growth_momentum",
     title="Momentum never shrinks a norm",
+    meaning="Heavy-ball momentum that starts at rest never shortens an embedding either; Adam can.",
+    reason=r"The gradient adds nothing along $z$, so $z\cdot v$ starts at 0 and never turns "
+    r"negative: the velocity never points inwards. Each step therefore adds at least its own "
+    r"square to the squared norm.",
+    consequence="Under SGD with momentum a loss of directions cannot be why a norm falls. Under "
+    "Adam it can, in a single step, since a division by coordinate turns the step out of the "
+    "tangent plane.",
     statement=r"v'=\alpha v-\gamma\nabla L,\ z'=z+v':\qquad z'\cdot v'=\alpha\,z\cdot v+"
     r"\lVert v'\rVert^2\ge 0,\qquad \rho'^2=\rho^2+2\alpha\,z\cdot v+\lVert v'\rVert^2\ge\rho^2",
     assumptions=("a loss of directions", "heavy ball, started at v = 0", "0 ≤ α"),

@@ -29,6 +29,13 @@ def _residuals(sizes: Any, formula: Any) -> dict[str, Any]:
 CLAIM = Claim(
     name="nt_xent_gradient",
     title="Gradient of NT-Xent (SimCLR)",
+    meaning="Under NT-Xent a view is pulled to its partner as an anchor and as a key, and pushed "
+    "from the other views by the probabilities of both roles.",
+    reason="A view is the anchor of one term and stands in the denominators of all the others. "
+    "Both parts together give $p_{ik}+p_{ki}$, and the normalisation adds the projection and one "
+    "over the norm.",
+    consequence="A gradient taken from the anchor's own term alone is wrong in direction, not only "
+    "in length. The factor one over the norm holds exactly for the embeddings of SimCLR.",
     statement=r"\nabla_{z_i}L=-\frac{P_{z_i}\bigl(2\hat z_{j(i)}-\sum_{k\ne i}(p_{ik}+p_{ki})"
     r"\hat z_k\bigr)}{2n\tau\lVert z_i\rVert},\qquad "
     r"p_{ik}=\operatorname{softmax}_{k\ne i}(\hat z_i\cdot\hat z_k/\tau)",

@@ -38,6 +38,12 @@ def _residuals(formula: Any) -> dict[str, Any]:
 CLAIM = Claim(
     name="opposite_halves",
     title="Opposite-halves effect: a logarithm",
+    meaning="A pair that starts nearly opposite converges later, but only by the logarithm of its "
+    "distance from the antipode.",
+    reason=r"The gradient vanishes at the antipode, and a small gap $\pi-\varphi$ at first grows "
+    r"exponentially. Leaving takes the logarithm of the gap at the start.",
+    consequence=r"A gap ten times smaller costs $\frac{\rho^2}{2\gamma}\ln10$ steps more, however "
+    r"small it was. Random starts in many dimensions lie near a right angle and hardly meet this.",
     statement=r"K\approx\frac{\rho^2}{2\gamma}\left[\ln\frac{2}{\pi-\varphi_0}"
     r"+\ln\cot\frac{\varphi_\varepsilon}{2}\right]\qquad(\varphi_0\to\pi)",
     assumptions=(

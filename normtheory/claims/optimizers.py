@@ -115,6 +115,14 @@ def _pair(
 CLAIM = Claim(
     name="optimizers",
     title="Heavy ball on a pair",
+    meaning=r"Heavy-ball momentum speeds a pair up by $1/(1-\alpha)$ while the effective rate is "
+    r"tiny. Above $x=(1-\sqrt\alpha)^2/2$ momentum alone sets the pace, a factor $\sqrt\alpha$ a "
+    r"step.",
+    reason=r"Near alignment the angle obeys a linear recursion of second order, whose larger root "
+    r"is the pace. Small rates leave it real; beyond the crossover the roots are complex, with "
+    r"product $\alpha$.",
+    consequence=r"At $\alpha=0.9$ the crossover is at $x=0.0013$: above it a shorter embedding or "
+    r"a larger rate no longer speeds up the approach, and $x$ must stay below $1+\alpha$.",
     statement=r"\varphi''=(1+\alpha-2x)\varphi'-\alpha\varphi,\quad 2x=x_i+x_j:\qquad "
     r"\text{rate}\ \frac{2x}{1-\alpha}\ \ \Bigl(x\ll\tfrac{(1-\sqrt\alpha)^2}{2}\Bigr),\quad "
     r"\lvert\mu\rvert=\sqrt\alpha\ \text{above},\quad\text{stable iff}\ x<1+\alpha,\qquad "

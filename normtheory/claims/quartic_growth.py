@@ -117,6 +117,15 @@ def _planted_proof() -> dict[str, Any]:
 CLAIM = Claim(
     name="quartic_growth",
     title="The fourth power of the norm grows linearly",
+    meaning="Under plain SGD the fourth power of a norm grows in proportion to the number of "
+    "updates, so against fresh directions norms grow as $t^{1/4}$ and tell how often a sample was "
+    "seen.",
+    reason=r"A step adds $\gamma^2s^2/\rho^2$ to the squared norm, less the longer the embedding "
+    r"is. To the fourth power it adds $2\gamma^2s^2$, which knows no norm, and a rest that fades "
+    r"as the norm grows.",
+    consequence="After long runs two classes with frequencies $p_1$, $p_2$ have norms in the ratio "
+    "$(p_1/p_2)^{1/4}$, or $(p_1/p_2)^{1/2}$ where the gradients of a class within a batch agree: "
+    "rare samples stay short.",
     statement=r"\rho'^4=\rho^4+2\gamma^2\sin^2\varphi+\frac{\gamma^4\sin^4\varphi}{\rho^4},\qquad"
     r"\mathbb{E}\,\rho^4(t)\approx\rho_0^4+2\gamma^2p\,\mathbb{E}[\sin^2\varphi]\,t,\qquad"
     r"\frac{\rho_1}{\rho_2}\to\left(\frac{p_1}{p_2}\right)^{1/4}",

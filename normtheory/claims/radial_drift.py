@@ -286,12 +286,20 @@ def _scheduled_norm(formula: Any) -> Any:
 CLAIM = Claim(
     name="radial_drift",
     title="Equilibrium with a pull along the embedding",
+    meaning=r"Beside weight decay and pulls across the embedding a steady pull $D$ along it shifts "
+    r"the equilibrium norm, which is reached from any start exactly if $D>-\alpha s$.",
+    reason=r"The new squared norm adds the squares of its parts along and across the embedding, "
+    r"which gives a quadratic equation for the fixed $\rho^2$. Beyond the border the map of "
+    r"$\rho^2$ swings between two values.",
+    consequence="An outward pull lengthens embeddings and makes them turn less; an inward one "
+    "weaker than $s$ can replace weight decay. A decay that follows the rate keeps the norm only "
+    "without such a pull.",
     statement=r"z'=\alpha z+\gamma\frac{D\hat z+\xi}{\rho},\ \xi\perp z,\ \lVert\xi\rVert=s:\quad "
     r"\rho_*^2=\gamma\frac{\alpha D+\sqrt{D^2+(1-\alpha^2)s^2}}{1-\alpha^2},\quad "
     r"\cos\theta_*=\alpha+\frac{\gamma D}{\rho_*^2},\quad "
     r"\text{stable}\iff D>-\alpha s;\qquad"
     r"\lambda=0>D:\ \rho_*^2=\frac{\gamma(D^2+s^2)}{2|D|};\qquad"
-    r"\gamma\lambda\to 0:\ \rho_*^2\to\frac{D+\sqrt{D^2+2\gamma\lambda s^2}}{2\lambda};\qquad"
+    r"\gamma\lambda\to 0:\ \rho_*^2\to\frac{D+\sqrt{D^2+2\gamma\lambda s^2}}{2\lambda};\qquad "
     r"D=0,\ \lambda_t=\lambda\frac{\gamma_t}{\gamma_{\max}}:\ "
     r"\rho_*^4=\frac{\gamma_{\max}s^2}{\lambda(2-\gamma_t\lambda_t)}",
     assumptions=(

@@ -207,6 +207,14 @@ def _optimizer(name: str, title: str) -> Check:
 CLAIM = Claim(
     name="scale_theorem",
     title="Scale theorem",
+    meaning=r"Embeddings $\alpha$ times as long train exactly alike if rate, decay and the "
+    r"optimizer's constants are scaled along; how depends on the optimizer.",
+    reason=r"The gradients of points $\alpha$ times as long are $\alpha$ times smaller. The new "
+    r"settings make every step $\alpha$ times as long instead, so each later state is $\alpha$ "
+    r"times that of the other run.",
+    consequence=r"The scale of the start is no setting of its own: it trades for a rate, "
+    r"$\alpha^2$ under SGD and $\alpha$ under Adam. Compare runs of different scale at settings "
+    r"matched in this way.",
     statement=r"z\to\alpha z,\quad\gamma\to\alpha^{2-p}\gamma,\quad"
     r"\lambda\to\lambda/\alpha^{2-p}\quad\Longrightarrow\quad "
     r"z(t)\to\alpha z(t)\ \text{for all}\ t;\qquad"

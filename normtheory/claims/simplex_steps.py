@@ -196,6 +196,15 @@ _COUNT: dict[str, Any] = {
 CLAIM = Claim(
     name="simplex_steps",
     title="Steps from collapse to the simplex",
+    meaning="How many small steps an equiangular cloud takes from collapse to the simplex is known "
+    "in closed form for InfoNCE, CLIP, NT-Xent, decoupled InfoNCE and uniformity, and grows with "
+    "the squared norm.",
+    reason="The cosine of the cloud obeys one differential equation, into which a loss enters by "
+    "its slope $w$. Its integral gives exponential integrals for softmax losses and a logarithm "
+    "where $w$ is constant.",
+    consequence="At a low temperature softmax losses spend most steps on the last stretch, as "
+    "their slope falls with $e^{-by}$; uniformity and decoupled InfoNCE keep theirs. The goal is "
+    "the cosine $-1/(n-1)$, not $-1$.",
     statement=r"w=\frac{2b}{n(e^{by}+k(n-1))},\quad y=1-c,\ y^*=\frac{n}{n-1}:\qquad "
     r"K=\frac{\rho^2}{4\gamma b}\,\Delta\Phi_k,\quad "
     r"\Phi_k=\operatorname{Ei}(by)+e^{by^*}E_1(b(y^*-y))+k(n-1)\ln\frac{y}{y^*-y};\qquad "

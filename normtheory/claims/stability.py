@@ -117,9 +117,18 @@ def _keeps_side(angle: Any, crossing: Any) -> Any:
 CLAIM = Claim(
     name="stability",
     title="Stable rates, self-taming, and runaway",
-    statement=r"\varphi'\approx(1-x_i-x_j)\,\varphi\ (\varphi\to0),\qquad"
-    r"x_i+x_j<2\iff\text{contracts},\qquad x_i+x_j<1\iff\text{without change of sign};\qquad"
-    r"x_\infty\approx2-x_0\ (x_0\downarrow1);\qquad"
+    meaning="Near alignment a pair closes if its two effective rates add up to less than 2. Above, "
+    "norms grow until it does, so a too large rate tames itself where GradScale's power is below "
+    "2.",
+    reason=r"Close to alignment a point turns by $x\varphi$, so the angle is multiplied by "
+    r"$1-x_i-x_j$. A pair that overshoots keeps growing, which lowers $x=\gamma\rho^{p-2}$, but "
+    r"not at $p=2$.",
+    consequence=r"Below that power a too large rate does not diverge, but the norms that it leaves "
+    r"slow all later steps. With GradScale 2 keep $\gamma$ below 1, or pairs oscillate and their "
+    r"norms grow without end.",
+    statement=r"\varphi'\approx(1-x_i-x_j)\,\varphi\ (\varphi\to0),\qquad "
+    r"x_i+x_j<2\iff\text{contracts},\qquad x_i+x_j<1\iff\text{without change of sign};\qquad "
+    r"x_\infty\approx2-x_0\ (x_0\downarrow1);\qquad "
     r"p=2,\ \gamma>1:\ \varphi\to\arccos\tfrac1\gamma,\ \rho'=\gamma\rho",
     assumptions=(
         "attraction by plain SGD, x = γ/ρ²; stop-gradient on j: x_j = 0",

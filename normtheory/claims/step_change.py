@@ -164,6 +164,13 @@ _ONE_SIDED: dict[str, Any] = {"first": (1.0, 0.5, 0.5), "one_sided": True}
 CLAIM = Claim(
     name="step_change",
     title="Change of the cosine in one step",
+    meaning="The change of a pair's cosine in one step is known exactly. At equal norms the rate "
+    "$x=1/(1+c)$ aligns it at once, and beyond $xc=1$ a step moves it apart.",
+    reason="The new cosine follows from the two turns, each with the tangent $xs$. The simpler "
+    "$xs^2(2-xc)$ exceeds the change by $x^2s^2c'$, so it bounds the change exactly while the new "
+    "cosine is not negative.",
+    consequence=r"Do not take $xs^2(2-xc)$ for a bound on obtuse pairs; $\lvert2xs^2(1-xc)\rvert$ "
+    r"is one for all. Laws of small steps need $x$ far below the best rate.",
     statement=r"c'-c=\frac{2xs^2(1-xc)}{1+x^2s^2},\qquad c'=\frac{c(1-x_ix_js^2)+(x_i+x_j)s^2}"
     r"{\sqrt{(1+x_i^2s^2)(1+x_j^2s^2)}},\qquad x_{\text{best}}=\frac{1}{1+c},\qquad"
     r" xs^2(2-xc)-(c'-c)=x^2s^2c',\qquad \lvert c'-c\rvert\le\lvert 2xs^2(1-xc)\rvert",

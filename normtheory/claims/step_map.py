@@ -176,6 +176,13 @@ _COMMON: dict[str, Any] = {"measurement": "pair_step", "options": {"variants": T
 CLAIM = Claim(
     name="step_map",
     title="One step of a pair",
+    meaning="One step on a pair is exactly a map of three numbers, its angle and its two norms, in "
+    "any dimension and with weight decay, GradScale or a stop-gradient too.",
+    reason="Both gradients lie in the plane that the pair spans, so the pair never leaves it. Each "
+    "point moves at a right angle to itself and turns by the angle whose tangent is the step over "
+    "the decayed norm.",
+    consequence="Pairs can be followed exactly without their $d$ coordinates, millions at a time: "
+    "`normtheory.pair_step` and `normtheory.simulate_pairs`.",
     statement=r"\theta_i=\operatorname{atan2}\!\left(\gamma\rho_i^{p-1}\sin\varphi,\,"
     r"(1-\gamma\lambda)\rho_i\right),\qquad \varphi'=\lvert\varphi\mp\theta_i\mp\theta_j\rvert"
     r"\ \text{folded into}\ [0,\pi],\qquad \rho_i'^2=(1-\gamma\lambda)^2\rho_i^2+"

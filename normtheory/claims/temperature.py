@@ -125,6 +125,15 @@ _NOISY: dict[str, Any] = {"measurement": "noisy_scale"}
 CLAIM = Claim(
     name="temperature",
     title="Temperature, wrong partners and the bias",
+    meaning=r"A loss raises its scale $b=1/\tau$ while partners beat the keys that it finds "
+    r"likely; a share $\varepsilon$ of wrong partners leaves one best scale, and at equal cosines "
+    r"SigLIP's best bias has a closed form.",
+    reason=r"Cosines enter only as $bc$, so the slope by $\ln b$ compares the mean cosine under "
+    r"the softmax with that of the partner. Wrong partners add the cost $\varepsilon b\Delta$, "
+    r"which stops the growth of $b$.",
+    consequence=r"Where all margins are one $\Delta$, the best scale tells the rate of wrong "
+    r"partners: $b^*\Delta=\ln\frac{(n-1)(1-\varepsilon)}{\varepsilon}$. The loss there does not "
+    r"tell the margin.",
     statement=r"\frac{\partial L}{\partial\ln b}=b\,\operatorname{mean}_a"
     r"\Bigl(\sum_bp_{ab}c_{ab}-c_{aa}\Bigr);\qquad "
     r"b^*=\frac1\Delta\ln\frac{(n-1)(1-\varepsilon)}{\varepsilon},\quad "

@@ -98,8 +98,17 @@ def _residuals(apart: Any, coupled: Any, shares: bool) -> dict[str, Any]:
 CLAIM = Claim(
     name="torque",
     title="Torque decays by itself",
+    meaning="Under SGD with one rate and a loss that does not change where all points are rotated "
+    "alike, only momentum and decay change the torque of the cloud: from rest it never turns as a "
+    "whole.",
+    reason=r"Such a loss has no slope along a common rotation, so $Z^\top G$ is symmetric and the "
+    r"gradient adds nothing to $J$. What remains is multiplied by $\alpha\beta$, or by $\beta$ if "
+    r"decay is in the gradient.",
+    consequence="A cloud that turns as a whole is driven by something else: Adam, GradScale, "
+    "Nesterov's momentum, a stop-gradient or unequal rates. On the last layer of a network the "
+    "law is a sharp test of a training loop.",
     statement=r"L=f(ZZ^\top):\quad Z^\top G\ \text{symmetric};\qquad J=Z^\top V-V^\top Z:\quad "
-    r"V'=\beta V-\gamma G,\ Z'=\alpha Z+V'\ \Rightarrow\ J'=\alpha\beta J,\qquad"
+    r"V'=\beta V-\gamma G,\ Z'=\alpha Z+V'\ \Rightarrow\ J'=\alpha\beta J,\qquad "
     r"V'=\beta V-\gamma(G+\lambda Z),\ Z'=Z+V'\ \Rightarrow\ J'=\beta J",
     assumptions=(
         "any loss of the Gram matrix of Z, in which all clouds that turn together are stacked: one"

@@ -121,6 +121,14 @@ def _residuals(step: Any, fourth: Any, angular: Any, factor: Any) -> dict[str, A
 CLAIM = Claim(
     name="weight_decay",
     title="Equilibrium norm under weight decay",
+    meaning=r"Under weight decay and steady pulls every embedding ends at one norm, where growth "
+    r"and decay balance, and there turns by $\arccos(1-\gamma\lambda)$ in every step.",
+    reason=r"Decay takes a share of the squared norm and the pull adds less the longer the "
+    r"embedding is, so there is one balance, which every start reaches. The pull restores the "
+    r"length at a right angle, so the turn follows from $1-\gamma\lambda$ alone.",
+    consequence=r"At the balance rate and decay set the pace, not the loss or the start; allow a "
+    r"few times $1/(4\gamma\lambda)$ steps to get there. A fixed pair is outside: its pull fades, "
+    r"the norm decays to about $\sqrt\gamma$, and the pair bursts.",
     statement=r"\rho'^2=(1-\gamma\lambda)^2\rho^2+\frac{\gamma^2s^2}{\rho^2},\qquad"
     r"\rho_*^4=\frac{\gamma s^2}{\lambda(2-\gamma\lambda)},\qquad"
     r"\theta_*=\arccos(1-\gamma\lambda)\approx\sqrt{2\gamma\lambda},\qquad"

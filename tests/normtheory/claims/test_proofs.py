@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import pydoc
+import re
 import subprocess
 import sys
 
@@ -11,6 +14,7 @@ import pytest
 import sympy as sp
 
 from normtheory import claims
+from normtheory.claims._claim import CHAPTERS
 from normtheory.claims._symbolic import (
     ArbitraryLoss,
     entries,
@@ -97,6 +101,7 @@ def test_a_claim_says_what_it_needs_to(name):
     claim = claims.get(name)
     assert claim.statement
     assert "$" not in claim.statement
+    assert not re.search(r"\\qquad[A-Za-z]", claim.statement)  # TeX would read another name
     assert claim.assumptions
     assert claim.checks
     assert claim._repr_latex_() == f"$\\displaystyle {claim.statement}$"
@@ -107,6 +112,44 @@ def test_a_claim_says_what_it_needs_to(name):
         assert check.mistake
         assert check.reason
         assert check.formula is not check.planted
+
+
+def test_a_claim_says_it_in_words_that_are_its_own():
+    said = [(c.meaning, c.reason, c.consequence) for c in map(claims.get, NAMES)]
+    sentences = [text for texts in said for text in texts]
+    assert len(set(sentences)) == len(sentences) == 3 * len(NAMES)
+    for text in sentences:
+        assert text == " ".join(text.split())
+        assert re.fullmatch(r"[A-Z$`].{20,398}[.]", text), text
+        assert text.count("$") % 2 == 0, text
+    named = re.findall(r"`([^`]+)`", " ".join(sentences))
+    assert named
+    assert all(callable(pydoc.locate(name)) for name in named), named
+
+
+def test_a_claim_shows_its_meaning_before_its_formula_and_what_follows_last():
+    claim = claims.get("norm_growth_momentum")
+    page = claim._repr_markdown_()
+    parts = (
+        claim.title,
+        claim.meaning,
+        claim.statement,
+        "; ".join(claim.assumptions),
+        claim.conditions[0].counterexample,
+        claim.reason,
+        claim.consequence,
+    )
+    places = [page.index(part) for part in parts]
+    assert places == sorted(places)
+    assert page.endswith(claim.consequence)
+
+
+def test_a_chapter_is_a_run_of_items():
+    chapters = [claims.get(name).chapter for name in NAMES]
+    assert [*dict.fromkeys(chapters)] == [*CHAPTERS.values()]
+    assert [chapter for chapter, _ in itertools.groupby(chapters)] == [*CHAPTERS.values()]
+    assert claims.get("encoder_drift").chapter == "Growth of norms"  # item 8, the last before 9
+    assert claims.get("fixed_keys").chapter == "Convergence of a pair"  # 12.2
 
 
 def test_an_unknown_claim_is_told_with_close_matches():
