@@ -1,0 +1,106 @@
+"""The lessons: they run, with their solutions; each exercise is asked once; nothing is stored."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import jupytext
+import matplotlib.pyplot as plt
+import pytest
+
+import normtheory as nt
+from normtheory.course._registry import exercises
+
+ROOT = Path(__file__).resolve().parents[1]
+LESSONS = sorted((ROOT / "docs" / "course").glob("[0-9]-*.md"))
+SLOW: set[str] = set()
+"""Lessons that take more than about 3 s of one processor."""
+NEEDS_TORCH: set[str] = set()
+
+
+def _name(path: Path) -> str:
+    """The name of a lesson's exercises: 1-one-pair.md asks those of one_pair."""
+    return path.stem[2:].replace("-", "_")
+
+
+def _cells(path: Path) -> list[Any]:
+    return [cell for cell in jupytext.read(path).cells if cell.cell_type == "code"]
+
+
+def _solves(cell: Any) -> bool:
+    return "solution" in cell.metadata.get("tags", [])
+
+
+def _move(function: Any, **controls: Any) -> None:
+    """Stand in for ``interact``: call it as it starts, and with each control at both ends."""
+    start = {name: control.value for name, control in controls.items()}
+    function(**start)
+    for name, control in controls.items():
+        options = getattr(control, "options", None)
+        ends = (options[0], options[-1]) if options else (control.min, control.max)
+        for end in ends:
+            function(**start | {name: end})
+
+
+def _marked(path: Path) -> Any:
+    marks = [pytest.mark.slow] if path.stem in SLOW else []
+    marks += [pytest.mark.torch] if path.stem in NEEDS_TORCH else []
+    return pytest.param(path, marks=marks, id=path.stem)
+
+
+@pytest.mark.parametrize("path", [_marked(path) for path in LESSONS])
+def test_a_lesson_runs_with_its_solutions(path, monkeypatch):
+    solved = []
+
+    def check(name: str, answer: Any) -> Any:
+        found = nt.course.get(name).feedback(answer)
+        assert found.right == _solves(cell), found
+        solved.extend([name] * found.right)
+        return found
+
+    monkeypatch.setattr(nt.course, "check", check)
+    monkeypatch.setattr(plt, "show", lambda: plt.close("all"))
+    monkeypatch.setattr(ipywidgets, "interact", _move)
+    monkeypatch.chdir(ROOT)
+    names: dict[str, Any] = {"__name__": "__main__"}
+    with plt.rc_context():
+        for number, cell in enumerate(_cells(path)):
+            exec(compile(cell.source, f"{path.name}, code cell {number}", "exec"), names)
+            plt.close("all")
+    assert solved == [f"{_name(path)}.{own}" for own in exercises(_name(path))]
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda p: p.stem)
+def test_a_lesson_has_what_a_lesson_has(path):
+    text = path.read_text()
+    own = list(exercises(_name(path)))
+    assert len(own) == 3
+    for asked in (
+        rf'nt\.course\.get\("{_name(path)}\.(\w+)"\)',
+        rf'check\("{_name(path)}\.(\w+)", \.\.\.\)',
+    ):
+        assert re.findall(asked, text) == own
+    assert len(re.findall(r"^:tags: \[solution, hide-cell\]$", text, re.M)) == 3
+    assert len(re.findall(r"widgets\.(?:\w*Slider|Dropdown|ToggleButtons)\(", text)) >= 2
+    assert text.count("**Guess") >= 2
+    assert "**You will be able to**" in text
+    for claim in re.findall(r'nt\.claims\.get\("(\w+)"\)', text) or [""]:
+        assert nt.claims.get(claim)
+    assert len(text.splitlines()) <= 260
+
+
+def test_every_exercise_has_its_lesson():
+    assert sorted(map(_name, LESSONS)) == list(nt.course.lessons())
+
+
+def test_every_lesson_installs_the_library_in_the_same_way():
+    assert len({_cells(path)[0].source for path in LESSONS}) == 1
+    assert "pip" in _cells(LESSONS[0])[0].source
+
+
+def test_no_outputs_are_stored():
+    assert not [*(ROOT / "docs").glob("*/*.ipynb")]
+    assert {path.suffix for path in LESSONS[0].parent.iterdir()} == {".md"}
