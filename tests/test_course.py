@@ -16,7 +16,7 @@ from normtheory.course._registry import exercises
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = sorted((ROOT / "docs" / "course").glob("[0-9]-*.md"))
-SLOW = {"2-any-loss"}
+SLOW = {"2-any-loss", "3-norms-in-time"}
 """Lessons that take more than about 3 s of one processor."""
 NEEDS_TORCH: set[str] = set()
 
