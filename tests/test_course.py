@@ -39,10 +39,16 @@ def _move(function: Any, **controls: Any) -> None:
     start = {name: control.value for name, control in controls.items()}
     function(**start)
     for name, control in controls.items():
-        options = getattr(control, "options", None)
-        ends = (options[0], options[-1]) if options else (control.min, control.max)
-        for end in ends:
+        for end in _ends(control):
             function(**start | {name: end})
+
+
+def _ends(control: Any) -> tuple[Any, Any]:
+    if options := getattr(control, "options", None):
+        return options[0], options[-1]
+    if isinstance(control, ipywidgets.FloatLogSlider):
+        return control.base**control.min, control.base**control.max
+    return control.min, control.max
 
 
 def _marked(path: Path) -> Any:
