@@ -13,6 +13,7 @@ from normtheory._version import __version__ as __version__
 
 if TYPE_CHECKING:
     from normtheory import claims as claims
+    from normtheory import course as course
     from normtheory import drift as drift
     from normtheory import equilibrium as equilibrium
     from normtheory import invariants as invariants
@@ -79,6 +80,7 @@ _HOME = {
 }
 _MODULES = (
     "claims",
+    "course",
     "drift",
     "equilibrium",
     "invariants",

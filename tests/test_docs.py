@@ -18,7 +18,7 @@ PAGES = sorted(
         *(p for p in (ROOT / "docs").rglob("*.md") if not {"_build", "theory"} & set(p.parts)),
     ]
 )
-NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").glob("*.md"))
+LESSONS = sorted((ROOT / "docs" / "course").glob("[0-9]-*.md"))
 
 # Everything that may be linked. Anything else, above all the address of a package registry (the
 # project works with whichever one the user's pip is set to), is an error.
@@ -136,18 +136,14 @@ def test_every_source_is_cited() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
-def test_notebook_runs(path: Path) -> None:
+def test_a_lesson_runs_in_jupyter() -> None:
+    # One is enough: tests/test_course.py runs the cells of all.
     import jupytext
     from nbclient import NotebookClient
 
-    notebook = jupytext.read(path)
+    notebook = jupytext.read(LESSONS[0])
     assert any(cell.cell_type == "code" for cell in notebook.cells)
     client = NotebookClient(
         notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": ROOT}}
     )
     client.execute()
-
-
-def test_there_is_a_notebook() -> None:
-    assert NOTEBOOKS

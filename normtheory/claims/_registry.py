@@ -5,12 +5,12 @@ Apart from the door, which hands claims to ``verify``, so that ``verify`` can re
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import pkgutil
 from pathlib import Path
 
+from normtheory._names import unknown
 from normtheory.claims._claim import Claim
 
 _PACKAGE = __name__.rpartition(".")[0]
@@ -44,7 +44,5 @@ def get(name: str) -> Claim:
     """
     known = _all()
     if not isinstance(name, str) or name not in known:
-        close = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-        hint = f"did you mean {', '.join(close)}?" if close else f"known: {', '.join(known)}"
-        raise ValueError(f"no claim is called {name!r}; {hint}")
+        raise ValueError(unknown("claim", name, known))
     return known[name]

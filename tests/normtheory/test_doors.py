@@ -18,6 +18,8 @@ from tests.normtheory.calls import CALLS, LABELS, Z
 OF_OBJECTS = {
     # Takes no values: functions, names, files, or what other functions gave.
     *("claims.check", "claims.get", "claims.list", "equilibrium.frequency_exponent"),
+    # Whatever a student answers is judged.
+    *("course.check", "course.get", "course.lessons"),
     *(f"testing.{name}" for name in nt.testing.__all__ if name.startswith(("assert", "valid"))),
     *("losses.by_rows", "verify.verify_claim"),
     *("particles.forces.attraction", "particles.forces.repulsion", "particles.optimizers.rule"),

@@ -13,7 +13,7 @@ import pytest
 import normtheory
 
 ROOT = Path(normtheory.__file__).parent
-FOUND_BY_PLACE = {"claims": "CLAIM", "losses/definitions": "LOSS"}
+FOUND_BY_PLACE = {"claims": "CLAIM", "course/lessons": "EXERCISES", "losses/definitions": "LOSS"}
 """Folders whose modules are read by their place, for this one name."""
 
 
@@ -29,7 +29,7 @@ def _modules() -> list[str]:
         if _is_public(path) and (path.stem == "__init__" or place not in FOUND_BY_PLACE):
             parts = path.relative_to(ROOT.parent).with_suffix("").parts
             found.append(".".join(part for part in parts if part != "__init__"))
-    without = {"normtheory.losses.definitions"}
+    without = {"normtheory.course.lessons", "normtheory.losses.definitions"}
     if importlib.util.find_spec("torch") is None:
         without |= {name for name in found if name.split(".")[1:2] == ["torch"]}
     return [name for name in found if name not in without]
@@ -51,6 +51,7 @@ def test_the_walk_finds_the_packages_and_their_public_modules():
     doors = {
         "claims",
         "cli",
+        "course",
         "diagnosis",
         "equilibrium",
         "losses",

@@ -1,0 +1,1 @@
+"""One lesson a file, with a module-level ``EXERCISES``; the registry finds it by its place."""
