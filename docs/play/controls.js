@@ -101,6 +101,7 @@ function makeRunner(name, model) {
 /** Tabs as the ARIA pattern has them: one in the order of focus, arrow keys between them. */
 function makeTabs(opened) {
   const tabs = [...document.querySelectorAll('[role="tab"]')];
+  const nameOf = (tab) => tab.id.replace("tab-", "");
   function open(tab) {
     for (const other of tabs) {
       const chosen = other === tab;
@@ -108,7 +109,7 @@ function makeTabs(opened) {
       other.tabIndex = chosen ? 0 : -1;
       find(other.getAttribute("aria-controls")).hidden = !chosen;
     }
-    opened(tab.getAttribute("aria-controls"));
+    opened(nameOf(tab));
   }
   for (const [k, tab] of tabs.entries()) {
     tab.addEventListener("click", () => open(tab));
@@ -122,5 +123,5 @@ function makeTabs(opened) {
     });
   }
   // Lesson pages may point to a tab: play/index.html#sphere.
-  open(tabs.find((tab) => `#${tab.getAttribute("aria-controls")}` === window.location.hash) ?? tabs[0]);
+  open(tabs.find((tab) => `#${nameOf(tab)}` === window.location.hash) ?? tabs[0]);
 }

@@ -47,7 +47,7 @@ function ticks(most) {
  * [step, value]; steps predicted and counted, or Infinity and null.
  */
 function makeChart(root, unit) {
-  const [width, height, left, right, top, bottom] = [480, 360, 52, 14, 14, 44];
+  const [width, height, left, right, top, bottom] = [480, 400, 52, 14, 14, 44];
   root.setAttribute("viewBox", `0 0 ${width} ${height}`);
   const curve = (points) => points.map(([x, y], k) => `${k ? "L" : "M"}${x} ${y}`).join("");
 
@@ -100,6 +100,6 @@ function makeHistory() {
       every *= 2;
       points = points.filter(([at]) => at % every === 0);
     },
-    with: (step, value) => [...points, [step, value]],
+    upTo: (step, value) => (points.at(-1)?.[0] === step ? points : [...points, [step, value]]),
   };
 }

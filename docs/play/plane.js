@@ -131,7 +131,7 @@ function makePlane() {
     drawChart({
       steps: reach, low: 0, high: 180, marks: [0, 45, 90, 135, 180], level: null,
       predicted: Number.isNaN(course[0][1]) ? [] : course,
-      run: history.with(steps, degrees(now.angle)),
+      run: history.upTo(steps, degrees(now.angle)),
       promise: forecast.steps, count,
     });
     find("pair-goal").textContent = `cos φ ${chosen.repel ? "≤ −" : "≥ "}${1 - TOLERANCE}`;
@@ -250,9 +250,11 @@ function makePlane() {
     };
     handle.addEventListener("pointerdown", (event) => {
       handle.setPointerCapture(event.pointerId);
-      handle.focus();
+      handle.focus({ preventScroll: true });
       event.preventDefault();
     });
+    // touch-action is not heeded inside a drawing, and the page would scroll.
+    handle.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     handle.addEventListener("pointermove", (event) => {
       if (handle.hasPointerCapture(event.pointerId)) move(event);
     });
@@ -276,7 +278,7 @@ function makePlane() {
     },
   });
   start.splice(0, 2, [1, 0.25], [0, 1]);
-  listen(find("pair"), (id) => {
+  listen(find("panel-pair"), (id) => {
     runner.stop();
     if (find("pair-equal").checked && id !== "pair-norm-2") put("pair-norm-2", read("pair-norm-1"));
     if (find("pair-equal").checked && id === "pair-norm-2") put("pair-norm-1", read("pair-norm-2"));

@@ -127,7 +127,7 @@ function makeSphere() {
       marks: Array.from({ length: Math.floor(-low) + 1 }, (_, k) => -k),
       level: { at: GOAL, name: "even" },
       predicted: inside(forecast.path, reach),
-      run: history.with(steps, now), promise: forecast.steps, count,
+      run: history.upTo(steps, now), promise: forecast.steps, count,
     });
     find("sphere-predicted").textContent = text(forecast.steps, forecast.steps < 1000 ? 1 : 0);
     find("sphere-counted").textContent = count === null ? "–" : text(count, 0);
@@ -228,7 +228,7 @@ function makeSphere() {
     reset();
     draw();
   };
-  listen(find("sphere"), renew);
+  listen(find("panel-sphere"), renew);
   find("sphere-draw").addEventListener("click", () => {
     seed += 1;
     renew();
