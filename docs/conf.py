@@ -26,6 +26,7 @@ extensions = [
     "claim_pages",
     "loss_tables",
     "offline_mathjax",
+    "play_page",
 ]
 exclude_patterns = ["_build", "_figures"]
 

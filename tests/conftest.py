@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[1]
 """The clone: tests that read pages or build the package start here."""
 
 
-
 @dataclasses.dataclass(frozen=True)
 class Need:
     """What tests with a marker need: they are skipped without it, or fail where it is demanded."""
@@ -98,7 +97,7 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse to start where what is demanded is missing; leave out what imports PyTorch without it."""
+    """Refuse to start without what is demanded; leave out what would import a missing PyTorch."""
     for need in NEEDS.values():
         if need.demanded and not need.there:
             raise pytest.UsageError(f"{need.variable}=1, but this needs {need.words}")

@@ -67,10 +67,16 @@ def number(page: Page, element: str) -> float:
     return float(words.replace("−", "-").replace("\u202f", "").rstrip("°"))
 
 
+def attribute(page: Page, element: str, name: str) -> str:
+    """An attribute that an element must have."""
+    value = page.get_attribute(element, name)
+    assert value is not None, f"{element} has no {name}"
+    return value
+
+
 def curve(page: Page, chart: str, name: str) -> list[tuple[float, float]]:
     """The points of a chart's curve: step and value."""
-    path = page.get_attribute(f"#{chart} path.{name}", "d")
-    assert path is not None
+    path = attribute(page, f"#{chart} path.{name}", "d")
     points = [part.split() for part in path[1:].split("L")] if path else []
     return [(float(x), float(y)) for x, y in points]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import normtheory as nt
-from tests.play.browser import PLAY, curve, number, opened, put
+from tests.play.browser import PLAY, attribute, curve, number, opened, put
 
 pytestmark = pytest.mark.browser
 
@@ -79,7 +79,7 @@ def test_step_moves_by_one_and_reset_goes_back(browser):
         assert number(page, "pair-steps") == 1
         assert number(page, "pair-now-angle") == 0
         assert number(page, "pair-now-norm-1") == number(page, "pair-now-norm-2") == 1.4142
-        radius = [float(page.get_attribute(f"#plane .{k}", "r")) for k in ("before", "norm")]
+        radius = [float(attribute(page, f"#plane .{k}", "r")) for k in ("before", "norm")]
         assert radius[1] / radius[0] == pytest.approx(np.sqrt(2))
         page.click("#pair-reset")
         assert number(page, "pair-steps") == 0
@@ -92,7 +92,7 @@ def test_pull_is_at_a_right_angle_and_inverse_to_the_norm(browser):
         lengths = []
         for norm in (1.0, 2.0):
             put(page, pair_norm_1=norm, pair_angle=70)
-            lines = [page.get_attribute(f"#plane .{name}", "d") for name in ("vector", "pull")]
+            lines = [attribute(page, f"#plane .{name}", "d") for name in ("vector", "pull")]
             first, second = (
                 np.array(re.findall(r"-?[\d.]+", line)[:4], float).reshape(2, 2) for line in lines
             )
@@ -187,7 +187,7 @@ def test_a_tip_is_dragged_by_mouse(browser):
         page.mouse.up()
         page.mouse.move(*_target(page, 1.0, 0))  # let go: it stays
         assert number(page, "pair-now-norm-1") == pytest.approx(2.5, abs=0.01)
-        assert page.get_attribute("#handle-1", "aria-valuenow") == "300"
+        assert attribute(page, "#handle-1", "aria-valuenow") == "300"
         assert number(page, "pair-steps") == 0
         assert page.evaluate("window.scrollY") == before
         assert page.input_value("#pair-norm-1") == "2.5"
@@ -211,23 +211,25 @@ def test_a_tip_is_dragged_by_finger(browser):
         # One norm for both, as chosen.
         assert number(page, "pair-now-norm-1") == pytest.approx(2.0, abs=0.02)
         assert number(page, "pair-now-norm-2") == pytest.approx(2.0, abs=0.02)
-        assert page.get_attribute("#handle-2", "aria-valuenow") == "200"
+        assert attribute(page, "#handle-2", "aria-valuenow") == "200"
 
 
 def test_a_tip_is_moved_by_keys(browser):
     with opened(browser) as page:
         put(page, pair_angle=100)
         tip = page.get_by_role("slider", name="Vector z 1")
-        before = int(tip.get_attribute("aria-valuenow"))
+        before = int(attribute(page, "#handle-1", "aria-valuenow"))
         tip.press("ArrowLeft")
         tip.press("Shift+ArrowLeft")
         tip.press("ArrowUp")
         tip.press("ArrowUp")
         tip.press("ArrowDown")
-        assert int(tip.get_attribute("aria-valuenow")) == before + 11
+        assert int(attribute(page, "#handle-1", "aria-valuenow")) == before + 11
         assert number(page, "pair-now-angle") == 89
         assert number(page, "pair-now-norm-1") == 1.55
-        assert "norm 1.55, angle between the two 89 degrees" in tip.get_attribute("aria-valuetext")
+        assert "norm 1.55, angle between the two 89 degrees" in attribute(
+            page, "#handle-1", "aria-valuetext"
+        )
 
 
 def test_tabs_follow_the_keys(browser):
@@ -248,7 +250,9 @@ def test_everything_that_is_moved_or_read_has_a_name(browser, tab):
     with opened(browser, tab) as page:
         # One line an element: its role, its name in quotation marks if it has one, its value.
         lines = page.locator("body").aria_snapshot().splitlines()
-        moved = [line for line in lines if re.match(r"\s*- (button|slider|radio|checkbox|tab)\b", line)]
+        moved = [
+            line for line in lines if re.match(r"\s*- (button|slider|radio|checkbox|tab)\b", line)
+        ]
         assert len(moved) > 10
         assert [line for line in moved if not re.match(r'\s*- \w+ "\w', line)] == []
         assert page.locator(f"#panel-{tab} [role=status]").count() == 1
@@ -321,19 +325,30 @@ def test_an_umbrella_is_predicted_in_closed_form(browser):
 def test_sphere_turns_by_key_and_mouse_without_moving_its_points(browser):
     with opened(browser, "sphere") as page:
         globe = page.get_by_role("slider", name="View of the sphere")
-        before = int(globe.get_attribute("aria-valuenow"))
+        before = int(attribute(page, "#globe", "aria-valuenow"))
         globe.press("ArrowRight")
-        assert int(globe.get_attribute("aria-valuenow")) == before + 5
+        assert int(attribute(page, "#globe", "aria-valuenow")) == before + 5
         uniformity = number(page, "sphere-uniformity")
         x, y = _middle(page, "#globe")
         page.mouse.move(x, y)
         page.mouse.down()
         page.mouse.move(x + 60, y, steps=3)
         page.mouse.up()
-        assert int(globe.get_attribute("aria-valuenow")) > before + 10
+        assert int(attribute(page, "#globe", "aria-valuenow")) > before + 10
         assert number(page, "sphere-uniformity") == uniformity
         page.click("#sphere-draw")
         assert number(page, "sphere-uniformity") != uniformity
+
+
+def test_page_is_linked_and_its_links_lead_to_pages_of_the_site():
+    docs = PLAY.parent
+    assert "(docs/play/index.html)" in (docs.parent / "README.md").read_text()
+    assert 'href="play/index.html"' in (docs / "index.md").read_text()
+    links = re.findall(r'(?:href|src)="([^"]+)"', (PLAY / "index.html").read_text())
+    assert "../theory.html" in links
+    for link in links:
+        page = PLAY / link.replace(".html", ".md") if link.startswith("../") else PLAY / link
+        assert link == "data:," or page.exists(), link
 
 
 def test_mathematics_stand_in_one_file_that_draws_nothing():
