@@ -30,6 +30,7 @@ extensions = [
     "loss_tables",
     "offline_mathjax",
     "reference_lists",
+    "play_page",
 ]
 exclude_patterns = ["_build", "_figures"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import os
 import shutil
@@ -17,7 +18,36 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 """The clone: tests that read pages or build the package start here."""
 
-REQUIRE_TORCH = os.environ.get("NORMTHEORY_REQUIRE_TORCH") == "1"
+
+@dataclasses.dataclass(frozen=True)
+class Need:
+    """What tests with a marker need: they are skipped without it, or fail where it is demanded."""
+
+    there: bool
+    words: str
+    variable: str
+
+    @property
+    def demanded(self) -> bool:
+        """Whether the caller wants a failure rather than a skipped test."""
+        return os.environ.get(self.variable) == "1"
+
+
+CHROMIUM = shutil.which("chromium")
+"""The browser that the page to play with is driven in."""
+
+NEEDS = {
+    "torch": Need(
+        importlib.util.find_spec("torch") is not None,
+        "PyTorch: pip install normtheory[torch]",
+        "NORMTHEORY_REQUIRE_TORCH",
+    ),
+    "browser": Need(
+        importlib.util.find_spec("playwright") is not None and CHROMIUM is not None,
+        "the package playwright, and Chromium as `chromium` on the path",
+        "NORMTHEORY_REQUIRE_BROWSER",
+    ),
+}
 
 matplotlib.use("Agg")
 
@@ -67,14 +97,14 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse to start where PyTorch is demanded and missing; else leave out what imports it."""
-    if importlib.util.find_spec("torch") is not None:
-        return
-    if REQUIRE_TORCH:
-        raise pytest.UsageError("NORMTHEORY_REQUIRE_TORCH=1, but torch is not installed")
-    library = ROOT / "normtheory"  # whose examples are collected
-    needs = [library / "torch", *library.rglob("*_torch.py")]
-    config.option.ignore = [*(config.option.ignore or ()), *map(str, needs)]
+    """Refuse to start without what is demanded; leave out what would import a missing PyTorch."""
+    for need in NEEDS.values():
+        if need.demanded and not need.there:
+            raise pytest.UsageError(f"{need.variable}=1, but this needs {need.words}")
+    if not NEEDS["torch"].there:
+        library = ROOT / "normtheory"  # whose examples are collected
+        needs = [library / "torch", *library.rglob("*_torch.py")]
+        config.option.ignore = [*(config.option.ignore or ()), *map(str, needs)]
 
 
 def pytest_sessionfinish() -> None:
@@ -84,18 +114,24 @@ def pytest_sessionfinish() -> None:
         shutil.rmtree(smoke.folder(), ignore_errors=True)
 
 
+def needs_of(item: pytest.Item) -> list[Need]:
+    """What a test needs by its markers."""
+    return [need for marker, need in NEEDS.items() if item.get_closest_marker(marker)]
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip what needs PyTorch where there is none."""
-    if item.get_closest_marker("torch") and importlib.util.find_spec("torch") is None:
-        pytest.skip("needs PyTorch: pip install normtheory[torch]")
+    """Skip what needs something that is missing."""
+    for need in needs_of(item):
+        if not need.there:
+            pytest.skip(f"needs {need.words}")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
-    """Turn a skipped PyTorch test into a failed one where PyTorch is demanded."""
+    """Turn a skipped test into a failed one where what it needs is demanded."""
     report = yield
-    demanded = REQUIRE_TORCH and item.get_closest_marker("torch") is not None
+    demanded = [need.variable for need in needs_of(item) if need.demanded]
     if demanded and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
-        report.longrepr = f"skipped although NORMTHEORY_REQUIRE_TORCH=1: {report.longrepr}"
+        report.longrepr = f"skipped although {demanded[0]}=1: {report.longrepr}"
     return report

@@ -31,8 +31,10 @@ KNOWN_HOSTS = {
     "openreview.net",
     "proceedings.mlr.press",
     "semver.org",
+    "w3.org",  # the name of SVG in a script
 }
 TEXT_FILES = {".py", ".md", ".toml", ".lock", ".cff", ".bib", ".yaml", ".yml", ".json", ".cfg"}
+TEXT_FILES |= {".html", ".js", ".css"}
 
 
 def setup_commands() -> list[str]:

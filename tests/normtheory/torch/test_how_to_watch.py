@@ -11,7 +11,7 @@ from typing import Any
 import jax
 import pytest
 
-from tests.conftest import REQUIRE_TORCH, ROOT
+from tests.conftest import NEEDS, ROOT
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.torch
@@ -87,7 +87,7 @@ def test_the_callback_by_the_names_of_its_hooks(monkeypatch: Any):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 def test_the_callback_in_lightning(tmp_path: Path):
-    if not REQUIRE_TORCH:  # where it is demanded, .ci/run has installed Lightning too
+    if not NEEDS["torch"].demanded:  # where it is demanded, .ci/run has installed Lightning too
         pytest.importorskip("pytorch_lightning")
     import pytorch_lightning as pl  # pyright: ignore[reportMissingImports]
 
