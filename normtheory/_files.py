@@ -10,7 +10,6 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-
 NETCDF = (".nc", ".nc4", ".cdf", ".netcdf")
 """Endings of results, the usual one first."""
 

@@ -280,6 +280,9 @@ def diagnose(
     html: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Also write one HTML page with figures.")
     ] = None,
+    formulas: Annotated[
+        bool, typer.Option("--formulas", help="Print notes, formulas and sources too.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Report on the norms of a matrix of embeddings.
@@ -330,12 +333,12 @@ def diagnose(
             command.check(options, html, inputs),
         )
         if html is not None:
-            command.write(report, html)
+            command.write(report, html, file)
     except command.UsageError as error:
         raise _bad_usage(str(error)) from None
     except command.InputError as error:
         raise _failed(str(error)) from None
-    _print(report.to_json() if as_json else None, str(report), html)
+    _print(report.to_json() if as_json else None, report.text(formulas=formulas), html)
 
 
 def _print(data: str | None, text: str, written: Path | None) -> None:

@@ -122,9 +122,9 @@ def _are_labels(path: Path, n: int) -> bool:
     return True
 
 
-def write(report: Diagnosis, path: Path) -> None:
-    """Write the page, or raise InputError if that can't be done."""
+def write(report: Diagnosis, path: Path, source: Path) -> None:
+    """Write the page of what was read, or raise InputError if that can't be done."""
     try:
-        report.to_html(path)
+        report.to_html(path, source=source.name)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None

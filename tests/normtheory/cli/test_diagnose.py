@@ -43,6 +43,8 @@ def test_text(capsys, files):
     assert status == 0
     assert out == f"{expected}\n"
     assert err == ""
+    _, out, _ = _run(capsys, files / "z.npy", "--labels", files / "labels.npy", *RATE, "--formulas")
+    assert out == f"{expected.text(formulas=True)}\n"
 
 
 def test_json_from_one_file_with_everything(capsys, files):
