@@ -140,8 +140,8 @@ def density(result: xr.Dataset) -> list[Entry]:
     trained, new = (shown.sel(stage=s).values for s in ("trained", "new"))
     ours = f"ρ = {trained.mean():.2f} ± {interval(trained):.2f}"
     gain = by_training(shown)
-    before = f"untrained networks have {new.mean():.2f}; training changes each of them by "
-    before += f"{gain.mean():+.2f} ± {interval(gain):.2f}"
+    before = f"untrained networks have {new.mean():.2f}; training changes that by "
+    before += f"{gain.mean():+.2f} ± {interval(gain):.2f}, network by network"
     return [
         Entry(
             "norm against the distance to the 10th neighbour",

@@ -209,7 +209,7 @@ def test_density() -> None:
                 wanted = f"ρ(norm, distance), {sample}, {text}, {points} (± {half:.2f})"
                 (row,) = [r for r in rows if r.quantity == wanted]
                 assert row.simulated == pytest.approx((a + b) / 2)
-    # The same networks trained and before training: their differences have an interval of their own.
+    # Of the same networks at both stages: the interval is that of their differences.
     *_, panel = density.draw(result).axes
     for label in panel.get_xticklabels():
         sample, change = label.get_text().split("\n")
