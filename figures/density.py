@@ -65,7 +65,9 @@ def draw(result: xr.Dataset) -> Figure:
             )
     right.axhline(0, color="0.7", lw=0.9)
     right.set(
-        ylabel="rank correlation ρ", xlabel="points shown; change by training, all points", ylim=(-1, 0.75)
+        ylabel="rank correlation ρ",
+        xlabel="points shown; change by training, all points",
+        ylim=(-1, 0.75),
     )
     right.set_yticks([-1, -0.5, 0])
     names = []
