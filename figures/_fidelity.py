@@ -14,6 +14,7 @@ import xarray as xr
 
 from figures.class_imbalance import DRAWS, MEAN_OF, TRAINED, share
 from figures.confidence import ends
+from figures.density import by_training
 from simulations._published import published
 from simulations.class_imbalance import PUBLISHED, means_of, ordered, spread
 from simulations.density import PUBLISHED as ANOTHER_WORLD
@@ -138,7 +139,9 @@ def density(result: xr.Dataset) -> list[Entry]:
     shown = result.overall.sel(sample=ANOTHER_WORLD)
     trained, new = (shown.sel(stage=s).values for s in ("trained", "new"))
     ours = f"ρ = {trained.mean():.2f} ± {interval(trained):.2f}"
-    before = f"untrained networks have {new.mean():.2f} ± {interval(new):.2f}"
+    gain = by_training(shown)
+    before = f"untrained networks have {new.mean():.2f}; training changes that by "
+    before += f"{gain.mean():+.2f} ± {interval(gain):.2f}, network by network"
     return [
         Entry(
             "norm against the distance to the 10th neighbour",

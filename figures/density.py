@@ -19,6 +19,8 @@ STAGES = (("new", BLACK, "o", "before training"), ("trained", BLUE, "s", "traine
 def draw(result: xr.Dataset) -> Figure:
     """Points of one network, for every sample, and correlations of all networks.
 
+    Intervals of the means are over networks; what training changes is compared network by network.
+
     Args:
         result: of the experiment ``density``.
 
@@ -62,12 +64,26 @@ def draw(result: xr.Dataset) -> Figure:
                 label=f"{text}, {points}",
             )
     right.axhline(0, color="0.7", lw=0.9)
-    right.set(ylabel="rank correlation ρ", xlabel="points shown", ylim=(-1, 0.75))
+    right.set(
+        ylabel="rank correlation ρ",
+        xlabel="points shown; change by training, all points",
+        ylim=(-1, 0.75),
+    )
     right.set_yticks([-1, -0.5, 0])
-    right.set_xticks(range(len(samples)), samples)
+    names = []
+    for sample in samples:
+        gain = by_training(result.overall.sel(sample=sample))
+        names.append(f"{sample}\n{gain.mean():+.2f} ± {interval(gain):.2f}")
+    right.set_xticks(range(len(samples)), names)
     right.set_title(f"means of {result.sizes['run']} networks, 95 % intervals")
     right.legend(loc="upper center")
     return figure
+
+
+def by_training(correlation: xr.DataArray) -> np.ndarray:
+    """What training adds to a correlation, network by network: the same ones at both stages."""
+    trained, new = (correlation.sel(stage=stage).values for stage in ("trained", "new"))
+    return trained - new
 
 
 def rows(result: xr.Dataset) -> list[Row]:

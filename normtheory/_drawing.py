@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,21 +18,42 @@ _GENERIC = ("serif", "sans-serif", "cursive", "fantasy", "monospace")
 
 
 def _start() -> None:
-    """Import matplotlib, also where the environment names a backend that there isn't.
+    """Import matplotlib, also where its user's settings would refuse that.
 
-    None is needed to write a file; matplotlib would refuse to be imported.
+    A backend that there isn't is no hindrance, since none is needed to write a file. Files of
+    settings and of styles that aren't UTF-8 are passed over.
     """
     if "matplotlib" in sys.modules:
         return
     backend = os.environ.pop("MPLBACKEND", "")
     try:
-        import matplotlib
+        _import()
     finally:
         if backend:
             os.environ["MPLBACKEND"] = backend
     if backend:
         with contextlib.suppress(ValueError):
-            matplotlib.rcParams["backend"] = backend
+            sys.modules["matplotlib"].rcParams["backend"] = backend
+
+
+def _import() -> None:
+    try:
+        import matplotlib
+    except UnicodeDecodeError:
+        for name in [name for name in sys.modules if name.startswith("matplotlib.")]:
+            del sys.modules[name]  # imported half
+        # It looks for settings in the folder at hand first.
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+            Path("matplotlibrc").touch()
+            import matplotlib
+    try:
+        import matplotlib.style
+    except UnicodeDecodeError:
+        found: Any = matplotlib.get_configdir
+        with tempfile.TemporaryDirectory() as folder:
+            matplotlib.get_configdir = lambda: folder
+            import matplotlib.style
+        matplotlib.get_configdir = found
 
 
 _start()

@@ -7,8 +7,11 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+
+NETCDF = (".nc", ".nc4", ".cdf", ".netcdf")
+"""Endings of results, the usual one first."""
 
 
 def sync(path: Path) -> None:
@@ -71,6 +74,22 @@ def check_place(output: Path, inputs: Mapping[str, Path | None]) -> None:
     if output.is_dir():
         raise ValueError(f"{output}: expected the name of a file, got a folder")
     refuse_input(output, inputs)
+
+
+def check_ending(output: Path, endings: Sequence[str], format: str, instead: str = "") -> None:
+    """Raise ValueError if the name of a file promises another format than it would have.
+
+    Args:
+        output: where to write; a name without an ending promises nothing.
+        endings: those of the format, the usual one first.
+        format: what would be written.
+        instead: where to get something else.
+    """
+    if output.suffix and output.suffix.lower() not in endings:
+        raise ValueError(
+            f"{output}: expected a name that ends in {endings[0]}, since {format} is written"
+            + (f"; {instead}" if instead else "")
+        )
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 
 import simulations
 from normtheory._command import BAD_USAGE, FAILED, Parser, say, status_of
+from normtheory._files import NETCDF, check_ending
 from normtheory._text import shown
 from simulations import _store
 from simulations._arguments import add_settings, with_given
@@ -52,6 +53,8 @@ def _keep_inputs(name: str, settings: Any, output: Path | None, hand_out: Any) -
         outputs += hand_out.outputs(settings.objectives)
         inputs += hand_out.inputs()
     keep_inputs(outputs, inputs)
+    if output is not None:
+        check_ending(output, NETCDF, "NetCDF", "--json prints the numbers")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -96,6 +99,8 @@ def _run(arguments: list[str] | None) -> int:
     lines = str(dataset).splitlines()
     if "outcome" in dataset.attrs:
         lines += ["", *dataset.attrs["outcome"].splitlines()]
+    if options["output"]:
+        lines += ["", f"written to {options['output']}"]
     for line in lines:  # words and names of files of the user are among the attributes
         print(shown(line, len(line)))
     return 0

@@ -105,11 +105,12 @@ def test_wheel_holds_the_library_alone(installed: Path, tmp_path: Path) -> None:
     assert run(installed, "-c", program, cwd=tmp_path).strip() == "[True, False, False, False]"
 
 
-def test_wheel_marks_its_types_and_carries_its_licence(wheel: Path) -> None:
+def test_wheel_marks_its_types_and_carries_its_licence_and_examples(wheel: Path) -> None:
     import zipfile
 
     names = zipfile.ZipFile(wheel).namelist()
     assert "normtheory/py.typed" in names
+    assert "normtheory/cli/examples/pairs.toml" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 

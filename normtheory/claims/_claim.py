@@ -95,6 +95,12 @@ class Condition:
     exact: bool = True
     options: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Raise TypeError where ``exact`` is no truth value, such as the word "false"."""
+        # The rule of _arrays.check_flag, which a claim can't use: that file knows JAX.
+        if not isinstance(self.exact, bool):
+            raise TypeError(f"exact: expected True or False, got {self.exact!r}")
+
 
 @dataclass(frozen=True)
 class Claim:

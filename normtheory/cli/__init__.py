@@ -17,6 +17,9 @@ from typing import Annotated
 import typer
 
 from normtheory._command import BAD_USAGE, FAILED, INTERRUPTED, say, status_of
+from normtheory._text import shown
+from normtheory._version import __version__
+from normtheory.cli import _examples
 from normtheory.cli._options import (
     Beta1,
     Beta2,
@@ -30,6 +33,7 @@ from normtheory.cli._options import (
     integer,
 )
 from normtheory.cli._predict import predict
+from normtheory.cli._verify import verify
 
 __all__ = ["app", "main"]
 
@@ -43,53 +47,46 @@ app = typer.Typer(
 )
 
 
-@app.callback()
-def _root() -> None:
-    # Without a callback typer would turn the only command into the whole program.
-    """Theory and simulation of embedding norms in self-supervised learning."""
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"{_PROGRAM} {__version__}")
+        raise typer.Exit()
 
 
-@app.command()
-def verify(
-    claim: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME", help="Verify this claim only; may be given several times."),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(min=0, callback=integer, help="Seed of the point clouds.")
-    ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+@app.callback(invoke_without_command=True)
+def _root(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
 ) -> None:
-    """Prove every claim in sympy and check it against automatic differentiation.
+    """Theory and simulation of embedding norms in self-supervised learning.
 
-    Example: normtheory verify --claim norm_growth --json
+    Example: normtheory predict --norm 10 --learning-rate 0.1
     """
-    # Imported late: --help should not wait for JAX and sympy.
-    from normtheory import claims
-
-    for name in claim or []:
-        try:
-            claims.get(name)
-        except ValueError as error:
-            raise _bad_usage(str(error)) from None
-    from normtheory.verify import verify as run
-
-    report = run(claim or None, seed=seed, progress=True)
-    if as_json:
-        typer.echo(json.dumps(report.to_dict(), indent=2, allow_nan=False))
-    else:
-        typer.echo(report.table())
-    raise typer.Exit(0 if report.passed else FAILED)
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
+app.command()(verify)
 app.command()(predict)
 
 
 @app.command()
 def simulate(
     file: Annotated[
-        Path, typer.Argument(metavar="CONFIG", help="Configuration in TOML; see docs/examples.")
+        Path, typer.Argument(metavar="CONFIG", help="Configuration in TOML; see --example.")
     ],
+    example: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(_examples.NAMES),
+            callback=_examples.show,
+            is_eager=True,
+            help="Print this configuration, to start from, and end.",
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option(
@@ -135,7 +132,8 @@ def simulate(
 ) -> None:
     """Run particles, or a sweep of runs, from a configuration.
 
-    Example: normtheory simulate docs/examples/pairs.toml --set system.learning_rate=5.0 --json
+    Example: normtheory simulate --example pairs > pairs.toml
+    && normtheory simulate pairs.toml --set system.learning_rate=5.0
     """
     from normtheory.cli import _output, _processes
     from normtheory.cli import _simulate as command
@@ -156,10 +154,8 @@ def simulate(
         raise _failed(str(error)) from None
     if share.index:
         return
-    if as_json:
-        typer.echo(json.dumps(_output.to_dict(found), indent=2, allow_nan=False))
-    else:
-        typer.echo(_output.table(found))
+    data = json.dumps(_output.to_dict(found), indent=2, allow_nan=False) if as_json else None
+    _print(data, _output.table(found), written)
 
 
 @app.command()
@@ -284,6 +280,9 @@ def diagnose(
     html: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Also write one HTML page with figures.")
     ] = None,
+    formulas: Annotated[
+        bool, typer.Option("--formulas", help="Print notes, formulas and sources too.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
     """Report on the norms of a matrix of embeddings.
@@ -334,12 +333,20 @@ def diagnose(
             command.check(options, html, inputs),
         )
         if html is not None:
-            command.write(report, html)
+            command.write(report, html, file)
     except command.UsageError as error:
         raise _bad_usage(str(error)) from None
     except command.InputError as error:
         raise _failed(str(error)) from None
-    typer.echo(report.to_json() if as_json else str(report))
+    _print(report.to_json() if as_json else None, report.text(formulas=formulas), html)
+
+
+def _print(data: str | None, text: str, written: Path | None) -> None:
+    """Print what a program reads, or for a person the text and which file was written."""
+    if data is not None:
+        typer.echo(data)
+    else:
+        typer.echo(text if written is None else f"{text}\n\nwritten to {shown(written)}")
 
 
 def _bad_usage(message: str) -> typer.Exit:

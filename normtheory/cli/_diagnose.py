@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from normtheory._files import check_place
+from normtheory._files import check_ending, check_place
 from normtheory._text import quoted, shown
 from normtheory.diagnosis._diagnose import Diagnosis, examine
 from normtheory.diagnosis._files import UsageError, find, read
@@ -47,6 +47,7 @@ def check(
     try:
         if html is not None:
             check_place(html, inputs)
+            check_ending(html, (".html", ".htm", ".xhtml"), "a page", "--json prints the numbers")
         return Options(**options)
     except (TypeError, ValueError) as error:
         raise UsageError(str(error)) from None
@@ -121,9 +122,9 @@ def _are_labels(path: Path, n: int) -> bool:
     return True
 
 
-def write(report: Diagnosis, path: Path) -> None:
-    """Write the page, or raise InputError if that can't be done."""
+def write(report: Diagnosis, path: Path, source: Path) -> None:
+    """Write the page of what was read, or raise InputError if that can't be done."""
     try:
-        report.to_html(path)
+        report.to_html(path, source=source.name)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None

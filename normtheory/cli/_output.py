@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from normtheory._files import check_place, whole_file
+from normtheory._files import NETCDF, check_ending, check_place, whole_file
 from normtheory.cli._config import ConfigError
 
 _LINES = 40  # runs of a sweep that are printed
@@ -26,6 +26,7 @@ def prepare(path: Path | None, configuration: Path) -> None:
     if path is not None:
         try:
             check_place(path, {"the configuration": configuration})
+            check_ending(path, NETCDF, "NetCDF", "--json prints the numbers")
         except ValueError as error:
             raise ConfigError(str(error)) from None
 

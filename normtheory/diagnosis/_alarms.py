@@ -30,12 +30,12 @@ def alarms(report: Findings) -> tuple[str, ...]:
     """The warnings, one sentence each, the gravest first."""
     return tuple(
         said
-        for look in (_normalised, _collapsed, _rates, _spread, _labels, _rows)
+        for look in (normalised, collapsed, rates, _spread, _labels, _rows)
         for said in look(report)
     )
 
 
-def _normalised(report: Findings) -> list[str]:
+def normalised(report: Findings) -> list[str]:
     quantiles = report.norms.quantiles
     if quantiles["100"] / quantiles["0"] - 1 >= SAME_NORM:
         return []
@@ -45,7 +45,7 @@ def _normalised(report: Findings) -> list[str]:
     ]
 
 
-def _collapsed(report: Findings) -> list[str]:
+def collapsed(report: Findings) -> list[str]:
     found = report.directions
     if found.resultant >= ONE_WAY:
         return [
@@ -60,7 +60,7 @@ def _collapsed(report: Findings) -> list[str]:
     return []
 
 
-def _rates(report: Findings) -> list[str]:
+def rates(report: Findings) -> list[str]:
     turning = report.turning
     if turning.pair_rate is None or turning.effective_rates is None:
         return []

@@ -39,26 +39,31 @@ def _popularity(found: Popularity) -> Section:
     answers = {True: "yes", False: "no", None: "-"}
     rows = [(number(law.exponent), law.optimizers, answers[law.fits]) for law in found.laws]
     table = Table(
-        "Powers of theory", header, rows, "nt.equilibrium.frequency_exponent; norm_and_frequency"
+        "Powers of theory",
+        header,
+        rows,
+        "nt.equilibrium.frequency_exponent; claim norm_and_frequency",
     )
-    notes = [
+    notes = []
+    footnotes = [
         "Dense Adam and AdamW follow no one power: there the frequency shows only in embeddings "
         "seen less often than in a share 1-β₂ of the steps (nt.equilibrium.adamw_norm)."
     ]
     if found.why_not:
         notes.append(f"No interval: {found.why_not}.")
-    return Section("popularity", "Norm and frequency", lines_of(found), [table], notes)
+    return Section("popularity", "Norm and frequency", lines_of(found), [table], notes, footnotes)
 
 
 def _change(found: ChangeSummary) -> Section:
-    notes = [
+    notes = []
+    footnotes = [
         "Exact for checkpoints one update apart, where the norm is that of free embeddings under "
         "such pulls; of checkpoints further apart it is right if pulls across are fresh in every "
         "update, and too large if they last."
     ]
     if found.why_not:
-        notes.insert(0, f"{found.why_not[0].upper()}{found.why_not[1:]}.")
-    return Section("change", "Since the earlier checkpoint", lines_of(found), [], notes)
+        notes.append(f"{found.why_not[0].upper()}{found.why_not[1:]}.")
+    return Section("change", "Since the earlier checkpoint", lines_of(found), [], notes, footnotes)
 
 
 def _tokens(found: TokenSummary) -> Section:
@@ -87,7 +92,7 @@ def _retrieval(found: RetrievalSummary) -> Section:
     note = (
         "A dot product ranks what is found by its norm too; that of the query changes no ranking."
     )
-    return Section("retrieval", "Cosine or dot product", lines_of(found), [], [note])
+    return Section("retrieval", "Cosine or dot product", lines_of(found), [], footnotes=[note])
 
 
 _PARTS: dict[str, Callable[[Any], Section]] = {

@@ -16,6 +16,7 @@ import numpy as np
 from normtheory._arrays import check_flag
 from normtheory._files import whole_file
 from normtheory._range import quiet
+from normtheory._text import shown
 from normtheory.diagnosis._advice import give_advice
 from normtheory.diagnosis._alarms import alarms
 from normtheory.diagnosis._change import summarise_change
@@ -30,6 +31,7 @@ from normtheory.diagnosis._prepare import Prepared, prepare
 from normtheory.diagnosis._proxy import summarise_proxy
 from normtheory.diagnosis._quantity import quantities
 from normtheory.diagnosis._retrieval import summarise_retrieval
+from normtheory.diagnosis._summary import summarise
 from normtheory.diagnosis._text import render
 from normtheory.diagnosis._tokens import summarise_tokens
 from normtheory.diagnosis._turning import measure_turning
@@ -74,7 +76,21 @@ class Diagnosis(Findings):
 
     def __str__(self) -> str:
         """Return the report as text."""
-        return render(self)
+        return self.text()
+
+    @property
+    def summary(self) -> tuple[str, ...]:
+        """The report in about five sentences: what was found, and what to do."""
+        return summarise(self)
+
+    def text(self, *, formulas: bool = False) -> str:
+        """The report as text, the answer first.
+
+        Args:
+            formulas: with notes on how the numbers are meant, and with the formula and the source
+                of each.
+        """
+        return render(self, check_flag("formulas", formulas))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON; what isn't finite becomes None.
@@ -87,17 +103,18 @@ class Diagnosis(Findings):
             if dataclasses.is_dataclass(getattr(self, part.name))
             for name, quantity in quantities(getattr(self, part.name)).items()
         }
-        return {**_plain(self), "sources": sources}
+        return {**_plain(self), "summary": list(self.summary), "sources": sources}
 
     def to_json(self) -> str:
         """The report as JSON, in ASCII: labels are whole there, whatever is in them."""
         return json.dumps(self.to_dict(), indent=2, allow_nan=False)
 
-    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The report as one self-contained HTML page with figures.
+    def to_html(self, path: str | os.PathLike[str] | None = None, *, source: str = "") -> str:
+        """The report as one self-contained HTML page with figures, with today's date.
 
         Args:
             path: file to write it to as well, whole or not at all.
+            source: what the embeddings were read from, to be shown.
 
         Returns:
             The page.
@@ -107,7 +124,7 @@ class Diagnosis(Findings):
         """
         from normtheory.diagnosis._report import page  # here: it brings matplotlib
 
-        text = page(self)
+        text = page(self, shown(source))
         if path is not None:
             with whole_file(Path(path)) as temporary:
                 temporary.write_text(text, encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from normtheory.diagnosis._adjusted import Gain
@@ -12,6 +12,8 @@ from normtheory.diagnosis._verdict import Verdict
 
 WIDEST = 60
 """Characters of a label in a table."""
+
+_ALIKE = "resamples agree"
 
 _TIED = "\u00a0"  # a space that no line is broken at
 
@@ -34,13 +36,23 @@ class Table(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A part of the report; ``name`` is that of the field of the diagnosis."""
+    """A part of the report.
+
+    Attributes:
+        name: that of the field of the diagnosis.
+        title: its heading.
+        lines: its numbers.
+        tables: its tables.
+        notes: sentences to be read with the numbers.
+        footnotes: how the numbers are meant; shown on demand, as formulas are.
+    """
 
     name: str
     title: str
     lines: list[Line]
     tables: list[Table]
-    notes: list[str]
+    notes: Sequence[str] = ()
+    footnotes: Sequence[str] = ()
 
 
 def number(value: float) -> str:
@@ -58,7 +70,10 @@ def text_of(value: Any) -> str:
         count = f"n{_TIED}={_TIED}{value.n}"
         if value.classes is not None:
             count += f" in {value.classes} classes"
-        return f"{value.rho:+.3f}  [{value.low:+.3f}, {value.high:+.3f}]  ({count})"
+        between = _between(value.low, value.high, 3)
+        if not between:
+            return f"{value.rho:+.3f}  (no interval: {_ALIKE}; {count})"
+        return f"{value.rho:+.3f}  {between}  ({count})"
     if isinstance(value, Verdict):
         return value.sentence
     if isinstance(value, Gain):
@@ -74,26 +89,33 @@ def brief(value: Correlation | None) -> str:
     """A correlation in a table."""
     if value is None or value.rho is None:
         return "not defined"
-    if value.low is None:
-        return f"{value.rho:+.2f}"
-    return f"{value.rho:+.2f} [{value.low:+.2f}, {value.high:+.2f}]"
+    return f"{value.rho:+.2f} {_between(value.low, value.high, 2)}".rstrip()
+
+
+def _between(low: float | None, high: float | None, digits: int) -> str:
+    """An interval, but none where there is none, or whose ends look the same."""
+    if low is None or high is None:
+        return ""
+    ends = [f"{end:+.{digits}f}" for end in (low, high)]
+    return f"[{', '.join(ends)}]" if ends[0] != ends[1] else ""
 
 
 def _gain(gain: Gain) -> str:
     if gain.value is None or gain.low is None:
         return f"no interval: {gain.why_not}"
+    between = _between(gain.low, gain.high, 3) or f"(no interval: {_ALIKE})"
     return (
-        f"{gain.value:+.3f}  [{gain.low:+.3f}, {gain.high:+.3f}]  ({gain.measure}: "
+        f"{gain.value:+.3f}  {between}  ({gain.measure}: "
         f"{gain.without:.3f} without, {gain.with_norm:.3f} with)"
     )
 
 
-def lines_of(summary: Any) -> list[Line]:
-    """The numbers of a summary that have been found."""
+def lines_of(summary: Any, names: Container[str] | None = None) -> list[Line]:
+    """The numbers of a summary that have been found: those of these names, or all."""
     found = []
     for name, quantity in quantities(summary).items():
         value = getattr(summary, name)
-        if value is not None:
+        if value is not None and (names is None or name in names):
             unit = f" {quantity.unit}" if quantity.unit not in ("", "unit of z") else ""
             found.append(Line(quantity.label, text_of(value) + unit, quantity))
     return found

@@ -5,9 +5,23 @@ What draws; :meth:`normtheory.Diagnosis.to_html` imports it when asked.
 
 from __future__ import annotations
 
+import dataclasses
 from html import escape
 
-from normtheory._page import BLUE, GREY, ORANGE, document, framed, picture, warning  # isort: split
+from normtheory._page import (  # isort: split
+    BLUE,
+    GREY,
+    ORANGE,
+    about,
+    claims_named,
+    document,
+    folded,
+    formulas,
+    framed,
+    picture,
+    summary,
+    warning,
+)
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,38 +30,57 @@ from normtheory._text import shown
 from normtheory.diagnosis._findings import Findings
 from normtheory.diagnosis._parts import Section, Table
 from normtheory.diagnosis._sections import sections
+from normtheory.diagnosis._summary import summarise
 
 _MOST_CLASSES = 30
 
 
-def page(report: Findings) -> str:
-    """The whole page; it loads nothing from anywhere."""
-    return document(report.headline, fragment(report))
+def page(report: Findings, source: str) -> str:
+    """The whole page; it loads nothing from anywhere. ``source`` is what was read, or empty."""
+    return document(
+        f"{source}: {report.headline}" if source else report.headline, fragment(report, source)
+    )
 
 
-def fragment(report: Findings) -> str:
+def fragment(report: Findings, source: str = "") -> str:
     """The page's body, as a notebook shows it."""
     parts = ["<h1>Embedding norms</h1>", f"<p>{escape(report.headline)}</p>"]
+    parts += [about(source, _options(report))]
+    parts += [summary(summarise(report))]
     parts += [warning(said) for said in report.warnings]
     parts += [f'<p class="note">Read: {escape(said)}.</p>' for said in report.notes]
     for section in sections(report):
         parts += _section(section, _FIGURES.get(section.name, _nothing)(report))
-    return framed(parts)
+    return framed([*parts, *claims_named(parts)])
+
+
+def _options(report: Findings) -> str:
+    """The options that were chosen."""
+    options = report.options
+    given = [
+        f"{field.name} {getattr(options, field.name)}"
+        for field in dataclasses.fields(options)
+        if getattr(options, field.name) != field.default
+    ]
+    return f"options: {', '.join(given)}" if given else "all options by default"
 
 
 def _section(section: Section, figure: str) -> list[str]:
-    parts = [f"<h2>{escape(section.title)}</h2>", figure]
-    if section.lines:
-        rows = [
-            f'<tr><th scope="row">{escape(label)}</th><td class="value">{escape(value)}</td>'
-            f'<td class="source">{escape(quantity.formula)}<br>{escape(quantity.source)}</td></tr>'
-            for label, value, quantity in section.lines
-        ]
-        parts.append(
-            f'<div class="table"><table class="lines"><tbody>{"".join(rows)}</tbody></table></div>'
-        )
+    rows = [
+        f'<tr><th scope="row">{escape(label)}</th><td class="value">{escape(value)}</td></tr>'
+        for label, value, _ in section.lines
+    ]
+    numbers = f'<table class="lines"><tbody>{"".join(rows)}</tbody></table>' if rows else ""
+    parts = [f"<h2>{escape(section.title)}</h2>"]
+    parts += [f'<div class="parts">{figure}{numbers}</div>'] if figure else [numbers]
     parts += [_table(table) for table in section.tables]
     parts += [f'<p class="note">{escape(note)}</p>' for note in section.notes]
+    known = [
+        (line.label, f"{line.quantity.formula} ({line.quantity.source})") for line in section.lines
+    ]
+    known += [(table.title, table.formula) for table in section.tables]
+    footnotes = [f'<p class="note">{escape(note)}</p>' for note in section.footnotes]
+    parts.append(folded("Formulas and sources", [*footnotes, *formulas(known)]))
     return [part for part in parts if part]
 
 
@@ -58,7 +91,7 @@ def _table(table: Table) -> str:
     )
     return (
         f'<h3>{escape(table.title)}</h3><div class="table"><table><thead><tr>{head}</tr></thead>'
-        f'<tbody>{body}</tbody></table></div><p class="note">{escape(table.formula)}</p>'
+        f"<tbody>{body}</tbody></table></div>"
     )
 
 
@@ -146,9 +179,9 @@ def _classes(report: Findings) -> str:
         places = np.arange(len(rows))[::-1]
         axes.hlines(places, [r.low for r in rows], [r.high for r in rows], color=BLUE, linewidth=2)
         axes.plot([r.median for r in rows], places, "o", color=BLUE, markersize=5)
-        axes.set_yticks(places, [f"{shown(r.label, 28)} ({r.n})" for r in rows])
+        axes.set_yticks(places, [f"{shown(r.label, 20)} ({r.n})" for r in rows])
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel("norm ‖z‖: median and middle half of each class (samples)")
+        axes.set_xlabel("norm ‖z‖: median and middle half")
 
     return picture(draw, "Norms of each class", 0.9 + 0.24 * len(rows))
 

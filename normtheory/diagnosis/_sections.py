@@ -19,6 +19,8 @@ FREE = (
     "between norms, not as a forecast."
 )
 
+_NO_FORECAST = "As free embeddings: a comparison between norms, and no forecast for an encoder."
+
 _RESAMPLED = f"Intervals take the samples as independent draws (95 %, {RESAMPLES} resamples)."
 _OTHER_CLASSES = (
     "Intervals of correlations are for other classes, since samples of a class are no independent "
@@ -29,23 +31,25 @@ _OTHER_CLASSES = (
 def sections(report: Findings) -> list[Section]:
     """All parts that there is something to say in."""
     return [
-        Section("norms", "Norms", lines_of(report.norms), [], []),
+        _suggestions(report),
+        Section("norms", "Norms", lines_of(report.norms), []),
         _turning(report),
         _neighbours(report),
         *_classes(report),
         *_views(report),
         *beside(report),
-        Section("directions", "Directions", lines_of(report.directions), [], []),
+        Section("directions", "Directions", lines_of(report.directions), []),
         _unexpected(report),
-        Section("advice", "Suggestions", lines_of(report.advice), [], _advice_notes(report)),
+        *_for_free(report),
     ]
 
 
 def _turning(report: Findings) -> Section:
     turning, options = report.turning, report.options
-    notes = []
+    notes, footnotes = [], []
     if options.adaptive and options.learning_rate is not None:
-        notes += [
+        notes.append(_NO_FORECAST)
+        footnotes += [
             FREE,
             f"{options.optimizer} divides by the size of the gradient: embeddings turn at the pace "
             "η/ρ, whatever the batch, its reduction and the temperature. No closed form of the "
@@ -54,7 +58,8 @@ def _turning(report: Findings) -> Section:
     elif options.adaptive:
         notes.append("Paces: give learning_rate; with weight_decay, the equilibrium.")
     elif turning.pair_rate is not None:
-        notes.append(FREE)
+        notes.append(_NO_FORECAST)
+        footnotes.append(FREE)
     elif options.learning_rate is not None:
         notes.append(
             "The effective rate is η ρ^(p-2), that of a sum loss; a mean over n pairs divides it "
@@ -71,19 +76,19 @@ def _turning(report: Findings) -> Section:
             "optimizers)."
         )
     if turning.equilibrium_norm is not None and options.optimizer == "sgd":
-        notes.append(
+        footnotes.append(
             "The equilibrium is that of an embedding pulled in every step by a fresh random "
             "partner, E[sin²φ] = (d-1)/d; pulled in a share q of the steps it is q^(1/(4-2p)) of "
             "that. An optimizer decays by ηλ, while a mean over n pairs pulls with η/n."
         )
     elif turning.equilibrium_norm is not None:
-        notes.append(
+        footnotes.append(
             f"The equilibrium is that of {options.optimizer}, for an embedding with a fresh "
             "gradient in every step."
         )
     if turning.equilibrium_note:
         notes.append(f"Equilibrium: {turning.equilibrium_note}.")
-    return Section("turning", "Speed of turning", lines_of(turning), [], notes)
+    return Section("turning", "Speed of turning", lines_of(turning), [], notes, footnotes)
 
 
 def _neighbours(report: Findings) -> Section:
@@ -116,8 +121,8 @@ def _neighbours(report: Findings) -> Section:
             f"Done on {found.sample} of {report.n} embeddings, drawn with seed "
             f"{report.options.seed}."
         )
-    notes.append(_RESAMPLED if report.classes is None else _OTHER_CLASSES)
-    return Section("neighbours", "Neighbours", lines_of(found), tables, notes)
+    footnotes = [_RESAMPLED if report.classes is None else _OTHER_CLASSES]
+    return Section("neighbours", "Neighbours", lines_of(found), tables, notes, footnotes)
 
 
 def _classes(report: Findings) -> list[Section]:
@@ -132,7 +137,8 @@ def _classes(report: Findings) -> list[Section]:
         )
         for row in report.classes.by_norm
     ]
-    notes = ["Sizes are those of this file; the theory speaks of frequencies in training."]
+    notes = []
+    footnotes = ["Sizes are those of this file; the theory speaks of frequencies in training."]
     if len(rows) > 2 * _SHOWN:
         notes.append(f"Of {report.classes.count} classes the first and last {_SHOWN} are shown.")
         rows = [*rows[:_SHOWN], *rows[-_SHOWN:]]
@@ -148,7 +154,7 @@ def _classes(report: Findings) -> list[Section]:
         )
     header = ("class", "n", "median norm", "middle half")
     table = Table("Norms by class, smallest first", header, rows, "percentiles of ρ")
-    return [Section("classes", "Classes", lines_of(report.classes), [table], notes)]
+    return [Section("classes", "Classes", lines_of(report.classes), [table], notes, footnotes)]
 
 
 def _views(report: Findings) -> list[Section]:
@@ -160,7 +166,7 @@ def _views(report: Findings) -> list[Section]:
     ]
     header = ("norm", "n", "mean cosine")
     table = Table("Agreement by norm of the first view", header, rows, "buckets of equal size")
-    return [Section("views", "Two views", lines_of(report.views), [table], [])]
+    return [Section("views", "Two views", lines_of(report.views), [table])]
 
 
 def _unexpected(report: Findings) -> Section:
@@ -182,37 +188,26 @@ def _unexpected(report: Findings) -> Section:
         "A small norm marks what training met rarely or inconsistently, if nothing else in the "
         "encoder sets the norm (such as the length of a pooled text)."
     )
-    return Section("unexpected", "Most unexpected samples", [], [table], [note])
+    return Section("unexpected", "Most unexpected samples", [], [table], footnotes=[note])
 
 
-def _advice_notes(report: Findings) -> list[str]:
+_SPEEDS = ("target_slowdown", "gradscale", "gradscale_rate_factor")
+
+
+def _suggestions(report: Findings) -> Section:
+    """What can be done about an encoder."""
     advice, power = report.advice, report.options.gradscale
-    notes = []
+    notes, footnotes = [], []
     if report.options.adaptive:
-        return [
+        notes.append(
             "No cut factor and no GradScale: of effective rates both speak, and under "
-            f"{report.options.optimizer} embeddings turn at the pace η/ρ. Dividing them by c does "
-            "what a rate c times as large with the decay divided by c does (Adam with L2: by c²)."
-        ]
-    if advice.cut_factor is None:
-        why = "p = 2 is blind to the norm" if power == 2 else "it needs learning_rate, batch_size "
-        notes.append(f"No cut factor: {why}{'' if power == 2 else 'and reduction'}.")
-    elif advice.cut_factor == 1:
-        notes.append("No cut: the median is as fast as the target already.")
-    else:
-        notes.append(
-            "As free embeddings, cutting is the same as tuning the learning rate: dividing them by "
-            "c does what a rate c^(2-p) times as large with the decay divided by it does (SGD, "
-            "momentum)."
+            f"{report.options.optimizer} embeddings turn at the pace η/ρ."
         )
-        notes.append(
-            "For an encoder c is no factor for weights. A bias-free ReLU network of L layers "
-            "shrinks its output by c where each weight matrix is divided by c^(1/L), or the last "
-            "alone by c; nt.cut_init(model, c) divides all by c, and so the output by c^L (JAX, "
-            "PyTorch). Cutting concerns the start of training; this c comes from the norms in the "
-            "file."
+        footnotes.append(
+            "As free embeddings: dividing them by c does what a rate c times as large with the "
+            "decay divided by c does (Adam with L2: by c²)."
         )
-    if advice.gradscale == power:
+    elif advice.gradscale == power:
         notes.append("The power of GradScale in use suits the spread.")
     elif advice.gradscale == 0:
         notes.append("The spread needs no GradScale.")
@@ -223,4 +218,38 @@ def _advice_notes(report: Findings) -> list[str]:
             f"to {advice.target_slowdown:g}; the factor for the learning rate keeps the median "
             "embedding at its speed, so that powers compare fairly."
         )
-    return notes
+    if advice.cut_factor is None and not report.options.adaptive:
+        why = "p = 2 is blind to the norm" if power == 2 else "it needs learning_rate, batch_size "
+        notes.append(f"No cut factor: {why}{'' if power == 2 else 'and reduction'}.")
+    elif advice.cut_factor == 1:
+        notes.append("No cut: the median is as fast as the target already.")
+    elif advice.cut_factor is not None:
+        notes.append(
+            "The median is slower than the target: try larger learning rates first. A cut concerns "
+            "the start of training: diagnose the untrained encoder with these options, and divide "
+            "the weights of its last layer by the factor c found there, nt.cut_init(model, c, "
+            'part="last") in JAX or PyTorch.'
+        )
+    names = () if report.options.adaptive else _SPEEDS
+    return Section("advice", "Suggestions", lines_of(report.advice, names), [], notes, footnotes)
+
+
+def _for_free(report: Findings) -> list[Section]:
+    """What would do the same to embeddings that are trained themselves: no advice for others."""
+    if report.advice.cut_factor is None:
+        return []
+    names = ("target_rate", "cut_factor", "same_as_learning_rate", "same_as_weight_decay")
+    notes = [
+        "Of embeddings that are trained themselves, such as those of words or items. For an "
+        "encoder c is no factor for weights, and its learning rate none to be multiplied like this."
+    ]
+    footnotes = [
+        "As free embeddings, cutting is the same as tuning the learning rate: dividing them by c "
+        "does what a rate c^(2-p) times as large with the decay divided by it does (SGD, "
+        "momentum).",
+        "A bias-free ReLU network of L layers shrinks its output by c where each weight matrix is "
+        "divided by c^(1/L), or the last alone by c; nt.cut_init(model, c) divides all by c, and "
+        "so the output by c^L.",
+    ]
+    title = "The target for free embeddings"
+    return [Section("cut", title, lines_of(report.advice, names), [], notes, footnotes)]

@@ -7,7 +7,20 @@ from functools import partial
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from normtheory._page import BLUE, GREEN, ORANGE, document, framed, picture, warning  # isort: split
+from normtheory._page import (  # isort: split
+    BLUE,
+    GREEN,
+    ORANGE,
+    about,
+    claims_named,
+    document,
+    folded,
+    formulas,
+    framed,
+    picture,
+    summary,
+    warning,
+)
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -51,13 +64,12 @@ def page(records: xr.Dataset, alarms: Sequence[str]) -> str:
     optimizer = records.attrs.get("optimizer", "an optimizer without predictions")
     headline = f"{len(steps)} looks from step {steps[0]} to {steps[-1]}, {optimizer}"
     parts = ["<h1>Norms of a training</h1>", f"<p>{escape(headline)}</p>"]
+    settings = [f"{name} {x}" for name, x in records.attrs.items() if name not in _KNOWN]
+    parts += [about(f"settings: {', '.join(settings)}" if settings else "")]
+    parts += [summary(_summary(records, alarms))]
     parts += [warning(said) for said in alarms]
-    parts.append(
-        '<p class="note">Measured solid, predicted dashed. Predictions are those of free '
-        "embeddings against fresh gradients: an encoder moves its embeddings through shared "
-        "weights and may settle elsewhere; there the norm that drift and heat lead to is drawn "
-        "from what was measured.</p>"
-    )
+    parts.append('<p class="note">Measured solid, predicted dashed.</p>')
+    parts.append(folded("What is predicted", [f'<p class="note">{_PREDICTED}</p>']))
     figures = []
     if "norm" in records:
         figures.append(_figure("Norms", partial(_norms, records=records), _NORMS))
@@ -71,16 +83,50 @@ def page(records: xr.Dataset, alarms: Sequence[str]) -> str:
             draw = partial(_lines, records=records, names=names, panel=panel)
             figures.append(_figure(panel.title, draw, said))
     parts += ['<div class="figures">', *figures, "</div>"]
-    parts += ["<h2>Last numbers</h2>", _table(records)]
+    parts += ["<h2>Last numbers</h2>", *_table(records)]
+    parts += claims_named(parts)
     return document(f"Norms of a training: {headline}", framed(parts))
+
+
+_KNOWN = ("normtheory", "optimizer")  # attributes that the page says elsewhere
+
+_PREDICTED = (
+    "Predictions are those of free embeddings against fresh gradients: an encoder moves its "
+    "embeddings through shared weights and may settle elsewhere; there the norm that drift and "
+    "heat lead to is drawn from what was measured."
+)
+
+_ENDS = {
+    "predicted_norm": "free embeddings settle",
+    "implied_norm": "the drift and heat that were measured lead to",
+}
+
+
+def _summary(records: xr.Dataset, alarms: Sequence[str]) -> list[str]:
+    """What was found and what to do, in a few lines."""
+    found = []
+    if _there(records, "norm"):
+        values = _curve(records, "norm")[1]
+        ends = [
+            f"; {_last(records, name)} is where {end}"
+            for name, end in _ENDS.items()
+            if _there(records, name)
+        ]
+        found.append(f"Norms: median {values[0]:.4g} at first, {values[-1]:.4g} now{''.join(ends)}")
+    if _there(records, "turn"):
+        turn = f"{_last(records, 'turn')} radians in a step"
+        if _there(records, PAIRS["turn"]):
+            turn += f"; {_last(records, PAIRS['turn'])} at the equilibrium of free embeddings"
+        found.append(f"Turning: {turn}")
+    todo = "see the warnings, the gravest first" if alarms else "nothing: there is no alarm"
+    return [*found, f"To do: {todo}"]
 
 
 _NORMS = "Percentiles of the norms over time, and the norms that theory leads to"
 
 
 def _figure(title: str, draw: Callable[[Axes], None], alternative: str) -> str:
-    """Narrow, so that it can be read on a phone; on a screen two stand side by side."""
-    drawn = picture(draw, alternative, 2.9, width=4.6)
+    drawn = picture(draw, alternative, 2.9)
     return f"<section><h2>{escape(title)}</h2>{drawn}</section>"
 
 
@@ -179,10 +225,10 @@ def _lines(axes: Axes, records: xr.Dataset, names: Sequence[str], panel: _Panel)
     _legend(axes)
 
 
-def _table(records: xr.Dataset) -> str:
-    """The newest value of every number, the predicted one beside it, and the formula."""
+def _table(records: xr.Dataset) -> list[str]:
+    """The newest value of every number, the predicted one beside it, and formulas on demand."""
     beside = set(PAIRS.values())
-    rows = []
+    rows, known = [], []
     for name, (label, unit, formula, source) in QUANTITIES.items():
         if name in beside and any(PAIRS[x] == name and _there(records, x) for x in PAIRS):
             continue
@@ -192,15 +238,14 @@ def _table(records: xr.Dataset) -> str:
         cells = [_last(records, name), _last(records, other) if _there(records, other) else ""]
         values = "".join(f'<td class="value">{escape(x)}</td>' for x in cells)
         said = escape(f"{label} ({unit})" if unit else label)
-        rows.append(
-            f'<tr><th scope="row">{said}</th>{values}'
-            f'<td class="source">{escape(formula)}<br>{escape(source)}</td></tr>'
-        )
-    head = "".join(f'<th scope="col">{x}</th>' for x in ("", "measured", "predicted", "formula"))
-    return (
+        rows.append(f'<tr><th scope="row">{said}</th>{values}</tr>')
+        known.append((label, f"{formula} ({source})"))
+    head = "".join(f'<th scope="col">{x}</th>' for x in ("", "measured", "predicted"))
+    return [
         f'<div class="table"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(rows)}</tbody></table></div>"
-    )
+        f"<tbody>{''.join(rows)}</tbody></table></div>",
+        folded("Formulas and sources", formulas(known)),
+    ]
 
 
 def _last(records: xr.Dataset, name: str) -> str:

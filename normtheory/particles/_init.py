@@ -31,7 +31,8 @@ def init(system: System, *clouds: Embeddings, seed: Any = 0) -> State:
         system: see :class:`System`.
         *clouds: positions, one array (n, d) for every cloud of the force, numpy or JAX, float32 or
             float64; the run computes in their dtype. Rows are projected where the system fixes a
-            norm.
+            norm. JAX on a CPU takes entries below the smallest normal number of the dtype (1.2e-38
+            in float32) for zeros.
         seed: an integer from 0 to 2**64 - 1, or a JAX key, of every draw of the run.
 
     Returns:

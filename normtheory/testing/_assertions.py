@@ -7,6 +7,8 @@ from collections.abc import Callable
 from normtheory.testing._evaluate import LossFunction
 from normtheory.testing._run import LAWS, assert_laws
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 NORMS = (1e-3, 1e3)
 
 
@@ -27,7 +29,6 @@ def _asserting(*laws: str):
             max_examples: int = 40,
             seed: int = 0,
         ) -> None:
-            __tracebackhide__ = True  # a failing test shows its own line, not ours
             assert_laws(
                 laws, loss, n, dimension, norms, backend, dtype, tolerance, max_examples, seed
             )

@@ -13,6 +13,8 @@ from normtheory.testing._evaluate import LossFunction
 from normtheory.testing._infer import evaluator_of
 from normtheory.testing._laws import Laws
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 _SAFE = {"float32": (1e-18, 1e18), "float64": (1e-150, 1e150)}
 
 

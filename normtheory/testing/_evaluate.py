@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol
 
 import array_api_compat as compat
 import numpy as np
+
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
 
 LossFunction = Callable[[Any], Any]
 
@@ -191,14 +193,25 @@ class TorchEvaluator:
         plain = out.detach() if compat.is_torch_array(out) else out
         return array, out, as_number(plain, self.dtype)
 
+    @contextlib.contextmanager
+    def _context(self) -> Iterator[None]:
+        """Gradients, and one thread: on clouds this small several wait for each other."""
+        threads = self._torch.get_num_threads()
+        self._torch.set_num_threads(1)
+        try:
+            with self._torch.enable_grad():
+                yield
+        finally:
+            self._torch.set_num_threads(threads)
+
     def value(self, z: np.ndarray) -> float:
         """The loss at z (n, d)."""
-        with self._torch.enable_grad():
+        with self._context():
             return self._call(z)[2]
 
     def slope(self, z: np.ndarray) -> Slope:
         """Value and gradient at z (n, d)."""
-        with self._torch.enable_grad():
+        with self._context():
             array, out, value = self._call(z)
             if not getattr(out, "requires_grad", False):
                 raise ValueError("PyTorch finds no path from the embeddings to the result")

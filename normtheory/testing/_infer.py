@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import sys
+import traceback
+from pathlib import Path
 from typing import Any
 
 import array_api_compat as compat
 import numpy as np
 
+from normtheory._text import shown
 from normtheory.testing._evaluate import (
     Evaluator,
     JaxEvaluator,
@@ -19,6 +22,8 @@ from normtheory.testing._evaluate import (
 )
 from normtheory.testing._repeat import change
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 BACKENDS = ("numpy", "jax", "torch")
 DTYPES = ("float32", "float64")
 
@@ -26,6 +31,13 @@ DTYPES = ("float32", "float64")
 def _one_line(error: BaseException) -> str:
     first = (str(error).strip() or "no message").splitlines()[0]
     return f"{type(error).__name__}: {first[:160]}"
+
+
+def _place(error: BaseException, loss: LossFunction) -> str:
+    """In which line of the loss it was raised, if that can be told."""
+    file = getattr(getattr(loss, "__code__", None), "co_filename", None)
+    lines = [x.lineno for x in traceback.extract_tb(error.__traceback__) if x.filename == file]
+    return f" ({shown(Path(str(file)).name)}, line {lines[-1]})" if lines else ""
 
 
 def _make(loss: LossFunction, backend: str, dtype: str) -> Evaluator:
@@ -90,8 +102,8 @@ def _infer(loss: LossFunction, z: np.ndarray, dtype: str) -> Evaluator:
     reasons = "; ".join(f"{name}: {_one_line(error)}" for name, error in failed.items())
     raise ValueError(
         f"loss: failed on a cloud of shape {z.shape} (set n, dimension or dtype if it needs "
-        f"others): {reasons}"
-    ) from failed["numpy"]
+        f"others): {reasons}{_place(failed['numpy'], loss)}"
+    )
 
 
 def evaluator_of(loss: LossFunction, z: np.ndarray, backend: str | None, dtype: str) -> Evaluator:
@@ -117,18 +129,20 @@ def evaluator_of(loss: LossFunction, z: np.ndarray, backend: str | None, dtype: 
         if str(error).startswith("loss:"):
             raise
         raise ValueError(
-            f"loss: failed on a {evaluator.backend} cloud of shape {z.shape}: {_one_line(error)}"
-        ) from error
+            f"loss: failed on a {evaluator.backend} cloud of shape {z.shape}: "
+            f"{_one_line(error)}{_place(error, loss)}"
+        ) from None
     if not np.isfinite(first):
         raise ValueError(f"loss: returned {first} on an ordinary cloud of shape {z.shape}")
     if changed:
         raise ValueError(f"loss: {changed}")
     try:
         gradient = evaluator.slope(z).gradient
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001
         raise ValueError(
             f"loss: {evaluator.backend} cannot differentiate it: {_one_line(error)}"
-        ) from error
+            f"{_place(error, loss)}"
+        ) from None
     if not np.isfinite(gradient).all():
         raise ValueError(f"loss: its gradient is not finite on an ordinary cloud {z.shape}")
     return evaluator

@@ -14,6 +14,8 @@ import numpy as np
 from normtheory.testing._draw import Example, ordinary, source
 from normtheory.testing._evaluate import Evaluator, Slope
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 
 def row_norms(z: np.ndarray) -> np.ndarray:
     """Norms of rows, shape (n, 1)."""

@@ -12,6 +12,8 @@ from normtheory.testing._draw import Example
 from normtheory.testing._evaluate import LossFunction
 from normtheory.testing._laws import Laws, row_norms
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 SEARCH = {"float64": (1e-12, 1e12), "float32": (1e-6, 1e6)}
 """Norms over which a range is looked for: a plain z/‖z‖ and its derivative are safe there."""
 

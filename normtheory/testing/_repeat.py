@@ -11,6 +11,8 @@ import numpy as np
 
 from normtheory.testing._evaluate import Evaluator
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 _CALLS = 7
 """So many values that are drawn come in order by chance once in 2520 times."""
 

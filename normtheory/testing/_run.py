@@ -14,6 +14,8 @@ from normtheory.testing._evaluate import LossFunction
 from normtheory.testing._laws import Laws
 from normtheory.testing._search import first_failure, simplest
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 TOLERANCES = {"numpy": 1e-5, "jax": 1e-6, "torch": 1e-6, "float32": 1e-3}
 """Default tolerances: finite differences lose a third of the digits, and so does float32 of 1/τ."""
 
@@ -50,7 +52,6 @@ def assert_laws(
     seed: int,
 ) -> None:
     """Assert some of LAWS; the arguments are those of ``assert_inverse_norm_gradient``."""
-    __tracebackhide__ = True
     check_count("max_examples", max_examples, 1)
     if tolerance is not None:
         check_tolerance(tolerance)

@@ -9,6 +9,8 @@ import numpy as np
 
 from normtheory.testing._draw import Example
 
+__tracebackhide__ = True  # pytest shows the line of the test, not ours
+
 Judge = Callable[[Example], float]
 """Says how badly an example breaks a law, 0 if not at all; may raise on shapes it can't take."""
 

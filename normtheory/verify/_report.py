@@ -9,7 +9,7 @@ from typing import Any
 
 from normtheory.verify._judge import CheckResult, ConditionResult
 
-_HEADER = ("claim", "source", "proof", "worst deviation", "where", "planted", "verdict")
+_HEADER = ("claim", "source", "proof", "worst deviation", "where", "planted", "time", "verdict")
 
 
 @dataclass(frozen=True)
@@ -149,6 +149,7 @@ def _row(claim: ClaimResult) -> tuple[str, ...]:
         f"{_deviation(claim.worst)} of {claim.worst.tolerance:g}",
         claim.worst.cloud,
         "rejected" if claim.planted_rejected else "ACCEPTED",
+        f"{claim.seconds:.1f} s",
         "passed" if claim.passed else "FAILED",
     )
 

@@ -113,7 +113,10 @@ def test_density_asks_the_interval_of_the_trained_networks() -> None:
     (entry,) = _fidelity.density(result)
     # t(2) = 4.303 times 0.1/√3.
     assert entry.ours == "ρ = -0.60 ± 0.25"
-    assert entry.difference == "untrained networks have 0.00 ± 0.25"
+    # Their differences, network by network: -0.4, -0.6, -0.8.
+    assert entry.difference == (
+        "untrained networks have 0.00; training changes that by -0.60 ± 0.50, network by network"
+    )
     assert words([entry]) == ["reproduced"]
     result["overall"] = result.overall + 0.4
     assert words(_fidelity.density(result)) == ["differs"]

@@ -209,6 +209,13 @@ def test_density() -> None:
                 wanted = f"ρ(norm, distance), {sample}, {text}, {points} (± {half:.2f})"
                 (row,) = [r for r in rows if r.quantity == wanted]
                 assert row.simulated == pytest.approx((a + b) / 2)
+    # Of the same networks at both stages: the interval is that of their differences.
+    *_, panel = density.draw(result).axes
+    for label in panel.get_xticklabels():
+        sample, change = label.get_text().split("\n")
+        trained, new = (result.overall.sel(sample=sample, stage=s) for s in ("trained", "new"))
+        a, b = trained.values - new.values
+        assert change == f"{(a + b) / 2:+.2f} ± {12.706 * abs(a - b) / 2:.2f}"
 
 
 def test_near_the_antipode_all_curves_have_the_same_abscissa() -> None:

@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,13 +50,24 @@ def test_a_sign_that_no_font_has_is_no_warning() -> None:
         figure.savefig(io.BytesIO(), format="svg")  # warnings are errors here
 
 
-def test_a_backend_that_there_is_not_is_passed_over() -> None:
-    program = "from normtheory import _drawing; import os; print(os.environ['MPLBACKEND'])"
+def test_what_matplotlib_refuses_to_start_with_is_passed_over(tmp_path: Path) -> None:
+    """A backend that there is not, and settings that are not UTF-8 wherever they are found."""
+    (tmp_path / "matplotlibrc").write_bytes(b"font.size: 30  # caf\xe9\n")
+    (tmp_path / "stylelib").mkdir()
+    (tmp_path / "stylelib" / "mine.mplstyle").write_bytes(b"font.size: 30  # caf\xe9\n")
+    program = (
+        "from normtheory import _drawing; import matplotlib.style, os;"
+        "print(os.environ['MPLBACKEND'], matplotlib.rcParams['font.size'], os.getcwd())"
+    )
     said = subprocess.run(
         [sys.executable, "-c", program],
-        env=os.environ | {"MPLBACKEND": "nonsense"},
+        env=os.environ
+        | {"MPLBACKEND": "nonsense", "MPLCONFIGDIR": str(tmp_path)}
+        | {"PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        cwd=tmp_path,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert (said.stdout, said.stderr) == ("nonsense\n", "")
+    assert said.stdout == f"nonsense 10.0 {tmp_path}\n"
+    assert "Traceback" not in said.stderr

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import normtheory as nt
+from normtheory import particles
 
 CLOUDS = np.random.default_rng(0).standard_normal((2, 12, 8))
 EPS = float(np.finfo(np.float32).eps)
@@ -47,3 +48,23 @@ def test_gradients_of_small_rows():
     scaled = jax.grad(lambda x: nt.grad_scale(x, 1.0).sum())(jnp.asarray(4 * z))
     lengths = np.linalg.norm(4 * z.astype(np.float64), axis=1)
     np.testing.assert_allclose(np.asarray(scaled)[:, 0], lengths, rtol=1e-5)
+
+
+def test_what_is_compiled_takes_them_for_zeros():
+    """XLA on a CPU flushes them, and nobody can look inside a user's jit or the simulator.
+
+    docs/losses.md and docs/how-to/run-a-simulation.md say so.
+    """
+    z, y = _rows(3e-38), CLOUDS[1].astype(np.float32)
+    left = np.where(abs(z) < np.finfo(np.float32).tiny, np.float32(0), z)
+    assert ((left == 0) & (z != 0)).any()
+    compiled = jax.jit(lambda z, y: nt.losses.attraction(z, y))
+    expected = float(nt.losses.attraction(left.astype(np.float64), y.astype(np.float64)))
+    assert float(compiled(jnp.asarray(z), jnp.asarray(y))) == pytest.approx(expected, abs=8 * EPS)
+    assert float(nt.losses.attraction(jnp.asarray(z), jnp.asarray(y))) != pytest.approx(
+        expected, abs=0.01
+    )
+    assert np.isnan(compiled(jnp.asarray(_rows(1e-39)), jnp.asarray(y)))
+    system = particles.System(particles.forces.attraction(), 1e-90)
+    after = particles.step(system, particles.init(system, z, y)).positions[0]
+    np.testing.assert_array_equal(after, left)

@@ -111,6 +111,10 @@ def test_output_is_the_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     path = tmp_path / "new" / "result.nc"
     assert main(["norm_effect", "--smoke", "--norms", "1,3", "--output", str(path)]) == 0
     assert xr.load_dataset(path).norm.values.tolist() == [1.0, 3.0]
+    assert capsys.readouterr().out.endswith(f"\n\nwritten to {path}\n")
+    status, said = outcome(["norm_effect", "--smoke", "--output", "result.csv"], capsys)
+    assert status == 2
+    assert "result.csv: expected a name that ends in .nc" in said
 
 
 def test_force_runs_again(capsys: pytest.CaptureFixture[str], results: Path) -> None:

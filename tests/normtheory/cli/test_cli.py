@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+import normtheory
 from normtheory import claims, cli
 from normtheory import verify as verify_module
 
@@ -31,11 +32,38 @@ def quick(monkeypatch):
     )
 
 
+def test_without_a_command_there_is_help(capsys):
+    status, out, err = _run(capsys)
+    assert (status, err) == (0, "")
+    assert out.startswith("Usage: normtheory")
+    for command in ("verify", "predict", "simulate", "diagnose"):
+        assert f"\n  {command} " in out
+
+
+def test_version(capsys):
+    assert _run(capsys, "--version") == (0, f"normtheory {normtheory.__version__}\n", "")
+
+
+def test_list_names_the_claims_and_verifies_none(capsys, monkeypatch):
+    monkeypatch.delattr(verify_module, "verify")
+    status, out, _ = _run(capsys, "verify", "--list")
+    assert status == 0
+    names = [line.split()[0] for line in out.splitlines()]
+    assert names == [*claims.list()]
+    assert "\nnorm_growth            A gradient step never shrinks a norm\n" in out
+    _, out, _ = _run(capsys, "verify", "--list", "--json", "--claim", "norm_growth")
+    assert json.loads(out) == {"norm_growth": "A gradient step never shrinks a norm"}
+
+
 def test_table(capsys, quick):
     status, out, err = _run(capsys, "verify", "--claim", "fixed_keys", "--claim", "norm_budget")
     assert status == 0
     assert "2 of 2 claims passed" in out
     assert out.index("fixed_keys") < out.index("norm_budget")
+    header, _, *rows, total = out.splitlines()
+    place = header.index("time")
+    times = [float(row[place:].split(" s ")[0]) for row in rows]
+    assert sum(times) == pytest.approx(float(total.split()[-2]), abs=0.2)
     # No progress bar where standard error isn't a terminal.
     assert err == ""
 
@@ -76,7 +104,6 @@ def test_a_wrong_formula_exits_with_1(capsys, monkeypatch, quick):
         (("verify", "--seed", "x"), "valid integer"),
         (("verify", "--seed", "-1"), "'--seed'"),
         (("nonsense",), "No such command"),
-        ((), "Missing command"),
     ],
 )
 def test_bad_usage_is_one_line_and_2(capsys, arguments, message):

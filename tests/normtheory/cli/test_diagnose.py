@@ -43,6 +43,8 @@ def test_text(capsys, files):
     assert status == 0
     assert out == f"{expected}\n"
     assert err == ""
+    _, out, _ = _run(capsys, files / "z.npy", "--labels", files / "labels.npy", *RATE, "--formulas")
+    assert out == f"{expected.text(formulas=True)}\n"
 
 
 def test_json_from_one_file_with_everything(capsys, files):
@@ -143,8 +145,9 @@ def test_only_labels_that_would_do_are_pointed_out(capsys, files):
 
 
 def test_html(capsys, files):
-    status, out, _ = _run(capsys, files / "z.npy", "--html", files / "report.html")
-    assert status == 0
+    status, out, err = _run(capsys, files / "z.npy", "--html", files / "report.html")
+    assert (status, err) == (0, "")
+    assert out.endswith(f"\n\nwritten to {files / 'report.html'}\n")
     assert "Embedding" in (files / "report.html").read_text()
     assert out.startswith("normtheory diagnosis: 300 embeddings")
 
@@ -167,6 +170,7 @@ def test_html(capsys, files):
         (("z.npy", "--weight-decay", "0.1"), "weight_decay: expected a learning_rate with it"),
         (("folder.npy",), "folder.npy: a folder, expected a file"),
         (("z.npy", "--html", "no/such/folder.html"), "there is no folder no/such"),
+        (("z.npy", "--html", "z.pdf"), "expected a name that ends in .html, since a page is"),
         (("z.npy", "--nonsense"), "No such option"),
     ],
 )

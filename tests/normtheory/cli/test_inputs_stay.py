@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from normtheory import cli
 from normtheory.cli import app
 
-CONFIGURATION = Path(__file__).resolve().parents[3] / "docs" / "examples" / "pairs.toml"
+CONFIGURATION = Path(cli.__file__).parent / "examples" / "pairs.toml"
 
 
 @pytest.mark.parametrize("of", ["FILE", "--labels", "--second-view", "--before", "--columns"])

@@ -20,7 +20,7 @@ from normtheory.particles import checkpoint
 from normtheory.particles.checkpoint import _checkpoint
 from tests.normtheory.particles.checkpoint.test_checkpoint import flipped, small_disk
 
-EXAMPLES = Path(__file__).resolve().parents[3] / "docs" / "examples"
+EXAMPLES = Path(cli.__file__).parent / "examples"
 
 CONFIG = """
 seed = 1
@@ -429,6 +429,7 @@ def test_the_result_is_written_whole_or_not_at_all(capsys, file):
         # It says how to make it again.
         assert json.loads(data.attrs["config"]) == found["config"]
         assert {"system", "stop", "dtype", "device", "versions", "seed"} <= set(data.attrs)
+    assert _run(capsys, file, "--output", "run.nc")[1].endswith("\n\nwritten to run.nc\n")
     before = Path("run.nc").read_bytes()
     with small_disk(3000):
         status, out, err = _run(capsys, file, "--output", "run.nc")
@@ -495,6 +496,26 @@ def test_an_interrupt_leaves_the_last_checkpoint_and_exits_with_130(capsys, file
 def test_help(capsys):
     status, out, _ = _run(capsys, "--help")
     assert status == 0
-    assert "Example: normtheory simulate docs/examples/pairs.toml" in " ".join(out.split())
-    for option in ("--set", "--output", "--resume", "--json"):
+    assert "Example: normtheory simulate --example pairs > pairs.toml" in " ".join(out.split())
+    options = ("--example classes|clip|info_nce|pairs|sweep", "--set", "--output", "--resume")
+    for option in (*options, "--json"):
         assert option in out
+
+
+def test_examples_travel_with_the_package(capsys):
+    for path in EXAMPLES.iterdir():
+        assert _run(capsys, "--example", path.stem) == (0, path.read_text(), "")
+    status, out, err = _run(capsys, "--example", "pair")
+    assert (status, out) == (2, "")
+    assert "expected one of classes, clip, info_nce, pairs, sweep, got 'pair'" in err
+
+
+@pytest.mark.parametrize("name", ["run.csv", "run.json", "run.nc.gz"])
+def test_a_result_gets_no_name_of_another_format(capsys, file, name):
+    status, out, err = _run(capsys, file, "--output", name)
+    assert (status, out) == (2, "")
+    assert err == (
+        f"normtheory: {name}: expected a name that ends in .nc, since NetCDF is written; "
+        "--json prints the numbers\n"
+    )
+    assert not Path(name).exists()

@@ -139,7 +139,7 @@ def test_alarms_know_momentum(rate, momentum, words):
 def test_no_cut_and_no_gradscale_where_neither_has_theory():
     report = nt.diagnose(_of_norms(1.0, 5.0), optimizer="adamw", learning_rate=1e-3)
     assert (report.advice.cut_factor, report.advice.gradscale) == (None, 0.0)
-    text = " ".join(str(report).split())
+    text = " ".join(report.text(formulas=True).split())
     assert "No cut factor and no GradScale" in text
     assert "adamw divides by the size of the gradient" in text
     assert "The equilibrium" not in text

@@ -56,13 +56,17 @@ def test_every_correlation_of_samples_counts_the_classes_of_those_drawn() -> Non
         assert (found.rho, found.low, found.high) == pytest.approx(expected)
         assert (found.n, found.classes) == (200, 6)
         assert text_of(found).endswith("(n\u00a0=\u00a0200 in 6 classes)")
-    assert "Intervals of correlations are for other classes" in " ".join(str(report).split())
+    assert "Intervals of correlations are for other classes" in " ".join(
+        report.text(formulas=True).split()
+    )
 
 
 def test_without_labels_samples_count() -> None:
     found = nt.diagnose(embeddings())
     assert found.neighbours.norm_and_closeness.classes is None
-    assert "Intervals take the samples as independent draws (95 %, 999 resamples)." in str(found)
+    assert "Intervals take the samples as independent draws (95 %, 999 resamples)." in found.text(
+        formulas=True
+    )
 
 
 def test_of_fewer_than_six_classes_there_is_no_interval() -> None:

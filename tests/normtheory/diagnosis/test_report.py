@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from datetime import date
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -14,6 +15,7 @@ from matplotlib import rc_context
 
 import normtheory as nt
 from normtheory import claims
+from normtheory.diagnosis._parts import brief
 from tests.helpers import HOSTILE
 from tests.normtheory.diagnosis.data import clusters, embeddings
 
@@ -39,11 +41,15 @@ class _Page(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.references: list[str] = []
+        self.places: set[str] = set()
+        self.folded = 0
         self.pictures: list[tuple[str, bytes]] = []
         self.text = ""
 
     def handle_starttag(self, tag, attrs):
         given = {name: value or "" for name, value in attrs}
+        self.places.add(given.get("id", ""))
+        self.folded += tag == "details"
         if tag == "img":
             head, _, data = given["src"].partition(",")
             assert head == "data:image/svg+xml;base64"
@@ -74,7 +80,9 @@ def test_page_is_whole_and_loads_nothing(report, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
     page = _read(html)
     assert page.open == []
-    assert page.references == []
+    # References lead to the page's own list of claims.
+    assert {"#claim-norm_effect", "#claim-gradscale", "#claim-cut_init"} <= {*page.references}
+    assert {place.removeprefix("#") for place in page.references} <= page.places
     assert "@import" not in html
     assert "url(" not in html
     assert len(page.pictures) == 5
@@ -188,11 +196,63 @@ def test_every_number_has_a_formula_and_a_source_that_exists(report):
     assert {"norm_effect", "gradscale", "weight_decay", "cut_init", "quartic_growth"} <= named
     assert named <= known
     # The text's list of formulas holds them all.
-    formulas = " ".join(str(report).split("Formulas and sources")[1].split())
+    numbers, formulas = report.text(formulas=True).split("Formulas and sources")
+    formulas = " ".join(formulas.split())
     for place, source in sources.items():
         part, name = place.split(".")
         if data[part][name] is not None:
-            assert f"{source['formula']} ({source['source']})" in formulas
+            said = f"{source['formula']} ({source['source']})"
+            assert said in formulas
+    (mark,) = re.findall(r"\nGradScale power p +\S+  (\[\d+\])\n", numbers)
+    assert f"{mark} 2 - ln(target) / ln(ρ_top / ρ_bottom)" in formulas
+    # They are there on demand.
+    assert "plain statistics" in formulas
+    assert "plain statistics" not in str(report)
+    assert "[1]" not in str(report)
+    assert "--formulas" in str(report).splitlines()[-1]
+
+
+def test_the_answer_comes_first(report):
+    lines = str(report).splitlines()
+    said = " ".join(" ".join(lines[2 : lines.index("Suggestions")]).split())
+    # What a warning says is not said twice.
+    assert said.startswith(f"WARNING: {report.warnings[0]}. Norms: a factor of ")
+    assert [line.split(":")[0] for line in report.summary] == [
+        "Norms",
+        "Learning rate",
+        "Meaning",
+        "Directions",
+        "To do",
+    ]
+    assert report.summary[-1] == (
+        f"To do: GradScale with p = {report.advice.gradscale:.2f} would even out the speeds"
+    )
+    page = _read(report.to_html())
+    for line in report.summary:
+        assert f"{line}." in said
+        assert page.text.index(f"{line}.") < page.text.index("Suggestions")
+    assert report.to_dict()["summary"] == [*report.summary]
+    assert page.text.index("Suggestions") < page.text.index("percentiles")
+
+
+def test_the_page_says_what_it_is_of(report):
+    page = _read(report.to_html(source="run 7/<z>.npy"))
+    options = "learning_rate 2.0, weight_decay 0.01, batch_size 100, reduction mean"
+    assert f"run 7/<z>.npy · options: {options} · {date.today()}" in page.text
+    assert f"normtheory {nt.__version__}" in page.text
+    assert page.folded >= 6
+
+
+def test_an_interval_of_no_width_is_not_shown_as_one():
+    z = np.arange(1.0, 11)[:, None] * np.array([1.0, 2.0])
+    found = nt.diagnose(z, target=np.arange(10.0))
+    assert found.proxy is not None
+    correlation = found.proxy.norm_and_target
+    assert correlation is not None
+    assert (correlation.low, correlation.high) == (1.0, 1.0)
+    assert "+1.000  (no interval: resamples agree; n = 10)" in str(found).replace("\u00a0", " ")
+    assert "[+1.000, +1.000]" not in str(found)
+    assert brief(correlation) == "+1.00"
 
 
 def test_json_reads_back(report):

@@ -7,6 +7,7 @@ import pytest
 
 import normtheory as nt
 from normtheory import sphere
+from normtheory.diagnosis._parts import number
 from tests.normtheory.diagnosis.data import embeddings
 
 RATE = {"learning_rate": 2.0, "batch_size": 100, "reduction": "mean"}  # γ = 0.02
@@ -64,7 +65,7 @@ def test_without_batch_size_the_rate_is_that_of_a_sum_and_no_steps_are_told():
     assert unknown.turning.steps_from_right_angle is None
     assert unknown.turning.equilibrium_norm is None
     assert unknown.advice.cut_factor is None
-    assert "free embeddings" not in str(unknown).split("Formulas and sources")[0]
+    assert "free embeddings" not in str(unknown)
     assert "give batch_size and reduction" in str(unknown)
 
 
@@ -139,7 +140,7 @@ def test_cut_brings_the_median_to_the_target_and_equals_a_learning_rate():
     assert advice.same_as_learning_rate is not None
     assert advice.same_as_weight_decay is not None
     assert advice.same_as_learning_rate * advice.same_as_weight_decay == pytest.approx(2.0 * 0.01)
-    assert "same as tuning the learning rate" in str(report)
+    assert "same as tuning the learning rate" in report.text(formulas=True)
 
 
 def _network(layers: list[np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -170,15 +171,22 @@ def test_cut_factor_of_a_network_is_spread_over_its_layers_as_the_report_says():
     # All layers by c, as a hasty reader would: c^L.
     hasty = [np.asarray(w) for w in nt.cut_init(layers, c)]
     assert median_rate(hasty) == pytest.approx(0.3 * c**4, rel=1e-5)
-    text = " ".join(str(report).split())
+    text = " ".join(report.text(formulas=True).split())
+    advice, details = text.split(" Norms ----- ")
+    assert "diagnose the untrained encoder with these options" in advice
+    assert 'nt.cut_init(model, c, part="last")' in advice
+    # What holds for free embeddings is said of them alone, and no advice.
+    rate = number(report.advice.same_as_learning_rate or 0.0)
+    assert rate not in advice
+    assert rate in details.split("The target for free embeddings")[1]
     for said in (
         "As free embeddings, cutting is the same as tuning the learning rate",
         "divided by c^(1/L), or the last alone by c",
         "nt.cut_init(model, c) divides all by c, and so the output by c^L",
-        "concerns the start of training; this c comes from the norms in the file",
+        "For an encoder c is no factor for weights",
     ):
-        assert said in text
-    assert "exactly" not in text.split("Suggestions")[1]
+        assert said in details
+    assert "exactly" not in text
     for name in ("cut_factor", "same_as_learning_rate", "same_as_weight_decay"):
         source = report.to_dict()["sources"][f"advice.{name}"]
         assert "as free embeddings" in source["formula"]

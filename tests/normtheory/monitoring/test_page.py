@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from normtheory import Monitor
+from normtheory import Monitor, __version__
 from normtheory.monitoring import _report
 
 Z = np.random.default_rng(5).standard_normal((20, 4))
@@ -81,7 +82,11 @@ def test_the_page_is_whole_and_says_the_alarms(monitor, tmp_path):
     assert page.endswith("</html>\n")
     assert "4 looks from step 0 to 3, adamw" in page
     assert "<script" not in page
-    assert not re.findall(r"(?:src|href)=\"(?!data:)", page)
+    places = re.findall(r"(?:src|href)=\"(?!data:)#?([^\"]*)", page)
+    assert "claim-radial_drift" in places
+    assert all(f'id="{place}"' in page for place in places)
+    assert f"{date.today()} · normtheory {__version__}" in page
+    assert page.index("To do:") < page.index('<p class="warning">') < page.index("<img")
     assert len(monitor.alarms) == page.count('<p class="warning">') >= 1
     assert monitor.alarms[0][1:40] in page
     # A record's last number, and the one predicted beside it.

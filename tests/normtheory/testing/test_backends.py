@@ -247,3 +247,24 @@ def test_a_guarded_cosine_is_rejected_where_the_guard_matters(guard: Any, told: 
     nt.testing.assert_inverse_norm_gradient(loss, norms=(1.0, 1e3))
     with pytest.raises(AssertionError, match=f"epsilon of about 1e-8 dominates.*{told}"):
         nt.testing.assert_inverse_norm_gradient(loss, norms=(1e-6, 1.0))
+
+
+@pytest.mark.torch
+def test_torch_runs_on_one_thread_here_and_on_its_own_number_after() -> None:
+    torch = pytest.importorskip("torch")
+    before, seen = torch.get_num_threads(), set()
+
+    def loss(z: Any) -> Any:
+        seen.add(torch.get_num_threads())
+        if len(z) < 6:
+            raise ValueError("six")
+        return _method_only(z)
+
+    torch.set_num_threads(3)
+    try:
+        nt.testing.assert_inverse_norm_gradient(loss, backend="torch", max_examples=1)
+        with pytest.raises(ValueError, match="six"):
+            nt.testing.assert_inverse_norm_gradient(loss, n=5, backend="torch", max_examples=1)
+        assert (torch.get_num_threads(), seen) == (3, {1})
+    finally:
+        torch.set_num_threads(before)

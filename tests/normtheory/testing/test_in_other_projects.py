@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,6 +33,15 @@ def test_mine_is_bounded(cloud):
 @given(nt.testing.norms())
 def test_inside_a_property(norm):
     nt.testing.assert_orthogonal_gradient(lambda z: my_loss(z) * norm, max_examples=3)
+
+def broken(z):
+    return np.mean(z) @ np.ones((7, 3))
+
+def test_a_loss_that_fails():
+    nt.testing.assert_scale_invariant(broken)
+
+def test_no_loss():
+    nt.testing.valid_norm_range(3)
 """
 
 
@@ -51,11 +61,21 @@ def test_a_users_suite(root: Path, tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(USER_TESTS)
     done = _python(root, tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "1 failed, 3 passed" in done.stdout
+    assert "3 failed, 3 passed" in done.stdout
     assert "FAILED test_mine.py::test_mine_with_an_epsilon" in done.stdout
     assert "likely cause: an epsilon of about 1e-2 dominates below norm" in done.stdout
     assert "smallest counterexample found (numpy, float64, seed 0)" in done.stdout
     assert "z = [[" in done.stdout
+
+    # A wrong call is told at its own line, without a chain of errors.
+    assert "During handling" not in done.stdout
+    assert "direct cause" not in done.stdout
+    assert "numpy: ValueError: matmul: " in done.stdout
+    line = 1 + USER_TESTS.splitlines().index("    return np.mean(z) @ np.ones((7, 3))")
+    assert f" (test_mine.py, line {line})" in done.stdout
+    # pytest names every frame it shows; these are the tests' own.
+    shown = re.findall(r"^(\S+\.py):\d+:", done.stdout, re.M)
+    assert shown == 3 * ["test_mine.py"]
 
 
 def test_a_script_loads_no_library_that_the_loss_does_not_need(root: Path, tmp_path: Path) -> None:

@@ -202,3 +202,9 @@ def test_each_dimension_must_be_two_or_more():
     for dimensions in ((1, 3), (3, 1)):
         with pytest.raises(ValueError, match="dimensions: expected an integer >= 2, got 1"):
             verify(["hessian"], dimensions=dimensions)
+
+
+@pytest.mark.parametrize("word", ["false", "", 0, None])
+def test_whether_a_region_is_exact_is_a_truth_value(word):
+    with pytest.raises(TypeError, match=f"^exact: expected True or False, got {word!r}$"):
+        condition(exact=word)
