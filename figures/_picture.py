@@ -108,7 +108,7 @@ def _draw(axes: Axes, variable: xr.DataArray) -> None:
                 axes.fill_between(one.step, *ends, color=color, alpha=alpha, lw=0)
         axes.plot(one.step, one.sel(quantile=0.5, method="nearest"), color=color, label=label)
     name, units = variable.attrs.get("long_name", variable.name), variable.attrs.get("units", "1")
-    axes.set_title(name if len(str(name)) < 40 else variable.name)
+    axes.set_title(str(name if len(str(name)) < 40 else variable.name))
     axes.set(xlabel="step", ylabel="" if units in ("", "1") else units)
     if others:
         axes.legend(fontsize="small")

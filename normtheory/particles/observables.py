@@ -171,8 +171,9 @@ def _norms(view: View) -> Array:
 
 def _effective_rate(view: View) -> Array:
     rate, rule = view.learning_rate, view.system.optimizer
-    adaptive = isinstance(rule, Rule) and rule.factory in NORMALISED
-    if not (rule is None or adaptive or rule.factory is optax.trace):
+    factory = rule.factory if isinstance(rule, Rule) else None
+    adaptive = factory in NORMALISED
+    if not (rule is None or adaptive or factory is optax.trace):
         raise ValueError(
             "effective_learning_rate: expected SGD, momentum, adam or lion, whose speed is a "
             "formula of rate and norm; record angular_step instead"

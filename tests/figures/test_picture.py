@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -31,7 +32,8 @@ def recorded() -> xr.Dataset:
 
 
 def test_a_panel_a_variable_with_what_was_recorded() -> None:
-    loss, norms = figures.picture(recorded()).axes
+    axes: list[Any] = figures.picture(recorded()).axes
+    loss, norms = axes
     assert (loss.get_title(), loss.get_xlabel(), loss.get_ylabel()) == ("the loss", "step", "nats")
     np.testing.assert_array_equal(loss.lines[0].get_xydata(), np.c_[STEPS, [3, 2, 1]])
     medians = [line.get_ydata() for line in norms.lines]
@@ -45,12 +47,13 @@ def test_a_panel_a_variable_with_what_was_recorded() -> None:
 def test_pairs_are_bands_over_the_ensemble() -> None:
     start = np.linspace(0.5, 1.5, 5)
     pairs = nt.simulate_pairs(start, 1.0, 2.0, 0.05, record_every=10)
-    angle, first, second = figures.picture(pairs).axes
+    axes: list[Any] = figures.picture(pairs).axes
+    angle, first, second = axes
     assert angle.get_ylabel() == "rad"
     assert angle.lines[0].get_ydata()[0] == 1.0  # the median of the start
     assert pairs.trajectory is not None
-    for axes, norms in ((first, pairs.trajectory.norm_i), (second, pairs.trajectory.norm_j)):
-        np.testing.assert_allclose(axes.lines[0].get_ydata(), np.median(norms, axis=1))
+    for panel, norms in ((first, pairs.trajectory.norm_i), (second, pairs.trajectory.norm_j)):
+        np.testing.assert_allclose(panel.lines[0].get_ydata(), np.median(norms, axis=1))
 
 
 def test_a_file_is_drawn_and_the_result_of_an_experiment_as_its_figure(
