@@ -86,6 +86,8 @@ const normtheory = (() => {
   /** Gradients of the loss at both vectors, as GradScale hands them on: times ρ^p. */
   function pair_gradients(z, options = {}) {
     const { gradscale, repel } = { ...OPTIONS, ...options };
+    // As in pair_step: at π exactly there is none, and rounding must not make one.
+    if (angle(z[0], z[1]) >= Math.PI) return z.map((own) => times(own, 0));
     return z.map((own, k) => {
       const gradient = times(cosine_gradient(own, z[1 - k]), norm(own) ** gradscale);
       return repel ? gradient : times(gradient, -1);
@@ -131,13 +133,18 @@ const normtheory = (() => {
   function info_nce(points, temperature) {
     const n = points.length;
     const units = points.map(unit);
-    const shares = units.map((u) => units.map((v) => Math.exp((dot(u, v) - 1) / temperature)));
+    const shares = units.map(() => new Array(n));
+    for (let a = 0; a < n; a += 1) {
+      for (let b = 0; b <= a; b += 1) {
+        shares[a][b] = shares[b][a] = Math.exp((dot(units[a], units[b]) - 1) / temperature);
+      }
+    }
     const totals = shares.map((row) => row.reduce((sum, x) => sum + x));
     const gradients = points.map((z, a) => {
       const pull = z.map(() => 0);
       for (let b = 0; b < n; b += 1) {
         if (b === a) continue;
-        const weight = shares[a][b] / totals[a] + shares[b][a] / totals[b];
+        const weight = shares[a][b] * (1 / totals[a] + 1 / totals[b]); // p_ab + p_ba
         for (let k = 0; k < pull.length; k += 1) pull[k] += weight * units[b][k];
       }
       const across = plus(pull, units[a], -dot(pull, units[a]));
@@ -220,7 +227,7 @@ const normtheory = (() => {
     const velocity = (x) => info_nce(x, temperature).gradients.map((g) => times(g, -1));
     const move = (x, v, h) => x.map((z, a) => plus(z, v[a], h));
     // A small part of the time in which directions change: 1/τ sets both pull and its steepness.
-    const h = (0.1 * n * temperature) / (1 + 1 / temperature);
+    const h = (0.5 * n * temperature) / (4 + 1 / temperature);
     let x = points.map(unit);
     const course = [{ time: 0, uniformity: uniformity(x) }];
     let last = Infinity;
