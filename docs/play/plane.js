@@ -5,7 +5,7 @@ function makePlane() {
   const nt = normtheory;
   const TOLERANCE = 1e-3;
   const MOST = 1e6; // steps, after which a run that does not settle is stopped
-  const FAR = 1e9; // a norm at which it is stopped, too: it grows without end
+  const FAR = 1e9; // a norm at which it is stopped, too, as at 1/FAR: it grows or shrinks without end
   const SIZE = 480;
   const [SHORTEST, LONGEST] = ["min", "max"].map((end) => Number(find("pair-norm-1")[end]));
   const root = find("plane");
@@ -87,7 +87,7 @@ function makePlane() {
     look();
   }
 
-  const lost = () => steps >= MOST || Math.max(...pair.z.map(nt.norm)) > FAR;
+  const lost = () => steps >= MOST || pair.z.some((z) => nt.norm(z) > FAR || nt.norm(z) < 1 / FAR);
   const finished = () => count !== null || lost();
 
   /** What the closed form says of the start: steps, course, and where it cannot be trusted. */

@@ -336,6 +336,18 @@ def test_an_umbrella_is_predicted_in_closed_form(browser):
         assert number(page, "sphere-counted") == pytest.approx(float(steps), rel=0.02)
 
 
+def test_where_the_flow_is_not_followed_to_its_goal_nothing_is_predicted(browser):
+    with opened(browser, "sphere", **AT_ONCE) as page:
+        page.evaluate("normtheory.time_to = () => Infinity")
+        put(page, sphere_n=8)
+        assert page.inner_text("#sphere-predicted") == "–"
+        assert "not followed that far" in page.inner_text("#sphere-note")
+        _run(page, "sphere")
+        assert re.fullmatch(
+            r"As even as a uniform draw after \d+ steps\.", page.inner_text("#sphere-status")
+        )
+
+
 def test_sphere_turns_by_key_and_mouse_without_moving_its_points(browser):
     with opened(browser, "sphere") as page:
         globe = page.get_by_role("slider", name="View of the sphere")
