@@ -67,7 +67,7 @@ function makeChart(root, unit) {
     write("name", { x: width - right, y: height - 4 }, "steps");
     if (level) {
       svg(axes, "line", "level", { x1: left, x2: width - right, y1: y(level.at), y2: y(level.at) });
-      write("level-name", { x: width - right, y: y(level.at) - 6 }, level.name);
+      write("level-name", { x: left + 6, y: y(level.at) + 16 }, level.name);
     }
     const shown = Number.isFinite(promise) && promise <= steps;
     svg(axes, "line", "promise", {

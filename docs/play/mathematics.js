@@ -86,6 +86,8 @@ const normtheory = (() => {
   /** Gradients of the loss at both vectors, as GradScale hands them on: times ρ^p. */
   function pair_gradients(z, options = {}) {
     const { gradscale, repel } = { ...OPTIONS, ...options };
+    // As in pair_step: at π exactly there is none, and rounding must not make one.
+    if (angle(z[0], z[1]) >= Math.PI) return z.map((own) => times(own, 0));
     return z.map((own, k) => {
       const gradient = times(cosine_gradient(own, z[1 - k]), norm(own) ** gradscale);
       return repel ? gradient : times(gradient, -1);
@@ -126,25 +128,32 @@ const normtheory = (() => {
   /** Value and gradients of InfoNCE of a cloud with itself: the mean of −ln p_aa over its points.
    *
    * p_ab is the softmax over b of ẑ_a·ẑ_b/τ. The own key is the positive, and stands still: what is
-   * left of the loss is repulsion from all others.
+   * left of the loss is repulsion from all others. ``given`` is Σ_b (p_ab + p_ba) without b = a.
    */
   function info_nce(points, temperature) {
     const n = points.length;
     const units = points.map(unit);
-    const shares = units.map((u) => units.map((v) => Math.exp((dot(u, v) - 1) / temperature)));
+    const shares = units.map(() => new Array(n));
+    for (let a = 0; a < n; a += 1) {
+      for (let b = 0; b <= a; b += 1) {
+        shares[a][b] = shares[b][a] = Math.exp((dot(units[a], units[b]) - 1) / temperature);
+      }
+    }
     const totals = shares.map((row) => row.reduce((sum, x) => sum + x));
+    const given = new Array(n).fill(0);
     const gradients = points.map((z, a) => {
       const pull = z.map(() => 0);
       for (let b = 0; b < n; b += 1) {
         if (b === a) continue;
-        const weight = shares[a][b] / totals[a] + shares[b][a] / totals[b];
+        const weight = shares[a][b] * (1 / totals[a] + 1 / totals[b]); // p_ab + p_ba
+        given[a] += weight;
         for (let k = 0; k < pull.length; k += 1) pull[k] += weight * units[b][k];
       }
       const across = plus(pull, units[a], -dot(pull, units[a]));
       return times(across, 1 / (n * temperature * norm(z)));
     });
     const value = totals.reduce((sum, x) => sum + Math.log(x), 0) / n;
-    return { value, gradients };
+    return { value, gradients, given };
   }
 
   /** One step of SGD on that loss. */
@@ -219,22 +228,26 @@ const normtheory = (() => {
     const n = points.length;
     const velocity = (x) => info_nce(x, temperature).gradients.map((g) => times(g, -1));
     const move = (x, v, h) => x.map((z, a) => plus(z, v[a], h));
-    // A small part of the time in which directions change: 1/τ sets both pull and its steepness.
-    const h = (0.1 * n * temperature) / (1 + 1 / temperature);
     let x = points.map(unit);
     const course = [{ time: 0, uniformity: uniformity(x) }];
-    let last = Infinity;
+    let [time, last] = [0, Infinity];
     for (let k = 1; k <= 4000; k += 1) {
-      const a = velocity(x);
+      const { gradients, given } = info_nce(x, temperature);
+      // A part of the time in which pulls change, which are over nτ and as steep as 1/τ, and no more
+      // than the fastest point needs for 0.01 radians.
+      const steep = (n * temperature) / ((4 + 1 / temperature) * Math.max(...given));
+      const h = Math.min(steep, 0.01 / Math.max(...gradients.map(norm)));
+      const a = gradients.map((g) => times(g, -1));
       const b = velocity(move(x, a, h / 2));
       const c = velocity(move(x, b, h / 2));
       const d = velocity(move(x, c, h));
       x = x.map((z, i) =>
         unit(z.map((_, m) => z[m] + (h / 6) * (a[i][m] + 2 * b[i][m] + 2 * c[i][m] + d[i][m]))),
       );
-      course.push({ time: k * h, uniformity: uniformity(x) });
-      if (last === Infinity && course[k].uniformity <= goal) last = beyond * k * h;
-      if (k * h >= last) break;
+      time += h;
+      course.push({ time, uniformity: uniformity(x) });
+      if (last === Infinity && course[k].uniformity <= goal) last = beyond * time;
+      if (time >= last) break;
     }
     return course;
   }

@@ -5,6 +5,7 @@ function makePlane() {
   const nt = normtheory;
   const TOLERANCE = 1e-3;
   const MOST = 1e6; // steps, after which a run that does not settle is stopped
+  const FAR = 1e9; // a norm at which it is stopped, too, as at 1/FAR: it grows or shrinks without end
   const SIZE = 480;
   const [SHORTEST, LONGEST] = ["min", "max"].map((end) => Number(find("pair-norm-1")[end]));
   const root = find("plane");
@@ -86,7 +87,8 @@ function makePlane() {
     look();
   }
 
-  const finished = () => count !== null || steps >= MOST;
+  const lost = () => steps >= MOST || pair.z.some((z) => nt.norm(z) > FAR || nt.norm(z) < 1 / FAR);
+  const finished = () => count !== null || lost();
 
   /** What the closed form says of the start: steps, course, and where it cannot be trusted. */
   function predict() {
@@ -102,14 +104,14 @@ function makePlane() {
     };
   }
 
-  function trust({ momentum, weight_decay }, kappa, alone, largest) {
+  function trust({ gradscale, momentum, weight_decay }, kappa, alone, largest) {
     const notes = [];
     if (momentum > 0 && kappa > alone) {
       notes.push("No prediction: at this rate momentum alone sets the pace.");
     } else if (momentum > 0 && kappa > alone / 3) {
       notes.push("A rough guide: close to the rate at which momentum alone sets the pace.");
     } else if (kappa > 2) {
-      notes.push("Each step overshoots by more than it mends, until the norms have grown.");
+      notes.push(`Each step overshoots by more than it mends${gradscale < 2 ? ", until the norms have grown" : ""}.`);
     } else if (momentum === 0 && largest > 0.1) {
       notes.push("A rough guide: steps are large, and the closed form is that of small ones.");
     }
@@ -154,7 +156,7 @@ function makePlane() {
     if (count !== null) {
       return `There after ${text(count, 0)} steps` + (Number.isFinite(predicted) ? `; predicted ${text(predicted, 1)}.` : ".");
     }
-    return steps >= MOST ? `Not there after ${text(MOST, 0)} steps.` : "";
+    return lost() ? `Stopped after ${text(steps, 0)} steps: it does not settle.` : "";
   }
 
   /** Half the width of what is seen: 3.5, doubled as often as the vectors need. */

@@ -80,7 +80,9 @@ function makeSphere() {
       how: closed
         ? "Closed form: an equiangular cloud opens like an umbrella (claim simplex_steps)."
         : "The flow, followed once at norm 1 and stretched by ρ²/γ (claim scale_theorem): twice the norm, four times the steps.",
-      note: pull > 0.2 ? "A rough guide: steps are large, and the prediction is that of small ones." : "",
+      note: time === Infinity
+        ? "No prediction: the flow is slow here, and was not followed that far."
+        : pull > 0.2 ? "A rough guide: steps are large, and the prediction is that of small ones." : "",
     };
   }
 
@@ -129,7 +131,8 @@ function makeSphere() {
       predicted: inside(forecast.path, reach),
       run: history.upTo(steps, now), promise: forecast.steps, count,
     });
-    find("sphere-predicted").textContent = text(forecast.steps, forecast.steps < 1000 ? 1 : 0);
+    const known = Number.isFinite(forecast.steps);
+    find("sphere-predicted").textContent = known ? text(forecast.steps, forecast.steps < 1000 ? 1 : 0) : "–";
     find("sphere-counted").textContent = count === null ? "–" : text(count, 0);
     find("sphere-steps").textContent = text(steps, 0);
     find("sphere-uniformity").textContent = text(now, 4);
@@ -140,7 +143,7 @@ function makeSphere() {
     say("sphere-note", forecast.note);
     say("sphere-status", count === null
       ? steps >= MOST ? `Not there after ${text(MOST, 0)} steps.` : ""
-      : `As even as a uniform draw after ${text(count, 0)} steps; predicted ${text(forecast.steps, 1)}.`);
+      : `As even as a uniform draw after ${text(count, 0)} steps${known ? `; predicted ${text(forecast.steps, 1)}` : ""}.`);
   }
 
   /** The part of a curve up to a step, its end put on the border. */

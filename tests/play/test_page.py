@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import normtheory as nt
-from tests.play.browser import PLAY, attribute, curve, number, opened, put
+from tests.play.browser import attribute, curve, number, opened, put
 
 pytestmark = pytest.mark.browser
 
@@ -155,6 +155,20 @@ def test_two_at_rest_are_never_predicted_to_meet(browser):
     with opened(browser) as page:
         put(page, pair_angle=180)
         assert page.inner_text("#pair-predicted") == "never"
+        page.click("#pair-step")
+        assert page.inner_text("#pair-exact") == "equal"
+        assert number(page, "pair-now-angle") == 180
+
+
+def test_a_run_that_does_not_settle_is_stopped(browser):
+    with opened(browser, **AT_ONCE) as page:
+        # GradScale of power 2 at an effective rate above 1: no growth of norms mends that.
+        put(page, pair_gradscale=2, pair_rate=1.25, pair_angle=140)
+        assert "overshoots by more than it mends." in page.inner_text("#pair-note")
+        _run(page, "pair")
+        assert "does not settle" in page.inner_text("#pair-status")
+        assert page.inner_text("#pair-counted") == "–"
+        assert number(page, "pair-now-norm-1") > 1e9
 
 
 def _middle(page: Any, element: str) -> tuple[float, float]:
@@ -322,6 +336,18 @@ def test_an_umbrella_is_predicted_in_closed_form(browser):
         assert number(page, "sphere-counted") == pytest.approx(float(steps), rel=0.02)
 
 
+def test_where_the_flow_is_not_followed_to_its_goal_nothing_is_predicted(browser):
+    with opened(browser, "sphere", **AT_ONCE) as page:
+        page.evaluate("normtheory.time_to = () => Infinity")
+        put(page, sphere_n=8)
+        assert page.inner_text("#sphere-predicted") == "–"
+        assert "not followed that far" in page.inner_text("#sphere-note")
+        _run(page, "sphere")
+        assert re.fullmatch(
+            r"As even as a uniform draw after \d+ steps\.", page.inner_text("#sphere-status")
+        )
+
+
 def test_sphere_turns_by_key_and_mouse_without_moving_its_points(browser):
     with opened(browser, "sphere") as page:
         globe = page.get_by_role("slider", name="View of the sphere")
@@ -338,19 +364,3 @@ def test_sphere_turns_by_key_and_mouse_without_moving_its_points(browser):
         assert number(page, "sphere-uniformity") == uniformity
         page.click("#sphere-draw")
         assert number(page, "sphere-uniformity") != uniformity
-
-
-def test_page_is_linked_and_its_links_lead_to_pages_of_the_site():
-    docs = PLAY.parent
-    assert "(docs/play/index.html)" in (docs.parent / "README.md").read_text()
-    assert 'href="play/index.html"' in (docs / "index.md").read_text()
-    links = re.findall(r'(?:href|src)="([^"]+)"', (PLAY / "index.html").read_text())
-    assert "../theory.html" in links
-    for link in links:
-        page = PLAY / link.replace(".html", ".md") if link.startswith("../") else PLAY / link
-        assert link == "data:," or page.exists(), link
-
-
-def test_mathematics_stand_in_one_file_that_draws_nothing():
-    text = (PLAY / "mathematics.js").read_text()
-    assert not re.search(r"\b(document|window|svg|fetch|Date|performance)\b", text)
