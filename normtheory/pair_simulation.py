@@ -1,39 +1,24 @@
-"""The exact recursion of many pairs over many steps, compiled.
+"""The exact recursion of many pairs over many steps: the door to its loop.
 
 Pairs don't interact, except that an ensemble stops together, when its mean cosine is high enough.
-Inside the loop a pair is (cos φ, sin φ, ρ_i², ρ_j²), so that a step needs no trigonometry: e^{iφ'}
-= e^{iφ}(1 - iq_i)(1 - iq_j)/|…| with q = γρ^(p-2) sin φ/(1-γλ) and ρ'² = (1-γλ)²ρ²(1 + q²). Derived
-here; the same step as :func:`normtheory.pair_step`, against which it is tested.
 """
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from normtheory._arrays import Array, check_count, check_flag, check_option, check_values, numbers
+from normtheory._pair_loop import Pairs
 from normtheory._range import quiet
 from normtheory.pair import PairState, check_decay, check_pair, check_tolerance
 
 __all__ = ["PairSimulation", "simulate_pairs"]
 
 _CHUNK = 1 << 17  # steps in one compiled call: keeps the loop interruptible
-_BATCH = (
-    512  # pairs that share one loop; enough to fill vector registers, few enough to stay in cache
-)
-
-
-class _Loop(NamedTuple):
-    cosine: Any
-    sine: Any
-    square_i: Any
-    square_j: Any  # None where it stays, or stays equal to square_i
 
 
 @dataclass(frozen=True)
@@ -61,87 +46,14 @@ class PairSimulation:
     trajectory: PairState | None = None
 
 
-def _step(pair: _Loop, rate: Array, keep: Array, *, power: float, repel: bool, stop: bool) -> _Loop:
-    """One step; ``rate`` is γ/(1-γλ) and ``keep`` is (1-γλ)²."""
-    pull = rate * pair.sine
-
-    def turn(square: Array) -> tuple[Array, Array]:
-        q = pull / square if power == 0 else pull * square ** (power / 2 - 1)
-        return q, 1 + q * q
-
-    q_i, stretch_i = turn(pair.square_i)
-    square_j = pair.square_j
-    if stop:
-        along, across, length = 1.0, q_i, jnp.sqrt(stretch_i)
-    elif square_j is None:
-        along, across, length = 1 - q_i * q_i, 2 * q_i, stretch_i
-    else:
-        q_j, stretch_j = turn(square_j)
-        along, across, length = 1 - q_i * q_j, q_i + q_j, jnp.sqrt(stretch_i * stretch_j)
-        square_j = keep * square_j * stretch_j
-    shrink = 1 / length
-    along, across = along * shrink, (-across if repel else across) * shrink
-    return _Loop(
-        pair.cosine * along + pair.sine * across,
-        jnp.abs(pair.sine * along - pair.cosine * across),  # folds the angle into [0, pi]
-        keep * pair.square_i * stretch_i,
-        square_j,
-    )
-
-
-@partial(jax.jit, static_argnames=("power", "repel", "stop"))
-def _advance(
-    pair: _Loop,
-    done: Array,
-    rate: Array,
-    keep: Array,
-    tolerance: Array,
-    begin: Array,
-    end: Array,
-    *,
-    power: float,
-    repel: bool,
-    stop: bool,
-) -> tuple[_Loop, Array, Array]:
-    """Take every ensemble from step ``begin`` to ``end``, or until it stops.
-
-    Args:
-        pair: arrays (rows, n).
-        done: which rows have stopped, (rows,).
-        rate: γ/(1-γλ), (rows, n).
-        keep: (1-γλ)², (rows, n).
-        tolerance: on the mean cosine; below 0 never to stop.
-        begin: step number at the start.
-        end: step number to go to.
-        power: of GradScale.
-        repel: push apart.
-        stop: the second embedding stays.
-
-    Returns:
-        State, which rows have stopped, and the step number each is at.
-    """
-
-    def row(arguments: tuple[_Loop, Array, Array, Array]) -> tuple[_Loop, Array, Array]:
-        pair, done, rate, keep = arguments
-
-        def converged(pair: _Loop) -> Array:
-            # 1 - cos as (sin² + (1-cos)²)/2: exact to the last digits near alignment
-            return jnp.mean(pair.sine**2 + (1 - pair.cosine) ** 2) / 2 <= tolerance
-
-        def running(carry: tuple[Array, _Loop]) -> Array:
-            k, pair = carry
-            return (k < end) & ~converged(pair)
-
-        def body(carry: tuple[Array, _Loop]) -> tuple[Array, _Loop]:
-            k, pair = carry
-            return k + 1, _step(pair, rate, keep, power=power, repel=repel, stop=stop)
-
-        k, pair = lax.while_loop(running, body, (jnp.where(done, end, begin), pair))
-        return pair, converged(pair), k
-
-    batch = max(1, _BATCH // pair.cosine.shape[-1])
-    batch = None if batch == 1 else min(batch, pair.cosine.shape[0])
-    return lax.map(row, (pair, done, rate, keep), batch_size=batch)
+@functools.cache
+def _loop() -> Callable[..., tuple[Pairs, np.ndarray, np.ndarray]]:
+    """What advances pairs: compiled where there is JAX, as good in numpy where there isn't."""
+    try:
+        from normtheory._pair_loop_jax import advance
+    except ModuleNotFoundError:
+        from normtheory._pair_loop import advance
+    return advance
 
 
 @quiet
@@ -232,48 +144,46 @@ def simulate_pairs(
             f"the effective learning rate reaches {np.nanmax(x):g}: expected below 1e150, "
             "or the first step overflows"
         )
-    with jax.enable_x64(True):
-        alike = np.array_equal(first, second)
-        square_j = None if alike or stop_gradient else second * second
-        pair = _Loop(np.cos(start), np.sin(start), first * first, square_j)
-        # At pi exactly the pair rests; sin of the nearest float is not zero.
-        pair = pair._replace(sine=np.where(start >= np.pi, 0.0, pair.sine))
-        done = np.zeros(len(start), dtype=bool)
-        limit = -1.0 if repel else float(tolerance)
-        counts = np.zeros(len(start), dtype=np.int64)
-        records: list[tuple[int, _Loop]] = [(0, pair)]
-        begin, chunk = 0, record_every or _CHUNK
-        while True:
-            end = min(begin + chunk, max_steps)
-            out = _advance(
-                pair,
-                done,
-                rate_here / keep,
-                keep * keep,
-                limit,
-                begin,
-                end,
-                power=power,
-                repel=repel,
-                stop=stop_gradient,
+    alike = np.array_equal(first, second)
+    square_j = None if alike or stop_gradient else second * second
+    pair = Pairs(np.cos(start), np.sin(start), first * first, square_j)
+    # At pi exactly the pair rests; sin of the nearest float is not zero.
+    pair = pair._replace(sine=np.where(start >= np.pi, 0.0, pair.sine))
+    done = np.zeros(len(start), dtype=bool)
+    limit = -1.0 if repel else float(tolerance)
+    counts = np.zeros(len(start), dtype=np.int64)
+    records: list[tuple[int, Pairs]] = [(0, pair)]
+    begin, chunk = 0, record_every or _CHUNK
+    while True:
+        end = min(begin + chunk, max_steps)
+        pair, now_done, reached = _loop()(
+            pair,
+            done,
+            rate_here / keep,
+            keep * keep,
+            limit,
+            begin,
+            end,
+            power=power,
+            repel=repel,
+            stop=stop_gradient,
+        )
+        counts = np.where(done, counts, reached)
+        done, begin = now_done, end
+        squares = [x for x in (pair.square_i, pair.square_j) if x is not None]
+        moved = all(np.isfinite(x).all() for x in (pair.cosine, pair.sine, *squares))
+        if not moved or not all((x > 0).all() for x in squares):
+            raise ValueError(
+                f"the recursion left the range of floats within {end} steps: expected norms "
+                "that neither grow without limit (gradscale > 2) nor decay to nothing"
             )
-            pair, now_done, reached = jax.tree.map(np.asarray, out)
-            counts = np.where(done, counts, reached)
-            done, begin = now_done, end
-            squares = [x for x in (pair.square_i, pair.square_j) if x is not None]
-            moved = all(np.isfinite(x).all() for x in (pair.cosine, pair.sine, *squares))
-            if not moved or not all((x > 0).all() for x in squares):
-                raise ValueError(
-                    f"the recursion left the range of floats within {end} steps: expected norms "
-                    "that neither grow without limit (gradscale > 2) nor decay to nothing"
-                )
-            if record_every and counts.max() > records[-1][0]:
-                records.append((int(counts.max()), pair))
-            if done.all() or end >= max_steps:
-                break
+        if record_every and counts.max() > records[-1][0]:
+            records.append((int(counts.max()), pair))
+        if done.all() or end >= max_steps:
+            break
     lead = full[0].shape[:-1]
 
-    def state(pair: _Loop) -> PairState:
+    def state(pair: Pairs) -> PairState:
         after_i = np.sqrt(pair.square_i) * unit
         after_j = after_i if pair.square_j is None else np.sqrt(pair.square_j) * unit
         arrays = (

@@ -89,7 +89,7 @@ def test_a_lesson_has_what_a_lesson_has(path):
     assert "**You will be able to**" in text
     for claim in re.findall(r'nt\.claims\.get\("(\w+)"\)', text) or [""]:
         assert nt.claims.get(claim)
-    assert len(text.splitlines()) <= 260
+    assert len(text.splitlines()) <= 300
 
 
 def test_every_exercise_has_its_lesson():
@@ -97,8 +97,10 @@ def test_every_exercise_has_its_lesson():
 
 
 def test_every_lesson_installs_the_library_in_the_same_way():
-    assert len({_cells(path)[0].source for path in LESSONS}) == 1
-    assert "pip" in _cells(LESSONS[0])[0].source
+    # But for the extras that one of them needs.
+    cells = {re.sub(r"normtheory\[\w+\]", "normtheory", _cells(path)[0].source) for path in LESSONS}
+    assert len(cells) == 1
+    assert "pip" in cells.pop()
 
 
 def test_no_outputs_are_stored():

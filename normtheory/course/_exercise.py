@@ -31,10 +31,10 @@ class Feedback:
     sentence: str
 
     def __repr__(self) -> str:
-        return f"{'Right' if self.right else 'Not right'}: {self.sentence}"
+        return f"Right: {self.sentence}" if self.right else self.sentence
 
     def _repr_markdown_(self) -> str:
-        return f"{'✅' if self.right else '🔶'} {self.sentence}"
+        return f"{'✅' if self.right else '🔶'} {self!r}"
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 
 import jax
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import normtheory as nt
-from normtheory import pair_simulation
+from normtheory import _pair_loop, _pair_loop_jax, pair_simulation
 from tests.helpers import PROPERTY
 from tests.strategies import INNER_ANGLES
 
@@ -53,6 +54,38 @@ def test_it_is_pair_step_iterated(options):
             np.testing.assert_allclose(found[row], exact, rtol=MANY_STEPS, atol=MANY_STEPS)
     for found, last in zip((run.angle, run.norm_i, run.norm_j), run.trajectory, strict=True):
         np.testing.assert_array_equal(found, last[-1])
+
+
+def _without_jax(monkeypatch, *given, **options):
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "normtheory._pair_loop_jax", None)
+        without.setattr(pair_simulation, "_loop", pair_simulation._loop.__wrapped__)
+        assert pair_simulation._loop() is _pair_loop.advance
+        return nt.simulate_pairs(*given, **options)
+
+
+def _assert_same(run, other):
+    for name in ("steps", "converged", "recorded_steps"):
+        np.testing.assert_array_equal(getattr(run, name), getattr(other, name))
+    for found, wanted in zip(run.trajectory, other.trajectory, strict=True):
+        np.testing.assert_allclose(found, wanted, rtol=MANY_STEPS, atol=MANY_STEPS)
+
+
+@pytest.mark.parametrize("options", VARIANTS, ids=str)
+def test_without_jax_a_run_is_the_same(options, monkeypatch):
+    # The shapes of the test above, so that nothing is compiled anew.
+    norm_i, norm_j = np.array([0.7, 1.0, 2.0]), np.array([1.0, 3.0, 0.6])
+    given = (np.array([0.4, 1.5, 3.0]), norm_i, norm_j, 0.3)
+    settings = {"tolerance": 1e-15, "max_steps": 60, "record_every": 7, **options}
+    plain = _without_jax(monkeypatch, *given, **settings)
+    _assert_same(plain, nt.simulate_pairs(*given, **settings))
+
+
+def test_without_jax_each_ensemble_stops_by_itself(monkeypatch):
+    given = (np.array([0.4, 1.5, 3.0]), *(np.array([[1.0], [2.0], [30.0]]),) * 2, 0.3)
+    plain = _without_jax(monkeypatch, *given, max_steps=200, record_every=11)
+    assert plain.steps[0] < plain.steps[1] < plain.steps[2] == 200
+    _assert_same(plain, nt.simulate_pairs(*given, max_steps=200, record_every=11))
 
 
 @pytest.mark.parametrize("repel", [False, True])
@@ -226,7 +259,7 @@ def test_extreme_norms(norm):
 
 def _compiled() -> int:
     """How many versions of the loop have been compiled."""
-    return pair_simulation._advance._cache_size()  # pyright: ignore[reportAttributeAccessIssue]
+    return _pair_loop_jax.compiled._cache_size()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_another_norm_rate_tolerance_or_decay_does_not_recompile():
