@@ -16,7 +16,7 @@ from normtheory.course._registry import exercises
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = sorted((ROOT / "docs" / "course").glob("[0-9]-*.md"))
-SLOW: set[str] = {"5-two-modalities", "6-interventions"}
+SLOW: set[str] = {"5-two-modalities", "6-interventions", "7-confidence"}
 """Lessons that take more than about 3 s of one processor."""
 NEEDS_TORCH: set[str] = set()
 
@@ -89,7 +89,7 @@ def test_a_lesson_has_what_a_lesson_has(path):
     assert "**You will be able to**" in text
     for claim in re.findall(r'nt\.claims\.get\("(\w+)"\)', text) or [""]:
         assert nt.claims.get(claim)
-    assert len(text.splitlines()) <= 300
+    assert len(text.splitlines()) <= 320
 
 
 def test_every_exercise_has_its_lesson():
