@@ -77,7 +77,6 @@ EXERCISES = (
         right="a tenth of the agreement is gone: queues of that length hold stale directions.",
         mistakes=(
             Mistake(1.0, "Norms are at rest, directions are not: they go on turning for ever."),
-            Mistake(lambda: _after_lag(1), "That is after one step."),
             Mistake(
                 lambda: 1 - _after_lag(), "That is what is missing from 1; the cosine is wanted."
             ),
