@@ -34,7 +34,7 @@ class Feedback:
         return f"Right: {self.sentence}" if self.right else self.sentence
 
     def _repr_markdown_(self) -> str:
-        return f"{'✅' if self.right else '🔶'} {self!r}"
+        return f"{'✓' if self.right else '→'} {self!r}"
 
 
 @dataclass(frozen=True)

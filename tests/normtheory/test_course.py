@@ -121,8 +121,9 @@ def test_a_function_is_called(answer, sentence):
 def test_feedback_and_question_display_themselves():
     found = NUMBER.feedback(2)
     assert repr(found) == "Right: yes"
-    assert found._repr_markdown_() == "✅ Right: yes"
+    assert found._repr_markdown_() == "✓ Right: yes"
     assert repr(NUMBER.feedback(4)) == "squared"
+    assert NUMBER.feedback(4)._repr_markdown_() == "→ squared"
     assert "Halve it." in NUMBER._repr_markdown_()
 
 
