@@ -23,7 +23,7 @@ SLOW = {
     *("6-interventions", "7-confidence", "8-your-model"),
 }
 """Lessons that take more than about 3 s of one processor."""
-NEEDS_TORCH: set[str] = set()
+NEEDS_TORCH = {"8-your-model"}
 NUMPY_ONLY = {
     *("1-one-pair", "2-any-loss", "3-norms-in-time", "4-many-points", "5-two-modalities"),
 }
