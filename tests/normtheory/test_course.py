@@ -76,7 +76,7 @@ def test_a_number_is_compared(answer, sentence):
 def test_of_two_near_mistakes_the_nearer_one_is_meant():
     mistakes = (Mistake(1.0, "none"), Mistake(0.999, "one"))
     exercise = Exercise("near", "?", 0.5, "yes", mistakes)
-    said = [exercise.feedback(answer).sentence for answer in (1.0, 0.9995001, 0.9994999, 0.999)]
+    said = [exercise.feedback(answer).sentence for answer in (1.0, 0.9996, 0.9994, 0.999)]
     assert said == ["none", "none", "one", "one"]
 
 
