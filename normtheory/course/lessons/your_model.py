@@ -13,15 +13,15 @@ _RATE, _DECAY, _DIMENSION, _LAG = 1e-3, 0.1, 128, 1000
 _NORM, _TURN = 1.0, 0.005
 
 
-def _predicted(name: str, rate: float = _RATE, decay: float = _DECAY, lag: int = _LAG) -> float:
+def _predicted(name: str, rate: float = _RATE, decay: float = _DECAY) -> float:
     found = nt.predict(
-        1.0, rate, optimizer="adamw", weight_decay=decay, dimension=_DIMENSION, lag=lag
+        1.0, rate, optimizer="adamw", weight_decay=decay, dimension=_DIMENSION, lag=_LAG
     )
     return float(found[name].value)
 
 
-def _after_lag(lag: int = _LAG) -> float:
-    return _predicted("equilibrium_cosine_after_lag", lag=lag)
+def _after_lag() -> float:
+    return _predicted("equilibrium_cosine_after_lag")
 
 
 _TOO_FAST = (
