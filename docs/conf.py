@@ -27,6 +27,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinxcontrib.bibtex",
     "claim_pages",
+    "lesson_notebooks",
     "loss_tables",
     "offline_mathjax",
     "reference_lists",

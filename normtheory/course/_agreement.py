@@ -8,8 +8,8 @@ import numpy as np
 
 from normtheory import _read
 
-_FLOOR = 1e-9
-"""Of the largest entry: where a right entry is 0, this much is rounding."""
+_FLOOR = 1e-7
+"""Of the largest entry: smaller entries are judged as if they had this size; one may be 0."""
 
 
 def obstacle(answer: Any, right: Any) -> str | None:
@@ -36,18 +36,22 @@ def obstacle(answer: Any, right: Any) -> str | None:
     return None
 
 
-def agree(answer: Any, other: Any, relative: float) -> bool:
-    """Whether two comparable answers are the same to within a relative error."""
+def distance(answer: Any, other: Any) -> float:
+    """How far a comparable answer is from another: the largest error, relative to its entry."""
     if isinstance(other, str):
-        return answer.strip().casefold() == other.strip().casefold()
+        return 0.0 if answer.strip().casefold() == other.strip().casefold() else np.inf
     if isinstance(other, bool | np.bool_):
-        return bool(answer) == bool(other)
+        return 0.0 if bool(answer) == bool(other) else np.inf
     found, wanted = np.asarray(answer, dtype=float), np.asarray(other, dtype=float)
     if found.size != wanted.size:
-        return False
-    found = found.reshape(wanted.shape)
+        return np.inf
+    found, wanted = found.ravel(), wanted.ravel()
+    off = found != wanted
+    if not (np.isfinite(found[off]).all() and np.isfinite(wanted[off]).all()):
+        return np.inf
     size = np.abs(wanted[np.isfinite(wanted)]).max(initial=0.0) or 1.0
-    return bool(np.allclose(found, wanted, rtol=relative, atol=_FLOOR * size))
+    scale = np.maximum(np.abs(wanted[off]), _FLOOR * size)
+    return float((np.abs(found[off] - wanted[off]) / scale).max(initial=0.0))
 
 
 def direction(answer: Any, right: Any) -> str:

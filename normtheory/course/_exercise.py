@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from normtheory.course._agreement import agree, direction, obstacle
+from normtheory.course._agreement import direction, distance, obstacle
 
 _DRAWS = 5
 
@@ -34,7 +34,7 @@ class Feedback:
         return f"Right: {self.sentence}" if self.right else self.sentence
 
     def _repr_markdown_(self) -> str:
-        return f"{'✅' if self.right else '🔶'} {self!r}"
+        return f"{'✓' if self.right else '→'} {self!r}"
 
 
 @dataclass(frozen=True)
@@ -113,11 +113,11 @@ class Exercise:
         said = obstacle(answer, right)
         if said is not None:
             return said
-        if agree(answer, right, self.relative):
+        if distance(answer, right) <= self.relative:
             return None
-        for mistake, wrong in zip(self.mistakes, mistaken, strict=True):
-            if agree(answer, wrong, self.relative):
-                return mistake.sentence
+        far = [distance(answer, wrong) for wrong in mistaken]
+        if far and min(far) <= self.relative:
+            return self.mistakes[far.index(min(far))].sentence
         return f"{direction(answer, right)} {self.hint}".strip()
 
     def _judged(self, answer: Any) -> str | None:

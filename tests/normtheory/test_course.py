@@ -73,11 +73,20 @@ def test_a_number_is_compared(answer, sentence):
     assert found.right == (sentence == "yes")
 
 
+def test_of_two_near_mistakes_the_nearer_one_is_meant():
+    mistakes = (Mistake(1.0, "none"), Mistake(0.999, "one"))
+    exercise = Exercise("near", "?", 0.5, "yes", mistakes)
+    said = [exercise.feedback(answer).sentence for answer in (1.0, 0.9996, 0.9994, 0.999)]
+    assert said == ["none", "none", "one", "one"]
+
+
 @pytest.mark.parametrize(
     ("right", "answer", "sentence"),
     [
         ([0.0, 1.0], [1e-12, 1.005], "yes"),
         ([0.0, 1.0], [1e-3, 1.0], "Not yet."),
+        ([0.0, np.inf], [0.0, np.inf], "yes"),
+        ([0.0, 1.0], [0.0, np.inf], "Not yet."),
         ([0.0, 1.0], 1.0, "The answer is an array of shape (2,); this is one number."),
         (True, np.True_, "yes"),
         (True, False, "Not yet."),
@@ -121,8 +130,9 @@ def test_a_function_is_called(answer, sentence):
 def test_feedback_and_question_display_themselves():
     found = NUMBER.feedback(2)
     assert repr(found) == "Right: yes"
-    assert found._repr_markdown_() == "✅ Right: yes"
+    assert found._repr_markdown_() == "✓ Right: yes"
     assert repr(NUMBER.feedback(4)) == "squared"
+    assert NUMBER.feedback(4)._repr_markdown_() == "→ squared"
     assert "Halve it." in NUMBER._repr_markdown_()
 
 

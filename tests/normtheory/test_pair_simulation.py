@@ -82,7 +82,8 @@ def test_without_jax_a_run_is_the_same(options, monkeypatch):
 
 
 def test_without_jax_each_ensemble_stops_by_itself(monkeypatch):
-    given = (np.array([0.4, 1.5, 3.0]), *(np.array([[1.0], [2.0], [30.0]]),) * 2, 0.3)
+    norms = np.array([[1.0], [2.0], [30.0]])
+    given = (np.array([0.4, 1.5, 3.0]), norms, norms, 0.3)
     plain = _without_jax(monkeypatch, *given, max_steps=200, record_every=11)
     assert plain.steps[0] < plain.steps[1] < plain.steps[2] == 200
     _assert_same(plain, nt.simulate_pairs(*given, max_steps=200, record_every=11))

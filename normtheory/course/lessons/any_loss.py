@@ -35,11 +35,12 @@ _EPSILON = (
 )
 
 
-def _of_directions(loss: Any) -> str | None:
+def _of_directions(answer: Any) -> str | None:
     from normtheory import testing
 
-    if not callable(loss):
+    if not callable(answer):
         return "Hand in the function itself, without calling it."
+    loss: Any = answer
     z = np.random.default_rng(2).standard_normal((6, 4))
     values = [float(loss(z)), float(loss(2 * z))]
     low, high = testing.valid_norm_range(loss, n=6, dimension=4)

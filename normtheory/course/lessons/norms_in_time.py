@@ -15,7 +15,8 @@ _RATE, _NORM = 0.05, 1.5
 
 def _decay(law: Any) -> float:
     """The weight decay at which a law of the norm gives 1.5."""
-    return brentq(lambda decay: law(decay) - _NORM, 1e-6, 1.0)
+    root: Any = brentq(lambda decay: law(decay) - _NORM, 1e-6, 1.0)
+    return float(root)
 
 
 def _balance(decay: float) -> float:
