@@ -66,16 +66,15 @@ def measured(course: Course, place: int, burn_in: int, lag: int) -> Seen:
 def first_within(ratio: np.ndarray, within: float, lag: int) -> np.ndarray:
     """The step about which norms over their end are first so near to 1; NaN if they never are.
 
-    Looked at is the mean over a lag, so that neither noise nor a passage on the way counts.
+    On the mean over a lag, so that neither noise nor a passage on the way counts.
 
     Args:
         ratio: shape (..., step).
         within: how near.
         lag: steps.
     """
-    total = np.cumsum(ratio, axis=-1)
-    mean = (total[..., lag:] - total[..., :-lag]) / lag
-    there = np.abs(mean - 1) <= within
+    total = np.cumsum(np.abs(ratio - 1), axis=-1)
+    there = total[..., lag:] - total[..., :-lag] <= lag * within
     return np.where(there.any(axis=-1), np.argmax(there, axis=-1) + (lag + 1) / 2, np.nan)
 
 
