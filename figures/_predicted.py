@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import xarray as xr
 
-from simulations.predicted import ANEW, EMBEDDINGS, ENCODER, STAY
+from simulations.predicted import EMBEDDINGS, ENCODER
 
 NONE = "none"
 
@@ -26,6 +26,8 @@ def error(measured: float, said: float) -> str:
     """What is measured over what was said of it, in per cent; a word where nothing was."""
     if np.isnan(said):
         return NONE
+    if said == 0:  # steps, where a norm is where it was to come to
+        return "0 said"
     percent = 100 * (measured / said - 1)
     digits = 1 if abs(percent) < 9.95 else 0
     return f"{round(percent, digits) + 0.0:+.{digits}f}"
@@ -63,7 +65,9 @@ def _of_training(result: xr.Dataset, training: str) -> list[tuple[str, list[str]
     ]
     by_motion = [
         NONE if np.isnan(implied) else f"{error(own, implied)}; pull {_share(pull)}"
-        for own, implied, pull in zip(*(x.values for x in (norm, one.implied, one.pull)), strict=True)
+        for own, implied, pull in zip(
+            *(x.values for x in (norm, one.implied, one.pull)), strict=True
+        )
     ]
     return [("loss", loss), ("norm by D and s", by_motion)]
 

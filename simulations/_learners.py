@@ -7,6 +7,7 @@ turns: embeddings, and the weights of layers as vectors.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -85,7 +86,7 @@ class Towers:
     def new(self, rng: np.random.Generator) -> tuple[jax.Array, ...]:
         """Weights of every layer, shape (towers, outputs, inputs), PyTorch's default."""
         found = []
-        for a, b in zip(self.sizes, self.sizes[1:], strict=False):
+        for a, b in pairwise(self.sizes):
             drawn = rng.uniform(-(a**-0.5), a**-0.5, (self.towers, b, a))
             found.append(jnp.asarray(drawn.astype(np.float32)))
         return tuple(found)

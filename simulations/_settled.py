@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import normtheory as nt
+from normtheory.prediction import Prediction
 from simulations._together import Course
 from simulations._told import BY_SIZE, Optimizer
 
@@ -97,7 +98,7 @@ class Told(NamedTuple):
         loss = {"batch_size": settings.pairs, "reduction": "mean"}
         return cls(settings.dimension, settings.lag, loss | {"temperature": settings.temperature})
 
-    def ask(self, optimizer: Optimizer, norm: float, **more: Any) -> nt.prediction.Prediction:
+    def ask(self, optimizer: Optimizer, norm: float, **more: Any) -> Prediction:
         """The answer for one optimizer; of free embeddings, unless told otherwise."""
         given = {"dimension": self.dimension, "lag": self.lag, **self.loss, **optimizer.told}
         return nt.predict(norm, **(given | more))
@@ -137,49 +138,76 @@ def said(
     return {name: np.array(values) for name, values in found.items()}
 
 
-def floors(alignment: np.ndarray, told: Told, loss: str) -> dict[str, np.ndarray]:
-    """The floor of the loss, and that at the alignments of optimizers; NaN where none is known."""
+def floors(alignment: np.ndarray, told: Told, loss: str, items: int) -> dict[str, np.ndarray]:
+    """Floors of the loss, shape (optimizer,).
 
-    def floor(s: float) -> float:
-        value = nt.predict(1.0, 1.0, loss=loss, alignment=s, **told.loss)["loss_floor"].value
+    Args:
+        alignment: mean cosine of partners, of every optimizer.
+        told: of the loss.
+        loss: as predict has it.
+        items: that batches are drawn from.
+
+    Returns:
+        ``floor`` at full alignment, ``floor_aligned`` at the measured one, NaN where none is known;
+        ``floor_drawn`` at full alignment with all items in place of the batch in the exponent.
+    """
+
+    def floor(s: float, pairs: int) -> float:
+        given: dict[str, Any] = told.loss | {"batch_size": pairs}
+        value = nt.predict(1.0, 1.0, loss=loss, alignment=s, **given)["loss_floor"].value
         return math.nan if value is None else value
 
-    aligned = [floor(min(float(s), 1.0)) for s in alignment]
-    return {"floor": np.full(len(alignment), floor(1.0)), "floor_aligned": np.array(aligned)}
+    pairs, every = told.loss["batch_size"], np.ones(len(alignment))
+    aligned = [floor(min(float(s), 1.0), pairs) for s in alignment]
+    # ln(1 + k(n-1)e^…): only how many negatives there are is the batch's.
+    negatives = math.expm1(floor(1.0, items)) * (pairs - 1) / (items - 1)
+    return {
+        "floor": floor(1.0, pairs) * every,
+        "floor_aligned": np.array(aligned),
+        "floor_drawn": math.log1p(negatives) * every,
+    }
 
 
-def drawn_from_motion(
-    looks: np.ndarray, optimizers: dict[str, Optimizer], lag: int
-) -> dict[str, np.ndarray]:
-    """Where the monitor says that embeddings go, from one step in every block.
+def pulled(course: Course, optimizers: dict[str, Optimizer], burn_in: int, lag: int) -> np.ndarray:
+    """Share of the pull along embeddings in what shortens them, decay being the rest, by optimizer.
+
+    In a step of SGD 2αηD of 2αηD - (1-α²)ρ², where ηD is the mean of z·z' - αρ². With momentum D
+    has in it what earlier gradients still bring, and says nothing of the kind: NaN.
+    """
+    late, found = slice(burn_in * lag, None), []
+    for k, one in enumerate(optimizers.values()):
+        if one.name != "sgd":
+            found.append(math.nan)
+            continue
+        keep = 1 - one.told["learning_rate"] * one.told["weight_decay"]
+        square = course.square[k, :, 0, late].mean(axis=0)
+        growth = (square[-1] - square[0]) / (len(square) - 1)
+        inner = square.mean() + (growth - course.moved[k, :, 0, late].mean()) / 2
+        pull = 2 * keep * (inner - keep * square.mean())
+        found.append(pull / (pull - (1 - keep**2) * square.mean()))
+    return np.array(found)
+
+
+def implied(looks: np.ndarray, optimizers: dict[str, Optimizer], lag: int) -> np.ndarray:
+    """The norm that D and s of single steps lead to, as the monitor says, by optimizer.
+
+    The median over its looks; NaN for Adam with L2, whose decay depends on the gradient.
 
     Args:
         looks: embeddings before and after a step, shape (block, 2, optimizer, run, row, d).
         optimizers: in their order.
         lag: steps of a block.
-
-    Returns:
-        ``implied``, the norm that D and s lead to, averaged over blocks; ``pull``, the share of D
-        in what holds norms back, -D/(λρ² - D), λ as it acts in a step; NaN for Adam with L2, whose
-        decay depends on the gradient.
     """
-    implied, pull = [], []
+    found = []
     for k, one in enumerate(optimizers.values()):
         rate, monitor = one.told["learning_rate"], _monitor(one, lag)
         for number, both in enumerate(looks[:, :, k]):
             for later, z in enumerate(both.reshape(2, -1, both.shape[-1])):
                 monitor.update(z, step=number * lag + later, learning_rate=rate, probe=z)
-        seen = monitor.dataset
-        decay = monitor.settings.pull
-        if decay is None or "implied_norm" not in seen:
-            implied.append(math.nan)
-            pull.append(math.nan)
-            continue
-        drift = float(seen.drift.mean())
-        square = float(np.mean(np.sum(looks[:, 0, k] ** 2, axis=-1)))
-        implied.append(float(seen.implied_norm.mean()))
-        pull.append(-drift / (decay * square - drift))
-    return {"implied": np.array(implied), "pull": np.array(pull)}
+        seen = [record["implied_norm"] for record in monitor.records if "implied_norm" in record]
+        by_gradient = monitor.settings.pull is None
+        found.append(math.nan if by_gradient or not seen else float(np.median(seen)))
+    return np.array(found)
 
 
 def _monitor(optimizer: Optimizer, every: int) -> nt.Monitor:

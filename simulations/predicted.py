@@ -3,11 +3,11 @@
 SimCLR's loss (NT-Xent) and CLIP's train free embeddings, whose partners stay or are drawn anew from
 their class, and bias-free leaky-ReLU networks on digits, one tower for SimCLR and two for CLIP, by
 five optimizers with weight decay, until norms have settled. Measured there: the norm, the turn in a
-step and over a lag, the steps it took, and the loss. :func:`normtheory.predict` is asked twice: with
-the numbers of the run alone, and with the measured size of the gradient besides. Of a network it is
-asked for the embeddings, as if they were free, which they aren't, and for the weights of every layer,
-which a loss of directions sees through their direction alone, as it does free embeddings. Third,
-:class:`normtheory.Monitor` says where the measured pull along embeddings and push across lead.
+step and over a lag, the steps it took, and the loss. :func:`normtheory.predict` is asked twice:
+with the numbers of the run alone, and with the measured size of the gradient besides. Of a network
+it is asked for the embeddings, as if they were free, which they aren't, and for the weights of each
+layer, which a loss of directions sees through their direction alone, as it does free embeddings.
+Third, :class:`normtheory.Monitor` says where pull along embeddings and push across them lead.
 
 Claims :mod:`normtheory.claims.momentum_equilibrium`, :mod:`normtheory.claims.adam_equilibrium`,
 :mod:`normtheory.claims.adamw_equilibrium`, :mod:`normtheory.claims.lion_equilibrium`,
@@ -17,17 +17,17 @@ Claims :mod:`normtheory.claims.momentum_equilibrium`, :mod:`normtheory.claims.ad
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import xarray as xr
 
-import normtheory as nt
 from normtheory.losses import LOSSES
 from simulations._learners import Table, Towers
 from simulations._settings import check_positive
-from simulations._settled import QUANTITIES, Told, drawn_from_motion, floors, measured, said
+from simulations._settled import Told, floors, implied, measured, pulled, said
 from simulations._together import Course, follow
 from simulations._told import Optimizer, five
 from simulations.encoders.augmentations import Augmentation
@@ -40,7 +40,12 @@ LAYERS = 3
 
 LOSS = {"SimCLR": "nt_xent", "CLIP": "clip"}
 STAY, ANEW, ENCODER = "free, partners stay", "free, partners anew", "encoder"
-TRAININGS = tuple(f"{method}, {kind}" for kind in (STAY, ANEW, ENCODER) for method in LOSS)
+TRAININGS = {
+    f"{method}-{kind.rpartition(' ')[2]}": f"{method}, {kind}"
+    for kind in (STAY, ANEW, ENCODER)
+    for method in LOSS
+}
+"""What they are called in settings -> in results."""
 EMBEDDINGS = "embeddings"
 
 
@@ -78,7 +83,7 @@ class Settings:
         seed: of everything.
     """
 
-    trainings: tuple[str, ...] = TRAININGS
+    trainings: tuple[str, ...] = tuple(TRAININGS)
     share: float = 5e-4
     sgd_rate: float = 0.1
     heavy_ball_rate: float = 0.01
@@ -111,7 +116,9 @@ class Settings:
         check_positive(self)
         for name in self.trainings:
             if name not in TRAININGS:
-                raise ValueError(f"trainings: expected some of {TRAININGS}, got {name!r}")
+                raise ValueError(
+                    f"trainings: expected some of {', '.join(TRAININGS)}, got {name!r}"
+                )
         for name in ("share", "momentum", "beta_1", "beta_2", "lion_beta_1", "lion_beta_2"):
             if getattr(self, name) >= 1:
                 raise ValueError(f"{name}: expected < 1, got {getattr(self, name):g}")
@@ -122,7 +129,7 @@ class Settings:
 
 
 SMOKE = Settings(
-    trainings=("CLIP, free, partners stay", "SimCLR, encoder"),
+    trainings=("CLIP-stay", "SimCLR-encoder"),
     share=0.02,
     items=8,
     members=2,
@@ -189,7 +196,7 @@ def subjects(settings: Settings, name: str) -> dict[str, int]:
     found = {EMBEDDINGS: settings.dimension}
     if ENCODER in name:
         widths = (SIDE**2, *(settings.hidden,) * (LAYERS - 1), settings.dimension)
-        products = [a * b for a, b in zip(widths, widths[1:], strict=False)]
+        products = [a * b for a, b in pairwise(widths)]
         found |= {f"layer {k + 1}": size for k, size in enumerate(products)}
     return found
 
@@ -207,9 +214,9 @@ def run(settings: Settings) -> xr.Dataset:
         and ``apart``, by which share norms of runs differ; each of the first four also as
         ``…_numbers``, predicted from the numbers of the run alone, and ``…_slope``, with s besides;
         NaN where there is no theory. Over ``optimizer`` and ``training``: ``loss``, ``alignment``
-        (the mean cosine of partners), ``floor`` of the loss, and ``floor_aligned`` at that
-        alignment; by the monitor ``implied``, the norm that measured D and s lead to, and ``pull``,
-        the share of D in what holds norms back.
+        (the mean cosine of partners), ``floor`` of the loss, ``floor_aligned`` at that alignment
+        and ``floor_drawn`` for batches drawn from all items; ``implied``, the norm that the monitor
+        draws from D and s, and ``pull``, the share of D in what shortens embeddings under SGD.
 
     Raises:
         ModuleNotFoundError: mlxtend is missing.
@@ -218,8 +225,8 @@ def run(settings: Settings) -> xr.Dataset:
     told = Told.of(settings)
     by_subject: dict[str, list[np.ndarray]] = {}
     by_training: dict[str, list[np.ndarray]] = {}
-    names = []
-    for training in settings.trainings:
+    names, trainings = [], [TRAININGS[short] for short in settings.trainings]
+    for training in trainings:
         l2 = settings.encoder_l2 if ENCODER in training else settings.table_l2
         optimizers = five(settings, l2)
         course = _trained(settings, training, optimizers)
@@ -234,13 +241,14 @@ def run(settings: Settings) -> xr.Dataset:
             "loss": course.loss[..., late].mean(axis=(1, 2)),
             "alignment": course.alignment[..., late].mean(axis=(1, 2)),
         }
-        loss = LOSS[training.partition(",")[0]]
-        ends |= floors(ends["alignment"], told, loss)
-        ends |= drawn_from_motion(course.looks, optimizers, settings.lag)
+        items = settings.fit if ENCODER in training else settings.items
+        ends |= floors(ends["alignment"], told, LOSS[training.partition(",")[0]], items)
+        ends["implied"] = implied(course.looks, optimizers, settings.lag)
+        ends["pull"] = pulled(course, optimizers, settings.burn_in, settings.lag)
         for key, values in ends.items():
             by_training.setdefault(key, []).append(values)
     units = {"turn": "radians", "turn_lag": "radians", "steps": "steps"}
-    units |= {"loss": "nats", "floor": "nats", "floor_aligned": "nats"}
+    units |= dict.fromkeys(("loss", "floor", "floor_aligned", "floor_drawn"), "nats")
 
     def variables(found: dict[str, list[np.ndarray]], over: str) -> dict[str, Any]:
         return {
@@ -257,7 +265,7 @@ def run(settings: Settings) -> xr.Dataset:
         coords={
             "optimizer": list(five(settings, 1.0)),
             "subject": names,
-            "training": list(settings.trainings),
+            "training": trainings,
         },
-        attrs={"lag": settings.lag, "quantities": list(QUANTITIES)},
+        attrs={"lag": settings.lag},
     )

@@ -190,5 +190,5 @@ CLAIM = Claim(
         "normtheory.equilibrium.adam_norm",
         "normtheory.equilibrium.adam_cosine",
     ),
-    shown_by=("equilibria",),
+    shown_by=("equilibria", "predicted"),
 )

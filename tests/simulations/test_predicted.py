@@ -1,4 +1,4 @@
-"""Trainings and what was said of them: optimizers as told, numbers as measured, both side by side."""
+"""Trainings and what was said of them: optimizers as told, numbers as measured, side by side."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import normtheory as nt
 from normtheory.losses import LOSSES
 from simulations import predicted
 from simulations._learners import Table, Towers
-from simulations._settled import Told, drawn_from_motion, first_within, floors, measured, said
+from simulations._settled import Told, first_within, floors, implied, measured, pulled, said
 from simulations._together import Course, follow
 from simulations._told import five
 from simulations.encoders.augmentations import Augmentation
@@ -142,11 +142,15 @@ def test_what_is_said_is_predicts_answer_where_it_has_what_it_needs() -> None:
 
 def test_floors_are_those_of_the_claim() -> None:
     told = Told.of(SETTINGS)
-    clip = floors(np.array([0.9, 1 + 1e-9]), told, "clip")
+    clip = floors(np.array([0.9, 1 + 1e-9]), told, "clip", 60)
     low = [math.log1p(29 * math.exp(-5 * 30 / 29 * (1 + s) / 2)) for s in (1.0, 0.9)]
     np.testing.assert_allclose(clip["floor"], low[0])
     np.testing.assert_allclose(clip["floor_aligned"], low[::-1])
-    assert np.isnan(floors(np.array([0.9]), told, "nt_xent")["floor_aligned"]).all()
+    drawn = math.log1p(29 * math.exp(-5 * 60 / 59))
+    np.testing.assert_allclose(clip["floor_drawn"], drawn)
+    views = floors(np.array([0.9]), told, "nt_xent", 60)
+    assert np.isnan(views["floor_aligned"]).all()
+    assert views["floor_drawn"] == pytest.approx(math.log1p(58 * math.exp(-5 * 60 / 59)))
 
 
 def test_a_known_pull_is_drawn_from_the_motion() -> None:
@@ -160,12 +164,26 @@ def test_a_known_pull_is_drawn_from_the_motion() -> None:
     across *= push / np.linalg.norm(across, axis=-1, keepdims=True)
     z = rho * unit
     after = (1 - rate * decay) * z + rate * (pull * unit + across) / rho
-    looks = np.stack([z, after], axis=1)
-    found = drawn_from_motion(looks, {"SGD": sgd, "Adam + L2": adam}, 100)
-    implied = float(nt.drift.radial_drift_norm(rate, decay, pull, push))
-    assert found["implied"][0] == pytest.approx(implied, rel=1e-6)
-    assert found["pull"][0] == pytest.approx(0.02 / (0.02 + decay * rho**2), rel=1e-6)
-    assert np.isnan([found["implied"][1], found["pull"][1]]).all()
+    looks, two = np.stack([z, after], axis=1), {"SGD": sgd, "Adam + L2": adam}
+    found = implied(looks, two, 100)
+    expected = float(nt.drift.radial_drift_norm(rate, decay, pull, push))
+    assert found[0] == pytest.approx(expected, rel=1e-6)
+    assert np.isnan(found[1])
+
+
+def test_the_pull_of_sgd_is_what_decay_leaves_to_shorten() -> None:
+    sgd = OPTIMIZERS["SGD"]
+    rate, decay = sgd.told["learning_rate"], sgd.told["weight_decay"]
+    keep, lost, along = 1 - rate * decay, rate * decay, -0.001  # ηD/ρ²
+    square = 4 * 1.0001 ** np.arange(6)
+    # ρ'² = 1.0001 ρ² and z·z' = (α + ηD/ρ²)ρ².
+    moved = (1 + 1.0001 - 2 * (keep + along)) * square
+    course = _course()._replace(square=square[None, None, None], moved=moved[None, None, None])
+    shares = pulled(course, {"SGD": sgd}, 1, 2)
+    assert shares[0] == pytest.approx(
+        2 * keep * 0.001 / (2 * keep * 0.001 + lost * (2 - lost)), rel=1e-3
+    )
+    assert np.isnan(pulled(course, {"Lion": OPTIMIZERS["Lion"]}, 1, 2)).all()
 
 
 def test_a_table_shows_every_item_once_and_partners_of_the_class() -> None:
@@ -247,7 +265,7 @@ def test_norms_of_a_training_obey_pythagoras() -> None:
 
 def test_other_settings_are_refused() -> None:
     for change, text in (
-        ({"trainings": ("SimSiam",)}, r"trainings: expected some of .*, got 'SimSiam'"),
+        ({"trainings": ("SimSiam",)}, r"trainings: expected some of SimCLR-stay, .*'SimSiam'"),
         ({"beta_2": 1.0}, "beta_2: expected < 1, got 1"),
         ({"items": 31}, "items: expected a multiple of pairs and of members"),
         ({"fit": 4990}, "fit, probe: expected at most the 5000 digits together"),
@@ -259,5 +277,5 @@ def test_other_settings_are_refused() -> None:
 def test_a_dead_training_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     dead = _course()._replace(loss=np.full((5, 2, 20), np.nan))
     monkeypatch.setattr(predicted, "follow", lambda *_, **__: dead)
-    with pytest.raises(FloatingPointError, match="^CLIP, free, partners stay: an embedding became"):
+    with pytest.raises(FloatingPointError, match=r"^CLIP, free, partners stay: an emb"):
         predicted.run(predicted.SMOKE)
