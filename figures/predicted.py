@@ -20,7 +20,7 @@ COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE)
 MARKERS = ("o", "s", "^", "v", "D")
 PANELS = {"norm": "norm", "turn": "turn in a step", "steps": "steps to equilibrium"}
 LINEAR = 10  # per cent, up to which the axis is linear
-TICKS = (-100, -30, -10, 0, 10, 30, 100, 300, 1000)
+TICKS = (-100, -10, 0, 10, 100, 1000)
 
 
 def percent(result: xr.Dataset, quantity: str, kind: str) -> xr.DataArray:
@@ -38,7 +38,7 @@ def draw(result: xr.Dataset) -> Figure:
         The figure.
     """
     subjects = [str(name) for name in result.subject.values]
-    height = 1.3 + 0.32 * len(subjects)
+    height = 1.1 + 0.32 * len(subjects)
     figure, panels = plt.subplots(1, len(PANELS), figsize=(PAGE, height), sharey=True)
     places = np.arange(len(subjects))[::-1]
     for axes, (quantity, title) in zip(panels, PANELS.items(), strict=True):
@@ -46,7 +46,10 @@ def draw(result: xr.Dataset) -> Figure:
         axes.set(title=title, xlabel="measured − predicted (%)")
     panels[0].set_yticks(places, [name.replace(": ", ":\n", 1) for name in subjects])
     panels[0].set_ylabel("training: what turns")
-    _legend(panels[-1], [str(name) for name in result.optimizer.values], len(subjects))
+    for k, name in enumerate(result.optimizer.values):
+        panels[0].plot([], [], MARKERS[k], color=COLOURS[k], ms=3.2, label=str(name))
+    panels[0].plot([], [], "o", color=BLACK, mfc="none", ms=3.2, label="by the numbers alone")
+    figure.legend(loc="outside lower center", ncols=6, columnspacing=1.0, handletextpad=0.1)
     return figure
 
 
@@ -62,21 +65,13 @@ def _panel(axes: Any, result: xr.Dataset, quantity: str, places: np.ndarray) -> 
             shown = percent(result, quantity, kind).sel(optimizer=name)
             axes.plot(shown, at, MARKERS[k], mfc=fill, **style)
     axes.set_xscale("symlog", linthresh=LINEAR, linscale=1.0)
+    axes.set_ylim(-0.5, len(places) - 0.5)
     low, high = axes.get_xlim()
     ticks = [t for t in TICKS if low <= t <= high]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
     axes.minorticks_off()
     axes.tick_params(axis="x", labelsize=6.5)
     axes.grid(visible=False, axis="y")
-
-
-def _legend(axes: Any, optimizers: list[str], rows: int) -> None:
-    """Below all rows, where there is nothing else."""
-    for k, name in enumerate(optimizers):
-        axes.plot([], [], MARKERS[k], color=COLOURS[k], ms=3.2, label=name)
-    axes.plot([], [], "o", color=BLACK, mfc="none", ms=3.2, label="numbers alone")
-    axes.set_ylim(-0.5 - 2.6, rows - 0.5)
-    axes.legend(loc="lower center", ncols=2, columnspacing=0.6, handletextpad=0.1)
 
 
 def rows(result: xr.Dataset) -> list[Row]:
