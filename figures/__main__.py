@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -22,7 +23,7 @@ from matplotlib.figure import Figure
 
 import figures
 import simulations
-from figures import Row, _fidelity
+from figures import Row, _fidelity, _predicted
 from normtheory._command import BAD_USAGE, FAILED, Parser, say, status_of
 from normtheory._drawing import style
 from normtheory._files import check_place, whole_file
@@ -72,6 +73,12 @@ def _parser(name: str | None) -> Parser:
         type=Path,
         metavar="FILE",
         help="draw nothing: write the paper's numbers beside ours to this page (Markdown)",
+    )
+    parser.add_argument(
+        "--predicted",
+        type=Path,
+        metavar="FILE",
+        help="draw nothing: write what nt.predict says of real trainings beside what they do",
     )
     if name is not None and name in simulations.names():
         add_settings(parser, f"settings of {name}", simulations.get(name).Settings())
@@ -141,8 +148,8 @@ def table(rows: list[Row]) -> str:
     return "\n".join(text)
 
 
-def _write_fidelity(path: Path, *, force: bool) -> None:
-    """Write the page of the paper's numbers beside ours."""
+def _fidelity_page(*, force: bool) -> str:
+    """The paper's numbers beside ours."""
     entries = {}
     for name, entries_of in _fidelity.TABLES.items():
         try:
@@ -151,8 +158,19 @@ def _write_fidelity(path: Path, *, force: bool) -> None:
             say("figures", f"{name} is not measured: {error}")
             data = None
         entries[name] = entries_of(data)
+    return _fidelity.page(entries)
+
+
+def _predicted_page(*, force: bool) -> str:
+    """What predict says of trainings beside what they do."""
+    data = figures.result("predicted", force=force)
+    assert data is not None
+    return _predicted.page(data)
+
+
+def _write(path: Path, text: str) -> None:
     with whole_file(path) as temporary:
-        temporary.write_text(_fidelity.page(entries), encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
     print(f"written to {shown(path)}")
 
 
@@ -170,10 +188,10 @@ def _draw_file(path: Path, folder: Path) -> int:
     return 0
 
 
-def _check_page(path: Path) -> None:
+def _check_page(path: Path, experiments: Iterable[str]) -> None:
     """Raise ValueError unless that page has a place, and none of what it is made from."""
     check_place(path, {})
-    for name in _fidelity.TABLES:
+    for name in experiments:
         settings = simulations.get(name).Settings()
         keep_inputs([path], [*_store.sources(name), _store.kept(name, settings)])
 
@@ -224,17 +242,23 @@ def _run(arguments: list[str] | None) -> int:
     use_all_cores()
     names = options.names or figures.names()
     rows: list[Row] = []
+    both = (
+        (options.fidelity, _fidelity.TABLES, _fidelity_page),
+        (options.predicted, ("predicted",), _predicted_page),
+    )
+    pages = [page for page in both if page[0]]
     try:
         modules = {name: figures.get(name) for name in names}
         settings = _settings(alone, options)
-        if options.fidelity:
-            _check_page(options.fidelity)
+        for path, experiments, _ in pages:
+            _check_page(path, experiments)
     except ValueError as error:
         say("figures", error)
         return BAD_USAGE
     try:
-        if options.fidelity:
-            _write_fidelity(options.fidelity, force=options.force)
+        for path, _, text in pages:
+            _write(path, text(force=options.force))
+        if pages:
             return 0
         if options.of:
             return _draw_file(options.of, options.output)

@@ -147,7 +147,8 @@ CLAIM = Claim(
     r"\frac{\mathbb{E}\,z\cdot z'}{\mathbb{E}\rho^2}=1-\kappa\,\frac{1-\beta_1}{1+\beta_1},\quad "
     r"\text{later: roots of}\ r^2-(1+\beta_1-(1-\beta_1)\kappa)\,r+\beta_1",
     assumptions=(
-        "fresh gradients of size s/ρ, d large, ε = 0, no bias correction any more",
+        "fresh gradients of size s/ρ, alike in all components, d large, ε = 0, no bias correction "
+        "any more",
         "β₂ → 1 and κ ≪ 1 − β₂; κ is the share of an embedding that decay takes in a step",
         "then g outweighs λz in the second moments, by κ/2 of their size",
     ),
@@ -196,5 +197,5 @@ CLAIM = Claim(
         "normtheory.equilibrium.adam_norm",
         "normtheory.equilibrium.adam_cosine",
     ),
-    shown_by=("equilibria",),
+    shown_by=("equilibria", "predicted"),
 )

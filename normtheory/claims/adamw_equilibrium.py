@@ -383,5 +383,5 @@ CLAIM = Claim(
         "normtheory.equilibrium.adamw_norm",
         "normtheory.equilibrium.adamw_cosine",
     ),
-    shown_by=("equilibria", "norm_and_frequency"),
+    shown_by=("equilibria", "norm_and_frequency", "predicted"),
 )

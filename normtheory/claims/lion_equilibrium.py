@@ -226,5 +226,5 @@ CLAIM = Claim(
         "normtheory.equilibrium.lion_norm",
         "normtheory.equilibrium.lion_cosine",
     ),
-    shown_by=("equilibria",),
+    shown_by=("equilibria", "predicted"),
 )

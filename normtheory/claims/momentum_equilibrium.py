@@ -274,5 +274,5 @@ CLAIM = Claim(
         "normtheory.equilibrium.momentum_norm",
         "normtheory.equilibrium.momentum_cosine",
     ),
-    shown_by=("equilibria",),
+    shown_by=("equilibria", "predicted"),
 )

@@ -451,5 +451,5 @@ CLAIM = Claim(
         "normtheory.drift.radial_drift_cosine",
         "normtheory.drift.radial_drift_is_stable",
     ),
-    shown_by=("radial_drift",),
+    shown_by=("radial_drift", "predicted"),
 )

@@ -32,7 +32,8 @@ def adam_norm(learning_rate: Array, weight_decay: Array, dimension: Array, slope
     :mod:`normtheory.claims.adam_equilibrium`.
 
     It is a limit: ε = 0, many dimensions (1 % at d = 64), β₂ near 1, and the share of an embedding
-    that decay takes in a step, ηλ√d‖z‖/s, far below 1-β₂.
+    that decay takes in a step, ηλ√d‖z‖/s, far below 1-β₂. Gradients are alike in all components:
+    decay takes more where they are small, so uneven ones leave the norm lower.
 
     Args:
         learning_rate: η > 0.

@@ -185,8 +185,8 @@ def _adam(run: Setting) -> Balance:
         None,
         f"{run.size_in_words}, s = {size:.4g}: ρ = (ηs√d/2λ)^(1/3)",
         "adam_equilibrium",
-        "a limit, free embeddings with fresh gradients: ε = 0, many dimensions, β₂ near 1, "
-        "κ = ηλ√d ρ/s far below 1-β₂",
+        "a limit, free embeddings with fresh gradients alike in all components: ε = 0, many "
+        "dimensions, β₂ near 1, κ = ηλ√d ρ/s far below 1-β₂",
         joined(_few(run), _slow(share, run, "κ")),
     )
 

@@ -94,7 +94,9 @@ def _floor(run: Setting, about: Contrast) -> Row:
         f"{formula}, n = {n}, s = {about.alignment:g}",
         "alignment_floor",
         "exact as a bound on the loss of one batch; attained for "
-        + ("n ≤ d+1" if about.alignment == 1 else "n ≤ d"),
+        + ("n ≤ d+1" if about.alignment == 1 else "n ≤ d")
+        + " if all batches have the same pairs; of batches drawn from N pairs the mean loss is at "
+        "least that with N in place of n in the exponent",
         warning=warned(
             room is not None and n > room,
             f"not attained: {n} pairs don't fit as a simplex into d = {d}; the loss stays above",

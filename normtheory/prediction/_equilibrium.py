@@ -28,7 +28,7 @@ def equilibrium_rows(run: Setting, lag: int | None) -> list[Row]:
             "",
             found.formula,
             found.claim,
-            found.validity,
+            found.validity + _supposed(run),
             warning=found.warning,
         ),
         *_turns(run, found, lag),
@@ -63,6 +63,16 @@ def equilibrium_rows(run: Setting, lag: int | None) -> list[Row]:
     if lag is not None:
         rows.append(_stale(run, found, lag, order))
     return rows
+
+
+def _supposed(run: Setting) -> str:
+    """What to know of a norm that depends on s where that was not measured."""
+    free_of_it = run.optimizer == "lion" or (
+        run.optimizer == "adamw" and not run.numbers["epsilon"]
+    )
+    if run.slope is not None or free_of_it:
+        return ""
+    return "; s is that of one fresh partner, far smaller where partners are aligned: measure it"
 
 
 _SOON = ("relaxation_steps", "steps_to_equilibrium")
@@ -107,7 +117,7 @@ def _turns(run: Setting, found: Balance, lag: int | None) -> list[Row]:
                 "",
                 f"of an embedding with its copy of {lag} steps ago, in equilibrium",
                 claim,
-                found.validity,
+                f"{found.validity}; directions that the loss holds turn less over a long lag",
                 warning=found.warning,
             )
         )

@@ -15,6 +15,7 @@ import figures
 import simulations
 from simulations import _store
 from simulations.__main__ import main
+from simulations._settled import QUANTITIES
 
 from .smoke import smoke
 
@@ -24,7 +25,7 @@ EVERY = pytest.mark.parametrize("name", simulations.names())
 LONG = {"confidence", "cut_init", "loss_atlas", "quartic_growth", "optimizers", "scaling"}
 LONG |= {"class_imbalance", "density", "encoder_drift"}
 LONG |= {"gradscale_training", "interventions", "weight_decay_training"}
-LONG |= {"equilibria", "norm_and_frequency", "radial_drift"}
+LONG |= {"equilibria", "norm_and_frequency", "predicted", "radial_drift"}
 AGAIN = pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in simulations.names()]
 )
@@ -60,6 +61,9 @@ def test_result_has_named_dimensions_and_units(name: str) -> None:
         allowed_gaps |= {"spearman", "correlation"}
     if name == "modality_gap":  # AdamW has no law
         allowed_gaps |= {"predicted", "exponent", "followed"}
+    if name == "predicted":  # for some rows there is no theory, and some norms never settle
+        of_rows = {f"{q}_{by}" for q in QUANTITIES for by in ("numbers", "slope")}
+        allowed_gaps |= {*of_rows, "steps", "floor_aligned", "implied", "pull"}
     for key, variable in result.data_vars.items():
         assert key in allowed_gaps or np.isfinite(variable).all(), f"{key} is not finite"
 

@@ -35,7 +35,18 @@ def test_at_less_than_full_alignment_the_floor_is_higher():
     u, v = (np.column_stack([unit, np.full(5, side)]) for side in (q, -q))
     assert float(np.sum(u * v, axis=1).mean()) == pytest.approx(0.5)
     assert found.value == pytest.approx(float(nt.losses.clip(u, v, temperature=0.5)))
-    assert found.validity.endswith("n ≤ d")
+    assert "attained for n ≤ d if" in found.validity
+
+
+@pytest.mark.parametrize("loss", ["clip", "nt_xent"])
+def test_batches_drawn_from_more_pairs_stay_above_the_floor_by_the_exponent_of_all(loss):
+    found = nt.predict(1.0, 0.1, scale=2.0, loss=loss, **BATCH)["loss_floor"]
+    many, negatives = 9, 8 if loss == "nt_xent" else 4
+    z = _simplex(many)[:5]  # all batches of a simplex are alike
+    value = float(getattr(nt.losses, loss)(z, z.copy(), temperature=0.5))
+    assert value == pytest.approx(math.log1p(negatives * math.exp(-2 * many / (many - 1))))
+    assert found.value < value
+    assert "N in place of n in the exponent" in found.validity
 
 
 @pytest.mark.parametrize(

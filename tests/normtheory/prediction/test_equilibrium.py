@@ -292,3 +292,16 @@ def test_on_the_way_under_adam_with_l2_a_copy_has_no_theory():
 def test_what_a_step_is_long_by_needs_the_dimension(optimizer):
     found = nt.predict(1.0, 1e-3, optimizer=optimizer, lag=10)["cosine_after_lag"]
     assert (found.value, found.validity) == (None, "needs the dimension")
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "depends"),
+    [("sgd", True), ("momentum", True), ("adam", True), ("adamw", False), ("lion", False)],
+)
+def test_who_needs_the_size_of_the_gradient_is_told_to_measure_it(optimizer, depends):
+    run = {"optimizer": optimizer, "weight_decay": 0.01, "dimension": 64}
+    half, whole = (nt.predict(1.0, 0.1, slope=s, **run)["equilibrium_norm"] for s in (0.5, 1.0))
+    supposed = nt.predict(1.0, 0.1, **run)["equilibrium_norm"]
+    assert (half.value != whole.value) is depends
+    assert supposed.validity.endswith(": measure it") is depends
+    assert "measure it" not in whole.validity

@@ -1,0 +1,166 @@
+"""Several optimizers on the same start and the same batches, in one program.
+
+What is trained is a *learner* of :mod:`simulations._learners`: a table of free embeddings or
+networks. Only the definition of the loss is used here, and optax's rules; nothing of the closed
+forms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from normtheory._progress import bar
+
+
+class Course(NamedTuple):
+    """What is seen of a training, for every optimizer and run.
+
+    Rows are what turns: the embeddings, or the weights of a layer as one vector a tower.
+
+    Attributes:
+        square: mean ρ² over the rows of a subject, shape (optimizer, run, subject, step).
+        moved: mean squared length of what a step adds to them, likewise.
+        lagged: mean squared distance of rows from a block ago, shape (..., subject, block).
+        slope: mean square of ‖z‖‖∇L‖ over rows, of the loss of the batch, likewise by step.
+        loss: of the batch, mean over its groups, shape (optimizer, run, step).
+        alignment: mean cosine of partners in the batch, likewise.
+        looks: embeddings before the first step of a block and after it, shape
+            (block, 2, optimizer, run, row, d), after the burn-in.
+    """
+
+    square: np.ndarray
+    moved: np.ndarray
+    lagged: np.ndarray
+    slope: np.ndarray
+    loss: np.ndarray
+    alignment: np.ndarray
+    looks: np.ndarray
+
+
+def _of(tree: Any, k: int) -> Any:
+    """The part of one optimizer."""
+    return jax.tree.map(lambda a: a[k], tree)
+
+
+def _cosines(z: Any) -> Any:
+    """Of partners (2, ..., d), from the definition."""
+    size = jnp.sqrt(jnp.sum(z * z, axis=-1))
+    return jnp.sum(z[0] * z[1], axis=-1) / (size[0] * size[1])
+
+
+def follow(
+    learner: Any,
+    loss: Callable[[Any, Any], Any],
+    rules: Sequence[optax.GradientTransformation],
+    scales: np.ndarray,
+    *,
+    blocks: int,
+    burn_in: int,
+    lag: int,
+    runs: int,
+    seed: int,
+    name: str,
+) -> Course:
+    """Train by every rule.
+
+    Args:
+        learner: see :mod:`simulations._learners`.
+        loss: of two views (n, d); that of a step is the sum over the groups of its batch.
+        rules: of optax, their rate and decay inside.
+        scales: what the parameters at the start are multiplied by, one number a rule.
+        blocks: of steps.
+        burn_in: blocks before embeddings are looked at.
+        lag: steps of a block.
+        runs: from independent starts, on independent batches.
+        seed: of all draws.
+        name: for the progress bar.
+    """
+
+    def total(z: Any) -> Any:
+        return jnp.sum(jax.vmap(loss)(z[0], z[1]))
+
+    def look(parameters: Any, batch: Any) -> tuple[Any, ...]:
+        z, back = jax.vjp(lambda p: learner.views(p, batch), parameters)
+        value, slope = jax.value_and_grad(total)(z)
+        (gradient,) = back(slope)
+        sizes = jnp.sum(z * z, axis=-1) * jnp.sum(slope * slope, axis=-1)
+        found = [jnp.mean(sizes)]
+        for w, g in zip(learner.weights(parameters), learner.weights(gradient), strict=True):
+            found.append(jnp.mean(jnp.sum(w * w, axis=-1) * jnp.sum(g * g, axis=-1)))
+        return gradient, (jnp.stack(found), value / z.shape[1], jnp.mean(_cosines(z)))
+
+    def seen(parameters: Any) -> list[Any]:
+        return [learner.embeddings(parameters), *learner.weights(parameters)]
+
+    def each(rows: Any) -> Any:
+        """Mean squared lengths of every optimizer and subject."""
+        return jnp.stack([jnp.mean(jnp.sum(a * a, axis=-1), axis=-1) for a in rows], axis=-1)
+
+    def step(carry: Any, given: Any) -> tuple[Any, Any]:
+        parameters, memories, rows, anchor, second = carry
+        number, batch = given
+        gradient, found = jax.vmap(lambda p: look(p, batch))(parameters)
+        after, remembered = [], []
+        for k, rule in enumerate(rules):
+            own, slope = (_of(t, k) for t in (parameters, gradient))
+            update, memory = rule.update(slope, memories[k], own)
+            after.append(optax.apply_updates(own, update))
+            remembered.append(memory)
+        parameters = jax.tree.map(lambda *a: jnp.stack(a), *after)
+        now = jax.vmap(seen)(parameters)
+        change = [a - b for a, b in zip(now, rows, strict=True)]
+        away = [a - b for a, b in zip(now, anchor, strict=True)]
+        lengths = each(rows), each(change), each(away)
+        second = jnp.where(number == 0, now[0], second)
+        return (parameters, remembered, now, anchor, second), (*lengths, *found)
+
+    @jax.jit
+    @jax.vmap
+    def begin(start: Any) -> tuple[Any, Any]:
+        """Parameters and memories of a run."""
+        scaled = [jax.tree.map(lambda a, s=s: jnp.asarray(s, a.dtype) * a, start) for s in scales]
+        memories = [rule.init(p) for rule, p in zip(rules, scaled, strict=True)]
+        return jax.tree.map(lambda *a: jnp.stack(a), *scaled), memories
+
+    @jax.jit
+    def block(states: Any, key: Any) -> tuple[Any, Any]:
+        def one(state: Any, key: Any) -> tuple[Any, Any]:
+            batches = jax.vmap(learner.batch)(jax.random.split(key, lag))
+            rows = jax.vmap(seen)(state[0])
+            steps = jnp.arange(lag, dtype=jnp.int32), batches
+            carry, found = jax.lax.scan(step, (*state, rows, rows, rows[0]), steps)
+            return carry[:2], (found, jnp.stack([rows[0], carry[-1]]))
+
+        return jax.vmap(one)(states, jax.random.split(key, runs))
+
+    starts = [learner.new(np.random.default_rng((seed, r))) for r in range(runs)]
+    # Optax joins its numbers to arrays as the standard promotion does.
+    with jax.numpy_dtype_promotion("standard"):
+        states = begin(jax.tree.map(lambda *a: jnp.stack(a), *starts))
+        found, looks = [], []
+        keys = jax.random.split(jax.random.key(seed), blocks)
+        for number in bar(blocks, "block", iterable=range(blocks), desc=name, leave=False):
+            states, (numbers, both) = block(states, keys[number])
+            found.append([np.asarray(a, float) for a in numbers])
+            if number >= burn_in:
+                looks.append(np.asarray(both))
+    # (run, step, optimizer[, subject]) -> (optimizer, run[, subject], step).
+    square, moved, away, slope, value, aligned = (
+        np.moveaxis(np.concatenate(a, axis=1), (2, 0, 1), (0, 1, -1))
+        for a in zip(*found, strict=True)
+    )
+    return Course(
+        square,
+        moved,
+        away[..., lag - 1 :: lag],
+        slope,
+        value,
+        aligned,
+        np.moveaxis(np.array(looks), 1, 3),
+    )
