@@ -259,7 +259,7 @@ BAD = [
     ("force=[]", "force: expected a table [force] or several [[force]], got []"),
     (
         "optimizer.name=adm",
-        "optimizer.name: expected one of sgd, momentum, adam, lion",
+        "optimizer.name: expected one of sgd, momentum, adam, adamw, lion",
     ),
     ("optimizer={name='muon', lazy=true}", "optimizer: rule: expected one that works on vectors"),
     ("optimizer={name='adam', lazy=1}", "optimizer.lazy: expected true or false, got 1"),
