@@ -17,6 +17,7 @@ from typing import Annotated
 import typer
 
 from normtheory._command import BAD_USAGE, FAILED, INTERRUPTED, say, status_of
+from normtheory._workers import cores
 from normtheory.cli._options import (
     Beta1,
     Beta2,
@@ -34,6 +35,8 @@ from normtheory.cli._predict import predict
 __all__ = ["app", "main"]
 
 _PROGRAM = "normtheory"
+#: A process takes as long to start as to verify a claim: fewer are not worth one.
+CLAIMS_A_PROCESS = 5
 
 app = typer.Typer(
     help="Theory and simulation of embedding norms in self-supervised learning.",
@@ -58,6 +61,16 @@ def verify(
     seed: Annotated[
         int, typer.Option(min=0, callback=integer, help="Seed of the point clouds.")
     ] = 0,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            callback=integer,
+            help="Processes that share the claims; by default as many as there are cores, and "
+            f"{CLAIMS_A_PROCESS} claims for each.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Prove every claim in sympy and check it against automatic differentiation.
@@ -74,7 +87,9 @@ def verify(
             raise _bad_usage(str(error)) from None
     from normtheory.verify import verify as run
 
-    report = run(claim or None, seed=seed, progress=True)
+    many = len(claim or claims.list())
+    jobs = jobs or max(min(cores(), many // CLAIMS_A_PROCESS), 1)
+    report = run(claim or None, seed=seed, progress=True, jobs=jobs)
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2, allow_nan=False))
     else:
