@@ -9,6 +9,7 @@ import signal
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 __all__ = ["cores", "shared"]
@@ -54,7 +55,7 @@ def shared(
                 line.send(item)
             return
 
-    started: list[multiprocessing.process.BaseProcess] = []
+    started: list[BaseProcess] = []
     try:
         for _ in range(processes):
             process, line = _start(max(cores() // processes, 1))
@@ -80,7 +81,7 @@ def shared(
             process.join()
 
 
-def _start(threads: int) -> tuple[multiprocessing.process.BaseProcess, Connection]:
+def _start(threads: int) -> tuple[BaseProcess, Connection]:
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_work, args=(there, threads), daemon=True)
