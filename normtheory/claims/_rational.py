@@ -22,21 +22,52 @@ def numerator(expression: sp.Expr, roots: Mapping[Any, Any]) -> sp.Expr | None:
     """Numerator of an expression modulo root² = square.
 
     Args:
-        expression: Of symbols and rational numbers.
-        roots: Symbols and their squares, which are such expressions too.
+        expression: Of symbols, rational numbers, and powers of a symbol or of e with any exponent
+            that has no root.
+        roots: Symbols and their squares, rational expressions.
 
     Returns:
-        0 exactly if the expression is 0; None if the expressions are not rational in their symbols.
+        0 exactly if the expression is 0; None if it is none of these.
     """
-    symbols = set().union(*(e.free_symbols for e in (expression, *roots.values())), roots)
-    field = _Quotients(sorted(symbols, key=lambda symbol: symbol.sort_key()))
     try:
+        powers = _powers(expression, roots)
+        expression = expression.xreplace(powers)
+        symbols = set().union(*(e.free_symbols for e in (expression, *roots.values())), roots)
+        field = _Quotients(sorted(symbols, key=lambda symbol: symbol.sort_key()))
         top = field.of(expression)[0]
         for root, squared in roots.items():
             top = field.reduced(top, root, *field.of(squared))
     except _NotRationalError:
         return None
-    return top.as_expr()
+    back = {name: power for power, name in powers.items() if name.is_Symbol}
+    return top.as_expr().xreplace(back)
+
+
+def _powers(expression: sp.Expr, roots: Mapping[Any, Any]) -> dict[Any, Any]:
+    """What powers with symbols in their exponents are, each term of an exponent with its own name.
+
+    ρ^(2p−1) is (ρ^p)²/ρ, and ρ^p no algebraic function of ρ and p; likewise for e^x.
+    """
+    names: dict[Any, Any] = {}
+    found: dict[Any, Any] = {}
+    for power in expression.atoms(sp.Pow, sp.exp):
+        base, exponent = power.as_base_exp()
+        if exponent.is_Integer:
+            continue
+        if not (base.is_Symbol or base is sp.E) or exponent.has(*roots):
+            raise _NotRationalError
+        value = sp.S.One
+        for term in sp.Add.make_args(sp.expand(exponent)):
+            count, rest = term.as_coeff_Mul()
+            if not count.is_Integer:
+                raise _NotRationalError
+            if rest is not sp.S.One:
+                names[base**rest] = names.get(base**rest, sp.Dummy(positive=True))
+                value *= names[base**rest] ** count
+            else:
+                value *= base**count
+        found[power] = value
+    return found | names
 
 
 class _NotRationalError(Exception):

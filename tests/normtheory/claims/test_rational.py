@@ -53,9 +53,22 @@ def test_a_square_may_be_a_fraction() -> None:
     assert numerator(RHO**2 + RHO**4 - A * (A + B) / (B + 1) ** 2, roots) != 0
 
 
-@pytest.mark.parametrize("other", [sp.exp(A), sp.sqrt(A), A**B, sp.Function("f")(A), sp.pi, sp.I])
+@pytest.mark.parametrize(
+    "other", [sp.sin(A), sp.sqrt(A), (A + B) ** C, A ** (B / 2), sp.exp(RHO), sp.E, sp.pi, sp.I]
+)
 def test_what_is_not_rational_is_left_to_others(other: sp.Expr) -> None:
-    assert numerator(other + B, {}) is None
+    assert numerator(other + B, ROOTS) is None
+
+
+def test_powers_with_symbols_in_their_exponents_are_symbols() -> None:
+    power = RHO ** (2 * C - 1)
+    assert numerator(power * RHO - (RHO**C) ** 2, ROOTS) == 0
+    assert numerator(power * RHO**3 / (A**2 + B**2) - (RHO**C) ** 2, ROOTS) == 0
+    assert numerator(power - RHO**C, ROOTS) != 0
+    assert numerator(sp.exp(A * (B + 2 * C)) - sp.exp(A * B) / sp.exp(-A * C) ** 2, {}) == 0
+    assert numerator(sp.exp(A * (B + 2 * C)) - sp.exp(A * B) * sp.exp(A * C), {}) != 0
+    # By name, as they were.
+    assert sp.expand(numerator(A ** (B + 1) + C, {}) - A * A**B - C) == 0
 
 
 def test_a_division_by_zero_is_told() -> None:
