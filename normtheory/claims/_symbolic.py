@@ -19,6 +19,8 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from normtheory.claims import _rational as rational
+
 Roots = Mapping[Any, Any]
 
 
@@ -104,6 +106,9 @@ def reduce(expression: Any, roots: Roots, definitions: Roots | None = None) -> A
     expression = expression.xreplace({e: sp.Dummy() for e in unknown})
     if definitions:
         expression = expression.xreplace(dict(definitions))
+    found = rational.numerator(expression, roots)
+    if found is not None:
+        return found
     numerator = sp.expand(sp.fraction(sp.together(expression))[0])
     for root, squared in roots.items():
         if not numerator.has(root):

@@ -139,13 +139,10 @@ def _residuals(size: Any, turn: Any) -> dict[str, Any]:
         a = size(rho, w, gamma, p, decay)
         m = opening(c, n)
         square = keep**2 * rho**2 * stretched(m, a, n)
-        found[f"norms, n={n}"] = [sp.powsimp(sp.expand(lengths[k, k] - square)) for k in range(n)]
+        found[f"norms, n={n}"] = reduce([lengths[k, k] - square for k in range(n)], {})
         inner = square * (turned(m, a, n) - 1) / (n - 1)
-        found[f"cosines, n={n}"] = [
-            sp.powsimp(sp.simplify(sp.expand(lengths[k, j]) - sp.expand(sp.cancel(inner))))
-            for k in range(n)
-            for j in range(k)
-        ]
+        apart = [lengths[k, j] - inner for k in range(n) for j in range(k)]
+        found[f"cosines, n={n}"] = reduce(apart, {})
     # The same map as the turn of an angle with cos ψ = 2m/n − 1.
     n, step = sp.symbols("n a", positive=True)
     psi, half = sp.symbols("psi h", real=True)
@@ -161,11 +158,11 @@ def _residuals(size: Any, turn: Any) -> dict[str, Any]:
     exact = 2 * turned(m, step, n) / n - 1
     names = {sp.sin(psi): s, sp.cos(psi): k}
     found["turn of the angle"] = reduce((claimed - exact).subs(names), {s: 1 - k**2})
-    found["collapse in one step"] = sp.simplify(turned(m, -1 / m, n) - n)
-    found["simplex in one step"] = sp.simplify(turned(m, 1 / (n - m), n))
+    found["collapse in one step"] = reduce(turned(m, -1 / m, n) - n, {})
+    found["simplex in one step"] = reduce(turned(m, 1 / (n - m), n), {})
     # Near collapse (ψ → 0, a < 0): the angle over the one before.
     slope = sp.diff(turn(psi, -half, n, xp), psi).subs(psi, 0)
-    found["contraction"] = sp.simplify(slope - (1 - n * half))
+    found["contraction"] = reduce(slope - (1 - n * half), {})
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import sympy as sp
 
 from normtheory.claims._claim import Check, Claim
-from normtheory.claims._symbolic import xp
+from normtheory.claims._symbolic import reduce, xp
 
 
 def difference(first: Any, second: Any, n: Any) -> Any:
@@ -171,8 +171,8 @@ def _residuals(of_kappa: Any, ds: Any, ratios: Any, stop: Any) -> dict[str, Any]
         total = sum(share, sp.Integer(0))
         # ∂L/∂s of the mean over rows and columns, which are all alike.
         pull = sum(s * x for s, x in zip(share, logits, strict=True)) / total - logits[0]
-        found[f"step of the scale, n={n}"] = sp.simplify(
-            -gamma_s * pull - ds(plus, minus, b, sp.Integer(n), gamma_s, space)
+        found[f"step of the scale, n={n}"] = reduce(
+            -gamma_s * pull - ds(plus, minus, b, sp.Integer(n), gamma_s, space), {}
         )
         # ∇ of the first point: rows and columns give the same, each a half, over n.
         slope = [
@@ -189,23 +189,22 @@ def _residuals(of_kappa: Any, ds: Any, ratios: Any, stop: Any) -> dict[str, Any]
         factor = of_kappa(rho, sp.Integer(n), gamma, gamma_s, power) * moved
         keep = 1 - gamma * lam
         grown = (step[1] / (rho * plus), step[2] / (rho * minus))
-        rest = [sp.powsimp(sp.expand((ratio - keep + factor) * rho**2)) for ratio in grown]
-        found[f"common parts, n={n}"] = [sp.powsimp(sp.cancel(part)) for part in rest]
+        found[f"common parts, n={n}"] = reduce([ratio - keep + factor for ratio in grown], {})
         claimed = keep**2 + factor**2 * (1 - p) / p
-        found[f"norm, n={n}"] = sp.simplify(inner(step, step) / rho**2 - claimed)
+        found[f"norm, n={n}"] = reduce(inner(step, step) / rho**2 - claimed, {})
     # The flow: d ln q₋ = −κ ds, with ds = db/b; b learned: γ_s b² takes the place of γ_s.
     b_0, k, tau = sp.symbols("b_0 kappa tau", positive=True)
     law, of_scale, of_temperature = ratios
-    found["power of the scale"] = sp.simplify(sp.diff(sp.log(law(b, b_0, k)), b) + k / b)
+    found["power of the scale"] = reduce(sp.diff(sp.log(law(b, b_0, k)), b) + k / b, {})
     # ḃ = γ_b Dq and (ln q₋)' = −γ_e bDq/(nρ²): d ln q₋/db = −κb.
-    found["scale learned"] = sp.simplify(sp.diff(sp.log(of_scale(b, b_0, k, xp)), b) + k * b)
+    found["scale learned"] = reduce(sp.diff(sp.log(of_scale(b, b_0, k, xp)), b) + k * b, {})
     # τ̇ = −γ_τ Dq/τ² and b = 1/τ: d ln q₋/dτ = κτ.
     in_tau = sp.log(of_temperature(1 / tau, b_0, k, xp))
-    found["temperature learned"] = sp.simplify(sp.diff(in_tau, tau) - k * tau)
+    found["temperature learned"] = reduce(sp.diff(in_tau, tau) - k * tau, {})
     n, wrong, margin = sp.symbols("n epsilon M", positive=True)
     # With wrong partners the pull is q − ε: it is 0 at the margin.
     q = (n - 1) / (sp.exp(margin) + n - 1)
-    found["wrong partners"] = sp.simplify(q.subs(margin, stop(n, wrong, xp)) - wrong)
+    found["wrong partners"] = reduce(q.subs(margin, stop(n, wrong, xp)) - wrong, {})
     return found
 
 

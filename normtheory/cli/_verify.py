@@ -8,7 +8,11 @@ from typing import Annotated
 import typer
 
 from normtheory._command import FAILED
+from normtheory._workers import cores
 from normtheory.cli._options import UsageError, integer
+
+CLAIMS_A_PROCESS = 5
+"""A process takes as long to start as to verify a claim: fewer are not worth one."""
 
 
 def verify(
@@ -22,6 +26,16 @@ def verify(
     seed: Annotated[
         int, typer.Option(min=0, callback=integer, help="Seed of the point clouds.")
     ] = 0,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            callback=integer,
+            help="Processes that share the claims; by default as many as there are cores, and "
+            f"{CLAIMS_A_PROCESS} claims for each.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Prove every claim in sympy and check it against automatic differentiation.
@@ -43,7 +57,8 @@ def verify(
         return
     from normtheory.verify import verify as run
 
-    report = run(claim or None, seed=seed, progress=True)
+    jobs = jobs or max(min(cores(), len(chosen) // CLAIMS_A_PROCESS), 1)
+    report = run(claim or None, seed=seed, progress=True, jobs=jobs)
     if as_json:
         typer.echo(json.dumps(report.to_dict(), indent=2, allow_nan=False))
     else:

@@ -29,15 +29,15 @@ def _gradient(kind: str) -> Callable[..., Any]:
     return brief(jax.vmap(of_batch))
 
 
-@functools.cache
-def _library(kind: str) -> Callable[..., Any]:
-    """The library's value and closed form, for the same stack."""
-    loss = LOSSES[kind]
-
-    def both(z: Any, temperature: Any) -> Any:
-        return loss(*z, temperature=temperature), loss.gradient(*z, temperature=temperature)
-
-    return brief(jax.vmap(both))
+def _library(
+    kind: str, halves: tuple[np.ndarray, np.ndarray], temperature: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The library's values and closed forms for the same stack, both halves in one: (m, 2n, d)."""
+    loss, values, gradients = LOSSES[kind], [], []
+    for *points, tau in zip(*halves, temperature, strict=True):
+        values.append(loss(*points, temperature=float(tau)))
+        gradients.append(np.concatenate(loss.gradient(*points, temperature=float(tau))))
+    return np.array(values), np.array(gradients)
 
 
 def _directions(
@@ -100,8 +100,8 @@ def contrastive(
     z = np.concatenate([u, v], axis=1) * norm
     halves = (z[:, :PAIRS], z[:, PAIRS:])
     value, gradient = _gradient(kind)(halves, tau)
-    library_value, library = _library(kind)(halves, tau)
-    gradient, library = (np.concatenate(parts, axis=1) for parts in (gradient, library))
+    library_value, library = _library(kind, halves, tau)
+    gradient = np.concatenate(gradient, axis=1)
     # Everything below is per point: 2n of them a batch, first the anchors.
     unit = z / clouds.norms(z)
     own = np.roll(unit, PAIRS, axis=1)
@@ -138,7 +138,7 @@ def contrastive(
         ],
         "missing": rows(missing),
         "library": rows(library),
-        "library_value": np.repeat(np.asarray(library_value), kept.sum())[:, None],
+        "library_value": np.repeat(library_value, kept.sum())[:, None],
         "temperature": np.repeat(tau, kept.sum())[:, None],
         "count": np.full((points * int(kept.sum()), 1), float(PAIRS)),
     }

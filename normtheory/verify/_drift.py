@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
 from normtheory.verify._normals import normals
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 
 _STEPS, _LATE = 1200, 40
@@ -23,7 +25,7 @@ def _loss(z: Any, radial: Any, tangential: Any, partner: Any) -> Any:
     return -radial * jnp.log(norm) - tangential * jnp.sum(partner * z) / norm
 
 
-@jax.jit
+@functools.partial(brief, level=1)
 def _run(key: Any, start: Any, setting: dict[str, Any]) -> Any:
     """Norms after each step and cosines of the turns, (steps, n); a fresh partner every time."""
 

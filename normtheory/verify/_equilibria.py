@@ -18,6 +18,7 @@ import optax
 from normtheory.sphere import uniform
 from normtheory.verify import _definitions as definitions
 from normtheory.verify._normals import normals
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 
 Optimizer = Callable[[Mapping[str, Any]], optax.GradientTransformation]
@@ -64,7 +65,7 @@ def lion(setting: Mapping[str, Any]) -> optax.GradientTransformation:
     )
 
 
-@functools.partial(jax.jit, static_argnames="optimizer")
+@functools.partial(brief, level=1, static_argnames="optimizer")
 def simulate(
     key: Any,
     z: Any,

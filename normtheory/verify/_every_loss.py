@@ -1,16 +1,16 @@
-"""Every loss of the library, by jax.grad of its plain definition."""
+"""Every loss of the library in numpy, against jax.grad of its plain definition."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from normtheory.losses import LOSSES
+from normtheory.losses import LOSSES, Loss
 from normtheory.verify import _clouds as clouds
 from normtheory.verify._plain_losses import PLAIN
 from normtheory.verify._program import brief
@@ -25,31 +25,44 @@ MOST_OPTIONS = 2
 
 @functools.cache
 def _gradients(name: str) -> Callable[..., Any]:
-    """(clouds, each (m, n, d), options) -> ∇, value, derivatives by options; autodiff's, ours."""
-    loss = LOSSES[name]
-    defaults = {option.name: option.default for option in loss.options if option.trained}
-    trained = tuple(defaults)
+    """(clouds, each (m, n, d), options) -> autodiff's ∇, value, derivatives by options."""
+    defaults = _trained(LOSSES[name])
 
-    def both(points: Any, options: dict[str, Any]) -> Any:
-        moving = {key: jnp.asarray(options.get(key, defaults[key])) for key in trained}
+    def autodiff(points: Any, options: dict[str, Any]) -> Any:
+        moving = {key: jnp.asarray(options.get(key, defaults[key])) for key in defaults}
 
         def plain(points: Any, moving: dict[str, Any]) -> Any:
             return PLAIN[name](*points, **options | moving)
 
         value, (slopes, by_option) = jax.value_and_grad(plain, (0, 1))(points, moving)
-        library_value, library = loss.value_and_gradient(*points, **options)
-        library_options = [loss.option_gradient(key, *points, **options) for key in trained]
-        return (
-            (slopes, value, _padded([by_option[key] for key in trained])),
-            (library, library_value, _padded(library_options)),
-        )
+        return slopes, value, jnp.stack(_padded([by_option[key] for key in defaults]))
 
-    return brief(jax.vmap(both, in_axes=(0, None)))
+    return brief(jax.vmap(autodiff, in_axes=(0, None)))
 
 
-def _padded(numbers: list[Any]) -> Any:
-    """Derivatives by the options of a loss, and zeros, shape (MOST_OPTIONS,)."""
-    return jnp.stack([*numbers, *[jnp.zeros(())] * (MOST_OPTIONS - len(numbers))])
+def _library(
+    loss: Loss, clouds: Sequence[np.ndarray], options: dict[str, Any]
+) -> tuple[tuple[np.ndarray, ...], np.ndarray, np.ndarray]:
+    """The same by the library, a batch at a time."""
+    gradients, values, by_option = [], [], []
+    for points in zip(*clouds, strict=True):
+        value, gradient = loss.value_and_gradient(*points, **options)
+        values.append(value)
+        gradients.append(gradient)
+        slopes = [loss.option_gradient(key, *points, **options) for key in _trained(loss)]
+        by_option.append(_padded(slopes))
+    stacked = tuple(np.stack(of_cloud) for of_cloud in zip(*gradients, strict=True))
+    return stacked, np.array(values), np.array(by_option)
+
+
+def _trained(loss: Loss) -> dict[str, Any]:
+    """Defaults of the options that can be trained."""
+    return {option.name: option.default for option in loss.options if option.trained}
+
+
+def _padded(numbers: list[Any]) -> list[Any]:
+    """Derivatives by the options of a loss, and zeros, as many as MOST_OPTIONS."""
+    return [*numbers, *[0.0] * (MOST_OPTIONS - len(numbers))]
 
 
 def _rows(parts: list[np.ndarray]) -> np.ndarray:
@@ -77,11 +90,10 @@ def every_loss(d: int, points: int, rng: np.random.Generator) -> Sample:
         z = [u / clouds.norms(u) * _spread(rng, u) for u in batches]
         alpha = [_spread(rng, u) for u in batches]
         moving = {k: np.asarray(v) for k, v in options.items()}
-        (autodiff, value, by_option), (library, library_value, library_options) = _gradients(name)(
-            tuple(z), moving
-        )
+        autodiff, value, by_option = _gradients(name)(tuple(z), moving)
+        library, library_value, library_options = _library(loss, z, options)
         scaled = tuple(a * x for a, x in zip(alpha, z, strict=True))
-        (autodiff_scaled, _, _), _ = _gradients(name)(scaled, moving)
+        autodiff_scaled, _, _ = _gradients(name)(scaled, moving)
         trained = list(loss.trained)
         points_z, gradient = (_rows([np.asarray(x[k]) for k in trained]) for x in (z, autodiff))
         norm = clouds.norms(points_z)
@@ -99,7 +111,7 @@ def every_loss(d: int, points: int, rng: np.random.Generator) -> Sample:
             "norm": norm,
             "gradient": gradient,
             "alpha": _rows([alpha[k] for k in trained]),
-            "library": _rows([np.asarray(g) for g in library]),
+            "library": _rows(list(library)),
             "library_value": each(library_value),
             "library_options": each(library_options),
             "gradient_norm": clouds.norms(gradient),

@@ -12,12 +12,13 @@ import numpy as np
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
+from normtheory.verify._program import brief
 from normtheory.verify._runs import pair_setting
 from normtheory.verify._sample import Sample, column
 from normtheory.verify._steps import sgd_pair
 
 
-@functools.partial(jax.jit, static_argnames="steps")
+@functools.partial(brief, static_argnames="steps")
 @functools.partial(jax.vmap, in_axes=(0, 0, 0, 0, None))
 def _flow(z: Any, y: Any, time: Any, options: dict[str, Any], steps: int) -> Any:
     def velocity(z: Any, y: Any) -> Any:
@@ -83,7 +84,7 @@ def flow_run(d: int, points: int, rng: np.random.Generator, *, variants: bool = 
     return Sample(inputs, values, (f"angles 0.05 to 3.1, d={d}",) * n)
 
 
-@jax.jit
+@functools.partial(brief, level=1)
 def _count(z: Any, y: Any, setting: dict[str, Any], target: Any, limit: Any) -> Any:
     """Updates until the angle, measured before an update, is at most the target, row by row."""
     advance, angles = jax.vmap(sgd_pair), jax.vmap(definitions.angle)
@@ -144,7 +145,7 @@ def step_count(
     return Sample(inputs, {"steps": column(counted)}, (f"{where}, d={d}",) * n)
 
 
-@jax.jit
+@functools.partial(brief, level=1)
 def _ensemble_count(z: Any, y: Any, rate: Any, tolerance: Any) -> Any:
     gradients = jax.vmap(jax.grad(definitions.cosine, (0, 1)))
 

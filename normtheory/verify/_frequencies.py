@@ -14,6 +14,7 @@ from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
 from normtheory.verify._equilibria import NO_EPSILON, adamw, momentum, run
 from normtheory.verify._normals import normals
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 
 FREQUENCIES = (1.0, 0.3, 0.1, 0.03)
@@ -63,13 +64,15 @@ def frequency_norms(
     return Sample(inputs, values, labels)
 
 
-@jax.jit
 @jax.vmap
 def _adagrad(z: Any, y: Any, total: Any, rate: Any) -> Any:
     """One step of row-wise Adagrad: the point, and its sum of mean squares."""
     slope = -jax.grad(definitions.cosine)(z, y)
     total = total + jnp.mean(slope**2)
     return z - rate * slope / jnp.sqrt(total), total
+
+
+_adagrad_step = brief(_adagrad)
 
 
 def adagrad_step(d: int, points: int, rng: np.random.Generator) -> Sample:
@@ -80,7 +83,7 @@ def adagrad_step(d: int, points: int, rng: np.random.Generator) -> Sample:
     y = clouds.at_angle(rng, z / norm, angle)
     rate = norm / np.sqrt(d) * clouds.log_uniform(rng, 1e-3, 1e3, n)
     total = np.sin(angle) ** 2 / (d * norm**2) * clouds.log_uniform(rng, 1e-3, 1e3, n)
-    moved, after = (np.asarray(a) for a in _adagrad(z, y, total[:, 0], rate[:, 0]))
+    moved, after = (np.asarray(a) for a in _adagrad_step(z, y, total[:, 0], rate[:, 0]))
     inputs = {
         "norm": norm,
         "learning_rate": rate,
@@ -91,7 +94,7 @@ def adagrad_step(d: int, points: int, rng: np.random.Generator) -> Sample:
     return Sample(inputs, {"next_norm": clouds.norms(moved)}, (f"sums large and small, d={d}",) * n)
 
 
-@functools.partial(jax.jit, static_argnames="steps")
+@functools.partial(brief, level=1, static_argnames="steps")
 def _adagrad_run(key: Any, z: Any, total: Any, rate: Any, chance: Any, steps: int) -> Any:
     def step(state: Any, key: Any) -> Any:
         z, total = state
@@ -133,7 +136,7 @@ def _info_nce(z: Any, positive: Any, keys: Any, scale: Any) -> Any:
     return jax.nn.logsumexp(scores) - scores[0]
 
 
-@functools.partial(jax.jit, static_argnames="steps")
+@functools.partial(brief, level=3, static_argnames="steps")
 def _anchors(key: Any, z: Any, setting: dict[str, Any], steps: int) -> Any:
     """Mean ρ² and (ρ‖∇L‖)² of anchors over the second half of a run."""
 

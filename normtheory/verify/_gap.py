@@ -135,7 +135,7 @@ def gap_run(d: int, points: int, rng: np.random.Generator) -> Sample:
     n, b_0, start = 8, 2.0, (0.1, 0.4)
     rows, ratios, extrapolated = [], [], []
     turn = rotation(rng, max(d, n + 2))
-    u, v = _state(*start, n, turn)
+    u, v = (np.asarray(x) for x in brief(_state, static_argnames="n")(*start, n, turn))
     gap_0 = 2 * start[1]
     rates = {"log": 0.02, "scale": 0.02, "temperature": 0.0005}
     for k, learned in enumerate(rates):
@@ -155,7 +155,7 @@ def gap_run(d: int, points: int, rng: np.random.Generator) -> Sample:
                 }
                 parameter = {"log": np.log(b_0), "scale": b_0, "temperature": 1 / b_0}[learned]
                 gap, b = _run(norm * u, norm * v, parameter, setting, learned, 300 * half)
-                logs.append((float(jnp.log(gap / gap_0)), float(b)))
+                logs.append((float(np.log(gap / gap_0)), float(b)))
             kappa = target / norm**2
             rows.append((logs[0][1], b_0, kappa, k))
             ratios.append(np.exp(logs[0][0]))
@@ -180,12 +180,25 @@ def _law(learned: str, b: float, b_0: float, kappa: float) -> float:
     return float(-kappa * shift)
 
 
+@functools.partial(brief, static_argnames="n")
+def _stop(turn: Any, setting: dict[str, Any], n: int) -> tuple[Any, Any]:
+    """Scale and difference of mean cosines, of partners and of others, after a long run."""
+
+    def step(state: Any, _: Any) -> Any:
+        return _advance(state[0], state[1], state[2], jnp.exp, setting), None
+
+    start = (*_state(0.1, 0.3, n, turn), jnp.zeros(()))
+    u, v, log_scale = jax.lax.scan(step, start, None, length=6000)[0]
+    cosines = definitions.units(u) @ definitions.units(v).T
+    own = jnp.trace(cosines)
+    return jnp.exp(log_scale), own / n - (jnp.sum(cosines) - own) / (n * (n - 1))
+
+
 def gap_stop(d: int, points: int, rng: np.random.Generator) -> Sample:
     """The margin bD at which a run with wrong partners comes to rest."""
     del points
     rows, margins = [], []
     for n, wrong in ((3, 0.1), (5, 0.05), (5, 0.3)):
-        u, v = _state(0.1, 0.3, n, rotation(rng, max(d, n + 2)))
         setting = {
             "learning_rate": 0.2 * n,
             "scale_rate": 0.2,
@@ -193,15 +206,8 @@ def gap_stop(d: int, points: int, rng: np.random.Generator) -> Sample:
             "weight_decay": 0.0,
             "wrong": wrong,
         }
-
-        def step(state: Any, _: Any, setting: dict[str, float] = setting) -> Any:
-            return _advance(state[0], state[1], state[2], jnp.exp, setting), None
-
-        start = (u, v, jnp.log(1.0))
-        end = brief(lambda s, step=step: jax.lax.scan(step, s, None, length=6000)[0])(start)
-        cosines = np.asarray(definitions.units(end[0]) @ definitions.units(end[1]).T)
-        off = (cosines.sum() - np.trace(cosines)) / (n * (n - 1))
-        margins.append(float(jnp.exp(end[2])) * (np.trace(cosines) / n - off))
+        scale, difference = _stop(rotation(rng, max(d, n + 2)), setting, n)
+        margins.append(float(scale) * float(difference))
         rows.append((n, wrong))
     table = np.array(rows, dtype=float)
     inputs = {"n": table[:, :1], "wrong": table[:, 1:]}

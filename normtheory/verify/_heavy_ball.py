@@ -112,7 +112,7 @@ def heavy_ball_spectrum(d: int, points: int, rng: np.random.Generator) -> Sample
     return Sample({"momentum": column(momentum)}, values, (f"aligned pairs, d={d}",) * n)
 
 
-@functools.partial(jax.jit, static_argnames="steps")
+@functools.partial(brief, level=1, static_argnames="steps")
 def _decay(key: Any, z: Any, rate: Any, decay: Any, momentum: Any, steps: int) -> Any:
     """Mean ρ⁴ and squared turn over the second half of a run with coupled decay."""
 

@@ -153,7 +153,7 @@ def norm_map(d: int, points: int, rng: np.random.Generator) -> Sample:
     return Sample(inputs, {"slope_of_square": column(found)}, (f"fresh partner, d={d}",) * n)
 
 
-@jax.jit
+@brief
 def _paths(start: Any, rates: Any, angles: Any, keys: Any, hits: Any) -> Any:
     """Norms after all steps, (n, paths), where each path takes some of the steps."""
 

@@ -13,6 +13,7 @@ from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
 from normtheory.verify._normals import normals
+from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 from normtheory.verify._steps import sgd_pair
 
@@ -31,7 +32,7 @@ def _random_units(key: Any, shape: tuple[int, ...]) -> Any:
     return raw / _norms(raw)
 
 
-@functools.partial(jax.jit, static_argnames="steps")
+@functools.partial(brief, level=1, static_argnames="steps")
 def _fresh(key: Any, z: Any, rate: Any, chance: Any, share: Any, power: Any, steps: int) -> Any:
     def step(state: Any, key: Any) -> Any:
         z, sine2 = state
@@ -101,7 +102,7 @@ def fresh_directions(
     return Sample(inputs, values, labels)
 
 
-@functools.partial(jax.jit, static_argnames="steps")
+@functools.partial(brief, level=1, static_argnames="steps")
 def _steady(key: Any, z: Any, angle: Any, setting: dict[str, Any], steps: Any) -> Any:
     def step(z: Any, key: Any) -> Any:
         unit = z / _norms(z)
@@ -160,7 +161,7 @@ def steady_decay(
     return Sample(inputs, values, (f"fresh partners at a fixed angle, d={d}",) * n)
 
 
-@functools.partial(jax.jit, static_argnames="steps")
+@functools.partial(brief, level=1, static_argnames="steps")
 def _random_decay(key: Any, z: Any, rate: Any, decay: Any, steps: int) -> Any:
     def step(z: Any, key: Any) -> Any:
         new = (1 - rate * decay) * z - rate * _pull(z, _random_units(key, z.shape))
@@ -191,7 +192,7 @@ def random_decay(d: int, points: int, rng: np.random.Generator) -> Sample:
     return Sample(inputs, values, tuple(f"random partners, start {s:g}, d={d}" for s in starts))
 
 
-@functools.partial(jax.jit, static_argnames="steps")
+@functools.partial(brief, level=1, static_argnames="steps")
 def pair_run(z: Any, y: Any, setting: dict[str, Any], steps: int) -> Any:
     """Angles before each step (steps, n), norms of i after each (steps, n), and the end."""
     advance: Any = jax.vmap(sgd_pair)

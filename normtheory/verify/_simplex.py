@@ -97,7 +97,7 @@ def simplex_count(d: int, points: int, rng: np.random.Generator) -> Sample:
     n, first, last, b = 4, 0.9, -0.3, 4.0
     m = 1 + (n - 1) * first
     norms = np.array([1.0, 3.0])
-    start = np.asarray(family(m, n, rotation(rng, d)))
+    start = np.asarray(brief(family, static_argnames="n")(m, n, rotation(rng, d)))
     z = norms[:, None, None] * start
     rows, counts = [], []
     for k, kind in enumerate(KINDS):

@@ -58,7 +58,6 @@ def scale_gradient(d: int, points: int, rng: np.random.Generator) -> Sample:
 
 def _root(slope: Any, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """Where an increasing function of each row changes sign."""
-    slope = brief(slope)
     for _ in range(70):
         middle = (low + high) / 2
         above = np.asarray(slope(middle)) > 0
@@ -85,21 +84,23 @@ def noisy_scale(
         n[0], wrong[0] = 4.0, 0.8
     margin = rng.uniform(0.1, 2.0, points)
 
+    @brief
     @jax.vmap
+    @jax.value_and_grad
     def expected(b: Any, n: Any, wrong: Any, margin: Any) -> Any:
         # One own logit b·margin above n − 1 others: cross-entropies of a right and a wrong label.
         total = jnp.log(jnp.exp(b * margin) + n - 1)
         return (1 - wrong) * (total - b * margin) + wrong * total
 
     def slope(b: Any) -> Any:
-        return jax.grad(lambda b: jnp.sum(expected(b, n, wrong, margin)))(b)
+        return expected(b, n, wrong, margin)[1]
 
     best = _root(slope, np.zeros(points), np.full(points, 300.0))
     inputs = {"n": column(n), "wrong": column(wrong), "margin": column(margin)}
     values = {
         "best_scale": column(best),
-        "least_loss": column(expected(best, n, wrong, margin)),
-        "slope_at_zero": column(slope(jnp.zeros(points))),
+        "least_loss": column(expected(best, n, wrong, margin)[0]),
+        "slope_at_zero": column(slope(np.zeros(points))),
     }
     return Sample(inputs, values, ("wrong labels",) * points)
 
@@ -115,6 +116,6 @@ def siglip_bias(d: int, points: int, rng: np.random.Generator) -> Sample:
         softplus = jax.nn.softplus
         return jnp.sum(n * softplus(-logit) + n * (n - 1) * softplus(logit))
 
-    best = _root(jax.grad(loss), np.full(points, -60.0), np.full(points, 60.0))
+    best = _root(brief(jax.grad(loss)), np.full(points, -60.0), np.full(points, 60.0))
     inputs = {"n": column(n), "b": column(b), "cosine": column(cosine)}
     return Sample(inputs, {"best_bias": column(best)}, ("equal cosines",) * points)

@@ -1,12 +1,13 @@
-"""Prove and measure the claims, one after the other."""
+"""Prove and measure the claims, one after the other or in several processes."""
 
 from __future__ import annotations
 
+import functools
 import platform
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from importlib import metadata
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 from normtheory._arrays import LARGEST_SEED, check_count, check_flag, check_kind
 from normtheory._progress import bar
 from normtheory._range import transfers
+from normtheory._workers import shared
 from normtheory.claims import _registry as claim_list
 from normtheory.claims._claim import Claim
 from normtheory.claims._symbolic import entries
@@ -37,6 +39,7 @@ def verify(
     progress: bool = False,
     points: int = 32,
     dimensions: Sequence[int] = DIMENSIONS,
+    jobs: int = 1,
 ) -> Report:
     """Prove and measure the claims.
 
@@ -49,17 +52,22 @@ def verify(
         points: Pairs of each kind in a cloud.
         dimensions: Measure in these dimensions only. Measurements that are made in none of them
             use the smallest of their own.
+        jobs: Processes that share the claims, this one alone by default. Others are started
+            afresh, which takes two seconds, and a script asks for them under
+            ``if __name__ == "__main__":``. The results are the same.
 
     Returns:
         The report; ``report.passed`` is the verdict.
 
     Raises:
-        ValueError: A name is unknown, ``points`` is below 4, or a dimension is below 2.
+        ValueError: A name is unknown, ``points`` is below 4, a dimension is below 2, or ``jobs``
+            is below 1.
         TypeError: ``names`` is a single string; ``progress`` is no truth value.
     """
     progress = check_flag("progress", progress)
     check_count("seed", seed, 0, most=LARGEST_SEED)
     check_count("points", points, 4)
+    check_count("jobs", jobs, 1)
     for dimension in dimensions:
         check_count("dimensions", dimension, 2)
     if isinstance(names, str):
@@ -67,17 +75,21 @@ def verify(
     if not dimensions:
         raise ValueError("dimensions: expected at least one, got none")
     check_kind("names", () if names is None else names, Iterable, "a list of claim names")
-    chosen = [claim_list.get(name) for name in (claim_list.list() if names is None else names)]
+    chosen = [claim_list.get(n).name for n in (claim_list.list() if names is None else names)]
     started = time.perf_counter()
-    measure = _measurer(seed, points, tuple(dimensions))
-    results = []
+    make = functools.partial(_verifier, seed, points, tuple(dimensions))
+    results: dict[int, ClaimResult] = {}
     show = None if progress else False
-    with bar(len(chosen), "claim", show=show, iterable=chosen, leave=False) as shown:
-        for claim in shown:
-            shown.set_description(claim.name)
-            results.append(verify_claim(claim, measure))
+    with (
+        bar(len(chosen), "claim", show=show, leave=False) as shown,
+        closing(_each(make, chosen, jobs)) as found,
+    ):
+        for place, result in found:
+            results[place] = result
+            shown.set_description(result.name)
+            shown.update()
     return Report(
-        claims=tuple(results),
+        claims=tuple(results[place] for place in range(len(chosen))),
         versions=_versions(),
         device=_device(),
         seed=seed,
@@ -115,6 +127,24 @@ def verify_claim(claim: Claim, measure: Measure | None = None) -> ClaimResult:
         conditions=tuple(conditions),
         seconds=time.perf_counter() - started,
     )
+
+
+def _verifier(seed: int, points: int, dimensions: Sequence[int]) -> Callable[[str], ClaimResult]:
+    """Verifies claims by name, each with what was measured for those before."""
+    measure = _measurer(seed, points, dimensions)
+    return lambda name: verify_claim(claim_list.get(name), measure)
+
+
+def _each(
+    make: Callable[[], Callable[[str], ClaimResult]], names: Sequence[str], jobs: int
+) -> Generator[tuple[int, ClaimResult]]:
+    """Place and result of every claim, as they come."""
+    if min(jobs, len(names)) > 1:
+        yield from shared(make, names, jobs)
+        return
+    verified = make()
+    for place, name in enumerate(names):
+        yield place, verified(name)
 
 
 def _measurer(seed: int, points: int, dimensions: Sequence[int]) -> Measure:

@@ -15,7 +15,7 @@ import pytest
 import normtheory as nt
 from normtheory import claims
 from normtheory.losses import LOSSES
-from normtheory.verify import _contrast, _every_loss
+from normtheory.verify import _every_loss
 from normtheory.verify._judge import judge
 from normtheory.verify._library import LIBRARY
 from normtheory.verify._library._sphere import _of_seed
@@ -150,8 +150,6 @@ def test_a_loss_that_is_off_is_noticed(
 ) -> None:
     loss = LOSSES[name]
     monkeypatch.setattr(_every_loss, "LOSSES", {name: loss})
-    for cache in (_every_loss._gradients, _contrast._library):
-        cache.cache_clear()
     kind = type(loss)
     method = "option_gradient" if what == "option" else "value_and_gradient"
     right = getattr(kind, method)
@@ -167,7 +165,6 @@ def test_a_loss_that_is_off_is_noticed(
 
     monkeypatch.setattr(kind, method, wrong)
     assert _red("normtheory.losses.LOSSES")
-    _every_loss._gradients.cache_clear()
 
 
 def test_every_function_is_named_by_a_claim_and_reachable() -> None:

@@ -34,7 +34,15 @@ def test_settings_are_those_of_jit() -> None:
 @pytest.mark.usefixtures("other_xla")
 def test_unknown_options_are_left_out() -> None:
     assert program._known() == {}
-    assert program.brief(_power, static_argnames="times")(2.0, 3) == 8
+    assert program.brief(_power, level=1, static_argnames="times")(2.0, times=3) == 8
+
+
+def test_an_option_that_is_known_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = dict(list(program.QUICK.items())[:1])
+    monkeypatch.setattr(program, "QUICK", {"xla_option_of_no_version": 1, **known})
+    program._known.cache_clear()
+    assert program._known() == known
+    program._known.cache_clear()
 
 
 def test_an_option_spelt_out_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
