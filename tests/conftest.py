@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -21,16 +22,19 @@ REQUIRE_TORCH = os.environ.get("NORMTHEORY_REQUIRE_TORCH") == "1"
 
 matplotlib.use("Agg")
 
-# Most of the time goes into compiling programs that run once: of XLA's last stage, whose
-# optimisations change speed alone, only the first level is kept, without which long runs take five
-# times as long, and loops are written by the older route, which takes a third less, where JAX
-# still has it: a newer one ends the process at a flag that it doesn't know. `.ci/run` runs the
-# library's tests and the slow ones with all, as users have it; a caller who names the flag decides.
+# Most of the time goes into compiling programs that run once: XLA leaves out the optimisations of
+# its last stage, which change speed alone, and, where JAX still has these flags, writes loops by
+# the older route and machine code in one piece: a newer one ends the process at a flag that it
+# doesn't know. `.ci/run` runs the library's tests and the slow ones with all, as users have it; a
+# caller who names the flag decides.
 if "xla_backend_optimization_level" not in os.environ.get("XLA_FLAGS", ""):
-    _quick = "--xla_backend_optimization_level=1"
+    _quick = "--xla_backend_optimization_level=0"
     if jax.__version_info__ < (0, 10):
-        _quick += " --xla_cpu_use_fusion_emitters=false"
+        _quick += " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_quick}".strip()
+
+# What JAX traces is kept: to look for garbage in it at every turn would take a third of the time.
+gc.set_threshold(50_000, 20, 100)
 
 # A shape or dtype that JAX would adapt in silence is a mistake here.
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -75,6 +79,11 @@ def pytest_configure(config: pytest.Config) -> None:
     library = ROOT / "normtheory"  # whose examples are collected
     needs = [library / "torch", *library.rglob("*_torch.py")]
     config.option.ignore = [*(config.option.ignore or ()), *map(str, needs)]
+
+
+def pytest_collection_finish() -> None:
+    """Look for no garbage in what was imported."""
+    gc.freeze()
 
 
 def pytest_sessionfinish() -> None:
