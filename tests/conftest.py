@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import jax
@@ -17,6 +18,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 """The clone: tests that read pages or build the package start here."""
+
+LOSSES = "tests/normtheory/losses/"
 
 REQUIRE_TORCH = os.environ.get("NORMTHEORY_REQUIRE_TORCH") == "1"
 
@@ -79,6 +82,20 @@ def pytest_configure(config: pytest.Config) -> None:
     library = ROOT / "normtheory"  # whose examples are collected
     needs = [library / "torch", *library.rglob("*_torch.py")]
     config.option.ignore = [*(config.option.ignore or ()), *map(str, needs)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give the losses to one worker: their files share programs of all losses; else by file."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class LossesTogether(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return LOSSES if nodeid.startswith(LOSSES) else super()._split_scope(nodeid)
+
+    return LossesTogether(config, log)
 
 
 def pytest_collection_finish() -> None:
