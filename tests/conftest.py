@@ -25,17 +25,6 @@ REQUIRE_TORCH = os.environ.get("NORMTHEORY_REQUIRE_TORCH") == "1"
 
 matplotlib.use("Agg")
 
-# Most of the time goes into compiling programs that run once: XLA leaves out the optimisations of
-# its last stage, which change speed alone, and, where JAX still has these flags, writes loops by
-# the older route and machine code in one piece: a newer one ends the process at a flag that it
-# doesn't know. `.ci/run` runs the library's tests and the slow ones with all, as users have it; a
-# caller who names the flag decides.
-if "xla_backend_optimization_level" not in os.environ.get("XLA_FLAGS", ""):
-    _quick = "--xla_backend_optimization_level=0"
-    if jax.__version_info__ < (0, 10):
-        _quick += " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_quick}".strip()
-
 # What JAX traces is kept: to look for garbage in it at every turn would take a third of the time.
 gc.set_threshold(50_000, 20, 100)
 
@@ -73,8 +62,28 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if helper and collection_path.is_relative_to(ROOT / "tests") else None
 
 
+def _compile_quickly(config: pytest.Config) -> None:
+    """Most of the time goes into compiling programs that run once, so XLA optimises them little.
+
+    Of its last stage, whose optimisations change speed alone, nothing is kept, and with the slow
+    tests the first level, without which long runs take five times as long. Where JAX still has
+    these flags, loops are written by the older route and machine code in one piece: a newer one
+    ends the process at a flag that it doesn't know. `.ci/run` runs the library's tests and the slow
+    ones with all, as users have it; a caller who names the flag decides.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "xla_backend_optimization_level" in flags:
+        return
+    level = 0 if config.option.markexpr == "not slow" else 1
+    flags += f" --xla_backend_optimization_level={level}"
+    if jax.__version_info__ < (0, 10):
+        flags += " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    os.environ["XLA_FLAGS"] = flags.strip()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse to start where PyTorch is demanded and missing; else leave out what imports it."""
+    _compile_quickly(config)
     if importlib.util.find_spec("torch") is not None:
         return
     if REQUIRE_TORCH:
