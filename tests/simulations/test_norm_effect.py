@@ -12,7 +12,6 @@ import xarray as xr
 
 from simulations import norm_effect
 
-
 COUNTED = (("recursion", "start"), ("sgd", "sgd_start"))
 
 
