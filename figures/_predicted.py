@@ -44,7 +44,9 @@ def _number(value: float) -> str:
 def _cell(measured: float, *said: float) -> str:
     if np.isnan(measured):
         return "not reached"
-    return f"{_number(measured)} ({', '.join(error(measured, one) for one in said)})"
+    # Two stay together in a narrow column; three may part.
+    comma = ",\u00a0" if len(said) == 2 else ", "
+    return f"{_number(measured)} ({comma.join(error(measured, one) for one in said)})"
 
 
 def _cells(*quantities: xr.DataArray) -> list[str]:

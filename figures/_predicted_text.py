@@ -69,14 +69,16 @@ TEXT = """\
 
 ## Encoders
 
-- **Weights obey the theory**, layer by layer: under SGD exactly, under others less so, whose steps
-  undo each other here too. Norms differ by {weights_norm_sgd} under SGD, {weights_norm_ball} under
-  heavy ball, {weights_norm_adamw} under AdamW and {weights_norm_lion} under Lion, for both of
-  which s isn't needed; turns in a step of SGD and heavy ball, which follow from the decay alone,
-  by {weights_turn_balls}. Norms under Adam with L2 differ by {weights_norm_l2}: the closed form
-  asks for gradients alike in all components, which those of a layer aren't, and decay takes more
-  where they are small. Steps to equilibrium are a guess (by {weights_steps} under SGD and heavy
-  ball): s of a new network isn't that of a trained one.
+- **Weights obey the theory**, layer by layer: under SGD exactly, under the others, which remember,
+  less so, since gradients of a layer aren't fresh either: where steps undo each other norms are
+  smaller and turns larger, and where they add up the reverse. Norms differ by {weights_norm_sgd}
+  under SGD, {weights_norm_ball} under heavy ball, {weights_norm_adamw} under AdamW and
+  {weights_norm_lion} under Lion, for both of which s isn't needed; turns in a step of SGD and
+  heavy ball, which follow from the decay alone, by {weights_turn_balls}. Norms under Adam with L2
+  differ by {weights_norm_l2}: the closed form asks for gradients alike in all components, which
+  those of a layer aren't, and decay takes more where they are small. Steps to equilibrium are a
+  guess (by {weights_steps} under SGD and heavy ball): s of a new network isn't that of a trained
+  one.
 - **Embeddings do not.** With s measured their norms differ by {encoder_norm} from those of free
   embeddings, from the numbers alone by {encoder_norm_numbers}; in a step they turn {encoder_turn}
   times as far. An embedding moves with weights that move all embeddings together, and not across
@@ -87,11 +89,11 @@ TEXT = """\
   free embeddings by {apart_free}.
 - **D and s of single steps**, as the monitor measures them, lead to the norm of free embeddings
   within {free_motion}. In these encoders they lead too high: the norm differs by {encoder_motion}.
-  A step moves embeddings together and much further than they shrink, so D swings from step to step
-  by far more than its mean, and a few looks don't settle it. In `radial_drift`, where steps are
-  smaller and a look has 32 batches, they do.
-- **The loss** is {loss_encoder} above its floor: digits of a class look alike, and at this share
-  of decay, which is never annealed, weights keep turning.
+  A step moves embeddings together, and with momentum much further than they shrink in it, so D
+  swings from step to step by more than its mean, and ten steps don't settle it. In `radial_drift`,
+  where steps are smaller and a look has 32 batches, they do.
+- **The loss** is {loss_encoder} above its floor, likely since digits of a class look alike, and at
+  this share of decay, which is never annealed, weights keep turning.
 
 ## Choices
 

@@ -43,7 +43,11 @@ def cells(page: str) -> dict[tuple[str, str], list[str]]:
     """What turns, and the quantity -> a cell for every optimizer."""
     found, subject = {}, ""
     for line in re.findall(r"^\| (.*) \|$", page, re.MULTILINE):
-        first, quantity, *of_line = (cell.strip() for cell in line.split("|"))
+        first, quantity, *of_line = (
+            # Spaces inside of a cell's brackets don't break.
+            cell.strip().replace("\u00a0", " ")
+            for cell in line.split("|")
+        )
         subject = first or subject
         found[subject, quantity] = of_line
     return found
