@@ -1,8 +1,9 @@
 """Experiments: one a file, frozen settings in, ``xarray.Dataset`` out. Run from a clone.
 
 An experiment NAME is the module ``simulations.NAME`` with a frozen dataclass ``Settings`` (its
-defaults are the full size), an instance ``SMOKE`` that runs in a second, and ``run(settings)``. It
-is found by its file: adding an experiment is adding one file.
+defaults are the full size), an instance ``SMOKE`` that runs in a second, ``run(settings)``, and
+``SECONDS``, about how long the full run takes. It is found by its file: adding an experiment is
+adding one file.
 """
 
 from __future__ import annotations

@@ -127,6 +127,7 @@ class Settings(LatentSettings):
         return points._replace(weight=weight), held_out
 
 
+SECONDS = 60  # of the full run, about, on two cores
 SMOKE = Settings(
     frequencies=(1.0, 8.0),
     points=200,

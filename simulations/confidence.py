@@ -49,6 +49,7 @@ CLASSIFIERS = ("trained", "untrained", "raw pixels")
 Found = dict[str, Any]  # by name, what is found with one method
 
 
+SECONDS = 120  # of the full run, about, on two cores
 SMOKE = Settings(
     objectives=("SimSiam",),
     per_class=20,

@@ -49,6 +49,7 @@ class Settings:
         check_positive(self)
 
 
+SECONDS = 5  # of the full run, about, on two cores
 SMOKE = Settings(norms=(0.5, 2.0), learning_rates=(0.1, 10.0), grid=5, pairs=10)
 
 

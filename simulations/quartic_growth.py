@@ -60,6 +60,7 @@ class Settings:
         check_positive(self)
 
 
+SECONDS = 5  # of the full run, about, on two cores
 SMOKE = Settings(
     points=40, dimension=8, steps=600, records=12, batch=32, batch_steps=100, batch_starts=8
 )

@@ -55,6 +55,7 @@ class Settings:
             )
 
 
+SECONDS = 8  # of the full run, about, on two cores
 SMOKE = Settings(pairs=12, steps=16, frames=5)
 
 
