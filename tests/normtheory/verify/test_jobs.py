@@ -74,7 +74,7 @@ def test_the_command_has_a_process_for_every_core(
         raise Asked(given["jobs"])
 
     monkeypatch.setattr(verify_module, "verify", asked)
-    monkeypatch.setattr(cli, "cores", lambda: cores)
+    monkeypatch.setattr("normtheory.cli._verify.cores", lambda: cores)
     with pytest.raises(Asked, match=f"^{jobs}$"):
         cli.main(["verify", *options])
 
