@@ -24,7 +24,8 @@ def _slowdown(power: float) -> float:
 
 
 def _power() -> float:
-    return float(optimize.brentq(lambda p: _slowdown(p) - _SLOWDOWN, 0.0, 2.0))
+    root: Any = optimize.brentq(lambda p: _slowdown(p) - _SLOWDOWN, 0.0, 2.0)
+    return float(root)
 
 
 def _uncut() -> np.ndarray:
