@@ -96,8 +96,8 @@ EXERCISES = (
     Exercise(
         name="pooled",
         question="(By machine or by hand.) Tokens are unit vectors, any two of them with the "
-        f"cosine {_COSINE}. A text is the mean of its tokens. How many times the norm of a text of "
-        f"{_LONG} tokens has a text of {_SHORT}?",
+        f"cosine {_COSINE}. A text is the mean of its tokens. By which factor is the norm of "
+        f"one of {_SHORT} tokens larger than that of one of {_LONG}?",
         answer=lambda: _pooled(_COSINE),
         right="‖mean‖² = (1 + (n−1)c)/n falls to c, not to 0; a third more for being short, and "
         "no confidence in it.",

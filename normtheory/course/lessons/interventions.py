@@ -24,8 +24,8 @@ def _slowdown(power: float) -> float:
 
 
 def _power() -> float:
-    root: Any = optimize.brentq(lambda p: _slowdown(p) - _SLOWDOWN, 0.0, 2.0)
-    return float(root)
+    found = optimize.root_scalar(lambda p: _slowdown(p) - _SLOWDOWN, bracket=(0.0, 2.0))
+    return float(found.root)
 
 
 def _uncut() -> np.ndarray:

@@ -13,15 +13,15 @@ _RATE, _DECAY, _DIMENSION, _LAG = 1e-3, 0.1, 128, 1000
 _NORM, _TURN = 1.0, 0.005
 
 
-def _predicted(name: str, rate: float = _RATE, decay: float = _DECAY, lag: int = _LAG) -> float:
+def _predicted(name: str, rate: float = _RATE, decay: float = _DECAY) -> float:
     found = nt.predict(
-        1.0, rate, optimizer="adamw", weight_decay=decay, dimension=_DIMENSION, lag=lag
+        1.0, rate, optimizer="adamw", weight_decay=decay, dimension=_DIMENSION, lag=_LAG
     )
     return float(found[name].value)
 
 
-def _after_lag(lag: int = _LAG) -> float:
-    return _predicted("equilibrium_cosine_after_lag", lag=lag)
+def _after_lag() -> float:
+    return _predicted("equilibrium_cosine_after_lag")
 
 
 _TOO_FAST = (
@@ -77,7 +77,6 @@ EXERCISES = (
         right="a tenth of the agreement is gone: queues of that length hold stale directions.",
         mistakes=(
             Mistake(1.0, "Norms are at rest, directions are not: they go on turning for ever."),
-            Mistake(lambda: _after_lag(1), "That is after one step."),
             Mistake(
                 lambda: 1 - _after_lag(), "That is what is missing from 1; the cosine is wanted."
             ),
