@@ -204,49 +204,23 @@ def von_mises_fisher(
 
     Raises:
         ValueError: a bad n, mean or concentration.
-
-    Reference:
-        Wood 1994, for the angle with the mean; the other angles are uniform.
     """
     mean = real_numbers("mean", mean)
     if mean.ndim != 1 or not np.isfinite(mean).all() or not mean.any():
         got = "zero or not finite" if mean.ndim == 1 else f"shape {mean.shape}"
         raise ValueError(f"mean: expected a finite nonzero vector of shape (d,), got {got}")
-    d = mean.shape[0]
-    _check_draw(rng, n, d, 2)
+    _check_draw(rng, n, mean.shape[0], 2)
     concentration = check_option("concentration", concentration)
     if concentration <= 0:
         raise ValueError(f"concentration: expected a finite number > 0, got {concentration!r}")
+    if concentration < 2.0**-52:  # uniform to a rounding, which scipy's draws don't survive
+        return uniform(rng, n, mean.shape[0])
+    from scipy.stats import vonmises_fisher  # here: scipy.stats takes half a second to import
+
     unit = mean / np.abs(mean).max()  # so that squares neither over- nor underflow
     unit /= np.linalg.norm(unit)
-    short = _shortfalls(rng, n, d, min(concentration, 1e300))[:, None]
-    across = _across(rng, np.broadcast_to(unit, (n, d)))
-    return (1 - short) * unit + np.sqrt(short * (2 - short)) * across
-
-
-def _shortfalls(rng: np.random.Generator, n: int, d: int, concentration: float) -> np.ndarray:
-    """1 − cosine with the mean direction, (n,), density ∝ exp(κ cos) sin^(d−3) in the cosine.
-
-    By rejection from a beta law (Wood 1994), each term accurate where the cosines are near 1.
-    """
-    ratio = 2 * concentration / (d - 1)
-    b = 1 / (ratio + np.hypot(ratio, 1))
-    peak = (1 - b) / (1 + b)  # the cosine where most is accepted
-    found = np.empty(0)
-    while len(found) < n:
-        beta = rng.beta((d - 1) / 2, (d - 1) / 2, n - len(found))
-        stretch = beta / (1 - (1 - b) * beta)
-        log_share = 2 * concentration * b * (1 / (1 + b) - stretch)
-        log_share += (d - 1) * np.log((1 + peak * (1 + b) * stretch) / (1 + peak))
-        accepted = np.log(rng.random(len(beta))) <= log_share
-        found = np.concatenate([found, 2 * b * stretch[accepted]])
-    return found
-
-
-def _across(rng: np.random.Generator, z: np.ndarray) -> np.ndarray:
-    """A direction at a right angle to each of the unit vectors (n, d), otherwise uniform."""
-    tangent = tangent_projection(z, rng.standard_normal(z.shape))
-    return tangent / np.linalg.norm(tangent, axis=-1, keepdims=True)
+    law: Any = vonmises_fisher(unit, concentration)  # pyright: ignore
+    return np.atleast_2d(law.rvs(n, random_state=rng))
 
 
 @quiet
@@ -280,9 +254,10 @@ def pairs_at_angle(
     if angle.ndim and angle.shape != (n,):
         raise ValueError(f"angle: expected a number or shape ({n},), got shape {angle.shape}")
     z = uniform(rng, n, dimension)
-    across = _across(rng, z)
+    tangent = tangent_projection(z, rng.standard_normal((n, dimension)))
+    tangent /= np.linalg.norm(tangent, axis=-1, keepdims=True)
     angle = np.broadcast_to(angle, (n,))[:, None]
-    return z, np.cos(angle) * z + np.sin(angle) * across
+    return z, np.cos(angle) * z + np.sin(angle) * tangent
 
 
 @quiet
