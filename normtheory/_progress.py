@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -39,6 +40,16 @@ class _Willing:
         return getattr(self._stream, name)
 
 
+class _Bar(tqdm):
+    """A bar with a lock for the threads of this process.
+
+    tqdm's own is for several processes: a semaphore, which outlives one that is killed.
+    """
+
+
+_Bar.set_lock(threading.RLock())
+
+
 def _shown(show: bool | None) -> bool:
     with contextlib.suppress(Exception):  # none, closed, broken, or no stream at all
         sys.stderr.flush()
@@ -57,4 +68,4 @@ def bar(total: int, unit: str, *, show: bool | None = None, **options: Any) -> t
     """
     shown = _shown(show)
     file = _Willing(sys.stderr) if shown else None
-    return tqdm(total=total, unit=unit, file=file, disable=not shown, **options)
+    return _Bar(total=total, unit=unit, file=file, disable=not shown, **options)

@@ -18,7 +18,7 @@ from sympy.polys.rings import PolyRing
 _Quotient = tuple[Any, Counter[Any]]
 
 
-def numerator(expression: sp.Expr, roots: Mapping[Any, Any]) -> sp.Expr | None:
+def numerator(expression: Any, roots: Mapping[Any, Any]) -> sp.Expr | None:
     """Numerator of an expression modulo root² = square.
 
     Args:
@@ -43,7 +43,7 @@ def numerator(expression: sp.Expr, roots: Mapping[Any, Any]) -> sp.Expr | None:
     return top.as_expr().xreplace(back)
 
 
-def _powers(expression: sp.Expr, roots: Mapping[Any, Any]) -> dict[Any, Any]:
+def _powers(expression: Any, roots: Mapping[Any, Any]) -> dict[Any, Any]:
     """What powers with symbols in their exponents are, each term of an exponent with its own name.
 
     ρ^(2p−1) is (ρ^p)²/ρ, and ρ^p no algebraic function of ρ and p; likewise for e^x.

@@ -8,7 +8,7 @@ import numpy as np
 import sympy as sp
 
 from normtheory.claims._claim import Check, Claim
-from normtheory.claims._symbolic import ArbitraryLoss, vector
+from normtheory.claims._symbolic import ArbitraryLoss, reduce, vector
 
 _EXACT = "α is a power of two, so that every operation scales without rounding"
 _ROUNDED = "rounding of 30 steps, which interacting points magnify"
@@ -106,15 +106,12 @@ def _residuals(rate_factor: Any, epsilon_factor: Any) -> dict[str, Any]:
             factor * gamma,
             decay / factor,
         )
-        residual = [sp.powsimp(sp.expand(a - alpha * b)) for a, b in zip(rerun, speed, strict=True)]
-        found[f"momentum, decay and GradScale, d={d}"] = loss.reduce(
-            np.array(residual, dtype=object)
-        )
+        found[f"momentum, decay and GradScale, d={d}"] = loss.reduce(rerun - alpha * speed)
     # Adam, per coordinate: the moments m and n² of a gradient that shrinks by α.
     first, second, epsilon = sp.symbols("m n epsilon", positive=True)
     step = gamma * first / (second + epsilon)
     rerun = alpha * gamma * (first / alpha) / (second / alpha + epsilon_factor(alpha) * epsilon)
-    found["Adam"] = sp.simplify(rerun - alpha * step)
+    found["Adam"] = reduce(rerun - alpha * step, {})
     return found
 
 

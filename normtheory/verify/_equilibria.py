@@ -294,7 +294,8 @@ def adam_growth(d: int, points: int, rng: np.random.Generator) -> Sample:
     lag, blocks = 4, 750
     # The noise goes with the norm; below this one the growth would no longer be slow.
     start = [np.sqrt(d) / 2] * len(rows)
-    inputs, means = run(adamw, rows, start, d, 4 * points, rng, lag=lag, burn_in=100, blocks=blocks)
+    many = max(2 * points, 64)
+    inputs, means = run(adamw, rows, start, d, many, rng, lag=lag, burn_in=100, blocks=blocks)
     inputs["dimension"] = np.full((len(rows), 1), float(d))
     values = {"growth": (means["last"] - means["first"]) / (lag * (blocks - 1))}
     labels = tuple(f"frequency {r['frequency']:g}, d={d}" for r in rows)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 import math
 import os
+import threading
 from collections.abc import Callable
 
 import pytest
 
+from normtheory._progress import bar
 from normtheory._workers import cores, shared
 
 ENDS = 0
@@ -64,6 +66,12 @@ def test_who_stops_asking_leaves_no_process() -> None:
     found.close()  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+def test_a_bar_leaves_nothing_when_its_process_is_killed() -> None:
+    with bar(1, "item", show=False) as shown:
+        lock = shown.get_lock()
+    assert isinstance(lock, type(threading.RLock()))  # no semaphore of the system
 
 
 def test_no_items_need_no_process() -> None:
