@@ -1,4 +1,8 @@
-"""Colours of views: known colours, what must stay, and how often anything happens."""
+"""Colours of views: known colours, what must stay, and how often anything happens.
+
+Shares are held to six standard deviations of their draws and more: with other seeds a right program
+would fail in less than one of 10⁸ runs.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +22,7 @@ recoloured = jax.jit(_recoloured)
 OFF = {"brightness": 0.0, "contrast": 0.0, "saturation": 0.0, "hue": 0.0, "grey": 0.0}
 
 
-def many(jitter: ColourJitter, n: int = 400) -> np.ndarray:
+def many(jitter: ColourJitter, n: int = 2000) -> np.ndarray:
     keys = jax.random.split(jax.random.key(0), n)
     return np.asarray(jax.jit(jax.vmap(lambda k: jitter(k, IMAGE)))(keys))
 
@@ -64,7 +68,7 @@ def test_factors_are_even_between_their_ends(name: str, amount: float, factor) -
 
 
 def test_colours_change_in_four_of_five_views_and_one_of_five_is_grey() -> None:
-    found = many(ColourJitter(), 2000)
+    found = many(ColourJitter(), 8000)
     grey = (np.ptp(found, axis=-1) < 1e-6).all(axis=(1, 2))
     seen = (np.asarray(IMAGE) @ np.array(LUMA))[None]
     close = np.abs(found[grey][..., 0] - seen).max(axis=(1, 2)) < 1e-5
@@ -97,7 +101,7 @@ def test_half_of_the_views_are_mirrored_and_all_stay_inside_of_the_image() -> No
     ramp = jnp.broadcast_to(
         jnp.linspace(0.4, 0.9, 32, dtype=jnp.float32)[None, :, None], (32, 32, 3)
     )
-    keys = jax.random.split(jax.random.key(1), 400)
+    keys = jax.random.split(jax.random.key(1), 1600)
     found = np.asarray(jax.jit(jax.vmap(lambda k: views(3, 0.0)(k, ramp)))(keys))
     falls = found[:, 0, 0, 0] > found[:, 0, -1, 0]
     assert falls.mean() == pytest.approx(0.5, abs=0.08)
