@@ -62,6 +62,9 @@ gc.set_threshold(50_000, 20, 100)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 
+# Nobody reads where in the source an operation comes from, and saying it takes a tenth of the time.
+jax.config.update("jax_traceback_in_locations_limit", 0)
+
 # The same examples in every run; a deadline would only measure compilation.
 hypothesis.settings.register_profile(
     "normtheory", derandomize=True, deadline=None, database=None, print_blob=True

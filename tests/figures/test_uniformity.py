@@ -6,6 +6,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pytest
 from matplotlib.collections import PathCollection
 from PIL import Image
 
@@ -61,8 +62,12 @@ def test_the_moving_picture_says_the_step() -> None:
     plt.close("all")
 
 
-def test_the_moving_picture_has_ten_frames_a_second(tmp_path: Path) -> None:
+def test_the_moving_picture_has_ten_frames_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uniformity, "FRAMES_MOVING", 3)
     path = tmp_path / "uniformity.gif"
-    animate(uniformity, smoke("uniformity").isel(step=[0, -1]), path)
+    animate(uniformity, smoke("uniformity").isel(step=[0, 1, -1]), path)
     with Image.open(path) as picture:
         assert picture.info["duration"] == 100  # milliseconds
+        assert getattr(picture, "n_frames") == 3  # noqa: B009

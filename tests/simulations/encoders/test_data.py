@@ -51,7 +51,9 @@ def test_views_are_drawn_from_chosen_images_only() -> None:
     chosen = choose(np.array([5, 1, 3, 2]), np.array([True, False, True, False]))
     data = ((jnp.asarray(images), jnp.asarray(labels)), chosen)
     sampler = AugmentedPairs(50, Augmentation())
-    batch = sampler.batch(sampler.draw(jax.random.key(0), 0, data), data)
+    batch = jax.jit(lambda data: sampler.batch(sampler.draw(jax.random.key(0), 0, data), data))(
+        data
+    )
     assert set(np.asarray(batch.labels).tolist()) == {5, 3}
     assert batch.view_1.shape == (50, 16, 16, 1)
     assert not np.array_equal(batch.view_1, batch.view_2)

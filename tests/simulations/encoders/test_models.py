@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +19,11 @@ from simulations.encoders.models import (
     _largest,
     referring,
 )
+
+
+def over_a_batch(network: Callable[..., Any]) -> Callable[..., Any]:
+    """The network for all rows at once, which know of each other."""
+    return jax.jit(jax.vmap(network, axis_name=BATCH))
 
 
 def test_mlp_is_matrix_products_and_relus() -> None:
@@ -50,14 +58,14 @@ def test_batch_normalisation_takes_mean_and_variance_of_the_batch_or_of_its_head
     for reference in (0, 5):
         some = x[:reference] if reference else x
         wanted = (x - some.mean(axis=0)) / np.sqrt(some.var(axis=0) + 1e-5) * scale + shift
-        found = jax.vmap(referring(norm, reference), axis_name=BATCH)(jnp.asarray(x))
+        found = over_a_batch(referring(norm, reference))(jnp.asarray(x))
         np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)
 
 
 def test_batch_normalised_outputs_have_mean_0_and_variance_1_over_a_batch() -> None:
     x = jnp.asarray(np.random.default_rng(0).standard_normal((50, 5)), jnp.float32)
     network = Mlp((5, 7, 3), norm="batch", norm_outputs=True)(np.random.default_rng(0))
-    z = np.asarray(jax.vmap(network, axis_name=BATCH)(x))
+    z = np.asarray(over_a_batch(network)(x))
     np.testing.assert_allclose(z.mean(axis=0), 0, atol=1e-5)
     np.testing.assert_allclose(z.var(axis=0), 1, rtol=1e-2)  # the 1e-5 under the root
 
@@ -101,14 +109,14 @@ def test_convolutions_with_batch_normalisation_are_normalised_over_images_and_pl
     x = np.random.default_rng(1).uniform(size=(6, 16, 16, 3)).astype(np.float32)
     y = jnp.asarray(x)
     for convolution in encoder.convolutions:
-        y = np.asarray(jax.vmap(convolution)(jnp.asarray(y)))
+        y = np.asarray(over_a_batch(convolution)(jnp.asarray(y)))
         y = (y - y.mean(axis=(0, 1, 2))) / np.sqrt(y.var(axis=(0, 1, 2)) + 1e-5)
         y = np.maximum(y, 0)
     wanted = np.concatenate([y.mean(axis=(1, 2)), y.max(axis=(1, 2))], axis=1)
-    found = jax.vmap(encoder.features, axis_name=BATCH)(jnp.asarray(x))
+    found = over_a_batch(encoder.features)(jnp.asarray(x))
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
-    whole = jax.vmap(encoder, axis_name=BATCH)(jnp.asarray(x))
-    projected = jax.vmap(encoder.projector, axis_name=BATCH)(found)
+    whole = over_a_batch(encoder)(jnp.asarray(x))
+    projected = over_a_batch(encoder.projector)(found)
     np.testing.assert_allclose(whole, projected, rtol=1e-4, atol=1e-5)
 
 
@@ -124,7 +132,7 @@ def test_the_maximum_has_a_derivative_at_one_place() -> None:
 def test_of_images_batch_normalisation_takes_mean_and_variance_over_their_places_too() -> None:
     x = np.random.default_rng(0).normal(3.0, 2.0, (9, 4, 5, 2)).astype(np.float32)
     norm = BatchNorm(jnp.full(2, 3.0), jnp.ones(2))
-    found = jax.vmap(norm, axis_name=BATCH)(jnp.asarray(x))
+    found = over_a_batch(norm)(jnp.asarray(x))
     mean, variance = x.mean(axis=(0, 1, 2)), x.var(axis=(0, 1, 2))
     wanted = 3 * (x - mean) / np.sqrt(variance + 1e-5) + 1
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-4)
@@ -134,6 +142,6 @@ def test_normalised_convolutions_forget_the_size_of_their_images() -> None:
     encoder = Convolutional(1, 2, 5, "batch", norm_convolutions=True)(np.random.default_rng(0))
     assert [norm.scale.shape for norm in encoder.norms] == [(2,), (4,), (8,)]
     x = jnp.asarray(np.random.default_rng(1).standard_normal((6, 16, 16, 1)), jnp.float32)
-    one, same = (jax.vmap(encoder, axis_name=BATCH)(a) for a in (10 * x, 100 * x))
+    one, same = (over_a_batch(encoder)(a) for a in (10 * x, 100 * x))
     np.testing.assert_allclose(one, same, rtol=1e-2, atol=1e-2)
     assert not Convolutional(1, 2, 5, "batch")(np.random.default_rng(0)).norms

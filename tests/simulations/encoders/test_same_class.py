@@ -44,7 +44,8 @@ def test_a_pass_takes_every_point_once_and_the_next_in_another_order() -> None:
     data, batches = one_world(), Batches(16)
     assert batches.per_epoch(50) == 4
     key = jax.random.key(3)
-    drawn = [batches.draw(key, jnp.asarray(k, jnp.int32), data) for k in range(8)]
+    draw = jax.jit(batches.draw)
+    drawn = [draw(key, jnp.asarray(k, jnp.int32), data) for k in range(8)]
     sizes = [int(d.present.sum()) for d in drawn]
     assert sizes == [16, 16, 16, 2] * 2
     orders = [
@@ -54,7 +55,7 @@ def test_a_pass_takes_every_point_once_and_the_next_in_another_order() -> None:
     for order in orders:
         assert sorted(order.tolist()) == list(range(50))
     assert not np.array_equal(orders[0], orders[1])
-    other = batches.draw(jax.random.key(4), jnp.asarray(0, jnp.int32), data)
+    other = draw(jax.random.key(4), jnp.asarray(0, jnp.int32), data)
     assert not np.array_equal(other.index, drawn[0].index)
     assert not np.array_equal(drawn[0].which, drawn[1].which)
     batch = batches.batch(drawn[3], data)
@@ -65,7 +66,7 @@ def test_a_pass_takes_every_point_once_and_the_next_in_another_order() -> None:
 def test_by_class_the_weights_say_how_often_and_members_are_equally_likely() -> None:
     data = one_world()._replace(weight=jnp.asarray([3.0, 1.0], jnp.float32))
     batches = Batches(20_000, by_class=True)
-    drawn = batches.draw(jax.random.key(0), jnp.asarray(0, jnp.int32), data)
+    drawn = jax.jit(batches.draw)(jax.random.key(0), jnp.asarray(0, jnp.int32), data)
     assert drawn.present.all()
     counts = np.bincount(np.asarray(drawn.index), minlength=50)
     share = np.where(np.asarray(data.labels) == 0, 0.75 / 10, 0.25 / 40)
@@ -85,7 +86,7 @@ def test_the_loss_is_that_of_its_definition(inside: bool) -> None:
     rng = np.random.default_rng(0)
     x = (rng.standard_normal((10, 3)) * rng.uniform(0.1, 5, (10, 1))).astype(np.float32)
     which = jnp.asarray(rng.uniform(size=10), jnp.float32)
-    mutual = positives(jnp.asarray(LABELS), jnp.asarray(PRESENT), which)
+    mutual = jax.jit(positives)(jnp.asarray(LABELS), jnp.asarray(PRESENT), which)
     batch = Positives(jnp.asarray(x), mutual, jnp.asarray(PRESENT))
     temperature = 0.4
     u = x.astype(float) / np.linalg.norm(x.astype(float), axis=1, keepdims=True)
@@ -99,13 +100,15 @@ def test_the_loss_is_that_of_its_definition(inside: bool) -> None:
         ratios = [powers[j] / others for j in mine]
         terms.append(-np.log(sum(ratios)) if inside else -np.mean(np.log(ratios)))
     assert len(terms) == 8  # not the one alone in its class, not the one that fills up
-    found = SameClass(temperature, inside)(Learner(Same()), None, batch)
+    found = jax.jit(lambda b: SameClass(temperature, inside)(Learner(Same()), None, b))(batch)
     assert float(found) == pytest.approx(np.mean(terms), rel=1e-5)  # float32
 
 
 def test_its_gradient_is_finite_where_a_point_has_no_positive() -> None:
     x = np.random.default_rng(1).standard_normal((10, 3)).astype(np.float32)
-    mutual = positives(jnp.asarray(LABELS), jnp.asarray(PRESENT), jnp.zeros(10, jnp.float32))
+    mutual = jax.jit(positives)(
+        jnp.asarray(LABELS), jnp.asarray(PRESENT), jnp.zeros(10, jnp.float32)
+    )
 
     def loss(x):
         batch = Positives(x, mutual, jnp.asarray(PRESENT))

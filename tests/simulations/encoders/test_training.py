@@ -31,18 +31,18 @@ def test_steps_are_those_of_momentum_decay_and_a_moving_average() -> None:
     runs = start(recipe, NEW, SEEDS, [0.1, 0.2], [0.0, 0.3])
     trained, losses = advance(runs, points, 0, steps=2, recipe=recipe, sample=SAMPLE, shared=False)
     slope_of = jax.jit(jax.value_and_grad(recipe.objective))
+    batch_of = jax.jit(lambda key, k, data: SAMPLE.batch(SAMPLE.draw(key, k, data), data))
     key = [jax.random.wrap_key_data(words, impl="threefry2x32") for words in runs.key]
-    one = lambda tree, r: jax.tree.map(lambda a: a[r], tree)  # noqa: E731
+    one = lambda tree, r: jax.tree.map(lambda a: np.asarray(a)[r], tree)  # noqa: E731
     for r, (rate, decay) in enumerate(((0.1, 0.0), (0.2, 0.3))):
         learner, target = one(runs.learner, r), one(runs.target, r)
-        speed = jax.tree.map(jnp.zeros_like, learner)
+        speed = jax.tree.map(np.zeros_like, learner)
         for k in range(2):
-            data = one(points, r)
-            batch = SAMPLE.batch(SAMPLE.draw(key[r], k, data), data)
+            batch = batch_of(key[r], k, one(points, r))
             value, slope = slope_of(learner, target, batch)
             assert float(losses[r, k]) == pytest.approx(float(value), rel=1e-5)
             speed = jax.tree.map(
-                lambda v, g, w, d=decay: 0.9 * v + g + d * w, speed, slope, learner
+                lambda v, g, w, d=decay: 0.9 * v + np.asarray(g) + d * w, speed, slope, learner
             )
             learner = jax.tree.map(lambda w, v, a=rate: w - a * v, learner, speed)
             target = jax.tree.map(lambda t, w: 0.5 * t + 0.5 * w, target, learner)
