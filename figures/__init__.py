@@ -35,6 +35,9 @@ BLUE, VERMILION, GREEN, ORANGE, SKY, PURPLE, BLACK = (
     "#CC79A7",
     "#000000",
 )
+SEQUENTIAL = ("#9ECAE1", "#4292C6", "#08519C", "#08306B")
+"""For values that have an order, from low to high."""
+
 COLUMN, PAGE = 3.4, 7.0  # widths in inches: one column, and both
 
 

@@ -8,12 +8,9 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from figures import BLACK, BLUE, PAGE, VERMILION, Row
+from figures import BLACK, BLUE, PAGE, SEQUENTIAL, VERMILION, Row
 from simulations.class_imbalance import PUBLISHED, means_of, ordered, spread
 from simulations.encoders.measures import interval
-
-COLOURS = ("#9ECAE1", "#4292C6", "#08519C", "#08306B")
-"""From rare to frequent: their order is what the panel is about."""
 
 MEAN_OF = 5
 """Networks in the mean that the paper plots."""
@@ -62,7 +59,7 @@ def _course(axes: Axes, result: xr.Dataset) -> None:
     """Mean norm of every class over training, in the paper's setting."""
     course = result.course.sel(sample=TRAINED).mean("assignment")
     for i, frequency in enumerate(result.frequency.values):
-        color = COLOURS[i % len(COLOURS)]
+        color = SEQUENTIAL[i % len(SEQUENTIAL)]
         one = course.sel(frequency=frequency).transpose("run", "epoch").values
         axes.plot(result.epoch, one.mean(axis=0), color=color, label=share(result, frequency))
         published = float(result.published.sel(frequency=frequency))

@@ -129,7 +129,7 @@ def test_titles_and_legends_keep_to_their_place(picture: Figure) -> None:
 
 def test_colours_are_those_of_the_palette(picture: Figure) -> None:
     palette = {figures.BLUE, figures.VERMILION, figures.GREEN, figures.ORANGE}
-    palette |= {figures.SKY, figures.PURPLE, figures.BLACK}
+    palette |= {figures.SKY, figures.PURPLE, figures.BLACK, *figures.SEQUENTIAL}
     for axes in picture.axes:
         for line in axes.lines:
             color = line.get_color()

@@ -256,9 +256,9 @@ def test_values_are_refused(attempt, message):
 
 
 TYPES = {
-    "force": (lambda: System("attraction", 1.0), "force: expected one of normtheory.particles"),
+    "force": (lambda: System(3, 1.0), "force: expected one of normtheory.particles"),
     "rate": (lambda: system(learning_rate="0.1"), "learning_rate: expected a number, got str"),
-    "optimizer": (lambda: system(optimizer="adam"), "optimizer: expected a rule of"),
+    "optimizer": (lambda: system(optimizer=3), "optimizer: expected a rule of"),
     "optimizer argument": (
         lambda: optimizers.rule(optax.scale_by_rms, rate=0.1),
         "rate: scale_by_rms has no such argument",
