@@ -67,7 +67,7 @@ class Settings(LatentSettings):
             raise ValueError(f"cuts: expected the first to be 1, got {self.cuts[0]:g}")
 
 
-SECONDS = 15  # of the full run, about, on two cores
+SECONDS = 50  # of the full run, about, on two cores
 SMOKE = Settings(
     cuts=(1.0, 3.0),
     classes=4,

@@ -73,7 +73,7 @@ class Settings(LatentSettings):
         return worlds(seed, self.runs)
 
 
-SECONDS = 10  # of the full run, about, on two cores
+SECONDS = 32  # of the full run, about, on two cores
 SMOKE = Settings(
     points=120, hidden=16, data_dimension=16, batch=32, epochs=15, learning_rate=0.05, runs=2
 )

@@ -71,7 +71,7 @@ class Settings:
         check_positive(self)
 
 
-SECONDS = 5  # of the full run, about, on two cores
+SECONDS = 8  # of the full run, about, on two cores
 SMOKE = Settings(
     widths=(16, 128),
     trained_widths=(16,),

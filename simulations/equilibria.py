@@ -77,7 +77,7 @@ class Settings:
             raise ValueError(f"blocks: expected at least 2, got {self.blocks}")
 
 
-SECONDS = 15  # of the full run, about, on two cores
+SECONDS = 22  # of the full run, about, on two cores
 SMOKE = Settings(share=0.01, points=8, dimension=16, lag=50, burn_in=8, blocks=4)
 
 

@@ -50,7 +50,7 @@ class Settings(LatentSettings):
         check_positive(self)
 
 
-SECONDS = 10  # of the full run, about, on two cores
+SECONDS = 14  # of the full run, about, on two cores
 SMOKE = Settings(
     classes=2,
     points=100,

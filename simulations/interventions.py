@@ -142,7 +142,7 @@ class Settings:
 
 
 SIDE = 14  # pixels, two of the digits' 28 to one
-SECONDS = 5  # of the full run, about, on two cores
+SECONDS = 35  # of the full run, about, on two cores
 SMOKE = Settings(
     lengths=(8,),
     cuts=(1.0, 3.0),

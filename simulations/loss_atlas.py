@@ -63,7 +63,7 @@ class Settings:
             )
 
 
-SECONDS = 5  # of the full run, about, on two cores
+SECONDS = 8  # of the full run, about, on two cores
 SMOKE = Settings(per_decade=1, points=12)
 
 

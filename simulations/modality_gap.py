@@ -65,7 +65,7 @@ class Settings:
             raise ValueError(f"pairs: expected at least 3, got {self.pairs}")
 
 
-SECONDS = 8  # of the full run, about, on two cores
+SECONDS = 2  # of the full run, about, on two cores
 SMOKE = Settings(norms=(1.0, 2.0), pairs=4, steps=200, records=10)
 
 OTHERS = ("random start", "AdamW")

@@ -83,7 +83,7 @@ class Settings:
             raise ValueError(f"points: expected at least 2, got {self.points}")
 
 
-SECONDS = 10  # of the full run, about, on two cores
+SECONDS = 40  # of the full run, about, on two cores
 SMOKE = Settings(
     frequencies=(1.0, 0.2), points=6, dimension=16, share=2e-3, lag=50, burn_in=20, blocks=10
 )

@@ -53,7 +53,7 @@ class Settings:
         check_positive(self)
 
 
-SECONDS = 6  # of the full run, about, on two cores
+SECONDS = 3  # of the full run, about, on two cores
 SMOKE = Settings(norms=(0.5, 1.0, 2.0), pairs=50, learning_rate=1.0, starts=3, sgd_starts=1)
 
 

@@ -77,7 +77,7 @@ class Settings:
             raise ValueError("fit, shown: expected at most the 5000 digits together")
 
 
-SECONDS = 10  # of the full run, about, on two cores
+SECONDS = 22  # of the full run, about, on two cores
 SMOKE = Settings(
     steps=4,
     records=4,  # a step each, so that one program trains and measures

@@ -109,7 +109,7 @@ class Settings:
             raise ValueError("temperatures: expected every one lower than the one before")
 
 
-SECONDS = 15  # of the full run, about, on two cores
+SECONDS = 65  # of the full run, about, on two cores
 SMOKE = Settings(codes=("icosahedron", ANTIPRISM), temperatures=(0.08, 0.02), starts=2)
 
 

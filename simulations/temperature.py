@@ -67,7 +67,7 @@ class Settings:
             raise ValueError(f"noise: expected rates below (n-1)/n = {chance:.4g}")
 
 
-SECONDS = 5  # of the full run, about, on two cores
+SECONDS = 8  # of the full run, about, on two cores
 SMOKE = Settings(
     pairs=4, margins=(1.0, 0.5), noise=(0.05, 0.2), labels=2000, draws=3, temperatures=8
 )

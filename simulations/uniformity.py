@@ -55,7 +55,7 @@ class Settings:
             )
 
 
-SECONDS = 8  # of the full run, about, on two cores
+SECONDS = 5  # of the full run, about, on two cores
 SMOKE = Settings(pairs=12, steps=16, frames=5)
 
 

@@ -48,7 +48,7 @@ class Settings(LatentSettings):
         check_positive(self)
 
 
-SECONDS = 8  # of the full run, about, on two cores
+SECONDS = 12  # of the full run, about, on two cores
 SMOKE = Settings(
     decays=(1.0,),
     classes=4,
