@@ -101,6 +101,12 @@ def save(picture: Figure, path: Path) -> None:
         picture.savefig(temporary, format=path.suffix[1:], metadata=metadata)
 
 
+def _save_both(picture: Figure, stem: Path) -> None:
+    """Write it for the screen and for print, beside each other."""
+    for suffix in (".png", ".pdf"):
+        save(picture, stem.parent / f"{stem.name}{suffix}")
+
+
 def animate(module: ModuleType, data: xr.Dataset | None, path: Path) -> None:
     """Write the moving picture of a figure that has one, whole or not at all."""
     with whole_file(path) as temporary, style(figures.STYLE):
@@ -182,8 +188,7 @@ def _draw_file(path: Path, folder: Path) -> int:
         say("figures", f"--of {shown(path)}: {error}")
         return BAD_USAGE
     folder.mkdir(parents=True, exist_ok=True)
-    for suffix in (".png", ".pdf"):
-        save(found, folder / f"{path.stem}{suffix}")
+    _save_both(found, folder / path.stem)
     print(f"{shown(folder / path.stem)}.png, .pdf")
     return 0
 
@@ -283,8 +288,7 @@ def _run(arguments: list[str] | None) -> int:
                 progress.update(round(costs[name]))
                 continue
             picture = figures.draw(module, data)
-            for suffix in (".png", ".pdf"):
-                save(picture, options.output / f"{name}{suffix}")
+            _save_both(picture, options.output / name)
             if hasattr(module, "animate"):
                 animate(module, data, options.output / f"{name}.gif")
             if data is not None and hasattr(module, "rows"):

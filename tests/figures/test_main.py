@@ -194,3 +194,33 @@ def test_what_an_experiment_cannot_do_is_one_line_and_json_has_no_nan(
     monkeypatch.setattr(figures, "result", stopped)
     assert main(["gradscale", "--output", str(tmp_path)]) == 1
     assert capsys.readouterr().err == "figures: not converged after 10 steps\n"
+
+
+def test_quick_figures_come_first_and_the_time_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = {"class_imbalance": 50, "norm_effect": 70, "gradscale": 20}
+    for name, value in seconds.items():
+        monkeypatch.setattr(simulations.get(name), "SECONDS", value)
+    names = ("class_imbalance", "gradient_field", "gradscale", "norm_effect")
+    monkeypatch.setattr(figures, "names", lambda: names)
+    there = tmp_path / "kept.nc"
+    there.touch()
+    kept = {"class_imbalance": there}  # has run before
+    monkeypatch.setattr("simulations._store.kept", lambda name, _: kept.get(name, tmp_path / name))
+    made: list[str] = []
+    monkeypatch.setattr(figures, "result", lambda name, **_: made.append(name))
+    monkeypatch.setattr(figures, "draw", lambda *_: Figure())
+    options = ["--output", str(tmp_path)]
+    assert main(options) == 0
+    assert made == ["class_imbalance", "gradient_field", "gradscale", "norm_effect"]
+    # One second to draw each, and the two experiments that haven't run.
+    assert "4 figures, about 1.6 minutes on two cores" in capsys.readouterr().out
+    made.clear()
+    kept.clear()
+    assert main([*options, "--json"]) == 0
+    assert made == ["gradient_field", "gradscale", "class_imbalance", "norm_effect"]
+    assert "minutes" not in capsys.readouterr().out
+    made.clear()
+    assert main([*options, "norm_effect", "gradscale"]) == 0
+    assert made == ["norm_effect", "gradscale"]

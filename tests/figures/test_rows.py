@@ -264,3 +264,9 @@ def test_deviations_are_in_per_cent_of_the_mean_closed_form() -> None:
     spread = 100 * (result.recursion.transpose("norm", "start").values / closed[:, None] - 1)
     assert shown[:, 1].min() == pytest.approx(spread.min())
     assert shown[:, 1].max() == pytest.approx(spread.max())
+
+
+def test_there_is_no_share_of_a_number_that_may_be_zero() -> None:
+    assert Row("", None, 0.01, 0.05, within=0.1).deviation is None
+    assert Row("", None, -0.01, 0.05, within=0.1).deviation is None
+    assert Row("", None, 1.0, 1.05, within=0.1).deviation == pytest.approx(0.05)
