@@ -55,8 +55,12 @@ def _parser(name: str | None) -> Parser:
     parser.add_argument(
         "--force", action="store_true", help="run the experiments even if results are kept"
     )
-    parser.add_argument(
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
         "--smoke", action="store_true", help="draw from the smallest runs, to see that all works"
+    )
+    size.add_argument(
+        "--quick", action="store_true", help="draw from fewer runs, for a first look in minutes"
     )
     parser.add_argument(
         "--json", action="store_true", help="print the closing table as JSON, and nothing else"
@@ -206,6 +210,8 @@ def _settings(alone: str | None, options: Namespace) -> dict[str, Any]:
     found = {}
     if options.smoke:
         found = {name: simulations.get(name).SMOKE for name in simulations.names()}
+    if options.quick:
+        found = {name: simulations.quick(name) for name in simulations.names()}
     if alone in simulations.names():
         base = found.get(alone, simulations.get(alone).Settings())
         found[alone] = with_given(base, vars(options))
@@ -216,10 +222,10 @@ def _cost(name: str, settings: dict[str, Any], *, force: bool) -> float:
     """About how many seconds a figure takes on two cores; drawing a kept result takes one."""
     if name not in simulations.names():
         return 1.0
-    module = simulations.get(name)
-    if not force and _store.kept(name, settings.get(name, module.Settings())).exists():
+    chosen = settings.get(name, simulations.get(name).Settings())
+    if not force and _store.kept(name, chosen).exists():
         return 1.0
-    return 1.0 + (0.0 if settings.get(name) == module.SMOKE else module.SECONDS)
+    return 1.0 + simulations.seconds(name, chosen)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -309,6 +315,8 @@ def _run(arguments: list[str] | None) -> int:
         print(json.dumps(_store.plain(table_of)))
     elif rows:
         print(f"\n{table(rows)}")
+    if options.quick and not options.json:
+        print("\nDrawn from fewer runs; without --quick the figures are those of the site.")
     return 0
 
 

@@ -26,10 +26,10 @@ def _parser(name: str | None) -> Parser:
         epilog="example: python -m simulations norm_effect --norms 1,2,4 --pairs 200",
     )
     parser.add_argument("name", choices=simulations.names(), help="the experiment")
-    parser.add_argument(
-        "--smoke", action="store_true", help="the smallest size that says something"
-    )
-    parser.add_argument(
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--smoke", action="store_true", help="the smallest size that says something")
+    size.add_argument("--quick", action="store_true", help="fewer runs, for a first look")
+    size.add_argument(
         "--full", action="store_true", help="the size for a GPU, of experiments that have one"
     )
     parser.add_argument("--force", action="store_true", help="run it even if its result is kept")
@@ -79,6 +79,7 @@ def _run(arguments: list[str] | None) -> int:
         say("simulations", f"{options['name']} has one full size, its default")
         return BAD_USAGE
     base = module.SMOKE if options["smoke"] else module.Settings()
+    base = simulations.quick(options["name"]) if options["quick"] else base
     base = module.FULL if options["full"] else base
     try:
         settings = with_given(base, options)

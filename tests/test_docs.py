@@ -47,7 +47,7 @@ def setup_commands() -> list[str]:
 
 def test_readme_has_two_set_up_commands() -> None:
     figures, tests = setup_commands()
-    assert figures.endswith("-m figures")
+    assert figures.endswith("-m figures --quick")
     assert tests.endswith("-m pytest")
     for command in (figures, tests):
         assert "pip install -c requirements.lock -e" in command

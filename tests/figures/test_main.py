@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -224,3 +225,30 @@ def test_quick_figures_come_first_and_the_time_is_said(
     made.clear()
     assert main([*options, "norm_effect", "gradscale"]) == 0
     assert made == ["norm_effect", "gradscale"]
+
+
+def test_a_first_look_is_drawn_from_quick_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    module = simulations.get("gradscale")
+    quick = dataclasses.replace(module.Settings(), seed=5)
+    monkeypatch.setattr(module, "QUICK", quick, raising=False)
+    monkeypatch.setattr(module, "QUICK_SECONDS", 100, raising=False)
+    monkeypatch.setattr(figures, "names", lambda: ("gradient_field", "gradscale", "uniformity"))
+    monkeypatch.setattr("simulations._store.kept", lambda *_: tmp_path / "none")
+    monkeypatch.delattr(simulations.get("uniformity"), "QUICK", raising=False)
+    made = {}
+    monkeypatch.setattr(figures, "result", lambda name, settings, **_: made.update({name: settings}))
+    monkeypatch.setattr(figures, "draw", lambda *_: Figure())
+    monkeypatch.setattr("figures.__main__.animate", lambda *_: None)
+    assert main(["--quick", "--output", str(tmp_path)]) == 0
+    full = simulations.get("uniformity")
+    assert made["gradscale"] == quick
+    assert made["uniformity"] == full.Settings()  # quick as it is
+    said = capsys.readouterr().out
+    assert f"3 figures, about {(3 + 100 + full.SECONDS) / 60:.1f} minutes" in said
+    assert "Drawn from fewer runs; without --quick the figures are those of the site." in said
+    assert main(["--quick", "gradscale", "--learning-rate", "0.25", "--output", str(tmp_path)]) == 0
+    assert made["gradscale"] == dataclasses.replace(quick, learning_rate=0.25)
+    assert main(["--quick", "--smoke", "--output", str(tmp_path)]) == 2
+    assert "not allowed with" in capsys.readouterr().err

@@ -69,11 +69,23 @@ def test_result_has_named_dimensions_and_units(name: str) -> None:
 
 
 @EVERY
-def test_full_and_smoke_settings_are_frozen(name: str) -> None:
+def test_settings_are_frozen(name: str) -> None:
     module = simulations.get(name)
-    for settings in (module.Settings(), module.SMOKE):
+    for settings in (module.Settings(), module.SMOKE, simulations.quick(name)):
         with pytest.raises(dataclasses.FrozenInstanceError):
             settings.seed = 1
+
+
+@EVERY
+def test_every_size_knows_about_how_long_it_takes(name: str) -> None:
+    module = simulations.get(name)
+    assert simulations.seconds(name, module.SMOKE) == 0
+    assert simulations.seconds(name, module.Settings()) == module.SECONDS > 0
+    quick = simulations.quick(name)
+    if quick == module.Settings():
+        assert module.SECONDS <= 10  # of nothing for a first look more than a few seconds
+    else:
+        assert simulations.seconds(name, quick) == module.QUICK_SECONDS < module.SECONDS
 
 
 @AGAIN
