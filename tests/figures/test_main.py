@@ -238,7 +238,9 @@ def test_a_first_look_is_drawn_from_quick_settings(
     monkeypatch.setattr("simulations._store.kept", lambda *_: tmp_path / "none")
     monkeypatch.delattr(simulations.get("uniformity"), "QUICK", raising=False)
     made = {}
-    monkeypatch.setattr(figures, "result", lambda name, settings, **_: made.update({name: settings}))
+    monkeypatch.setattr(
+        figures, "result", lambda name, settings, **_: made.update({name: settings})
+    )
     monkeypatch.setattr(figures, "draw", lambda *_: Figure())
     monkeypatch.setattr("figures.__main__.animate", lambda *_: None)
     assert main(["--quick", "--output", str(tmp_path)]) == 0
