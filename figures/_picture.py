@@ -18,12 +18,13 @@ from matplotlib.figure import Figure
 
 import figures
 import normtheory as nt
-from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, PURPLE, SKY, STYLE, VERMILION
+from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, PURPLE, SKY, STYLE, VERMILION, _letters
 from normtheory._drawing import style
 
 COLORS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 _MOST = 12  # lines in one panel
 _COLUMNS = 3
+_TOLD = ("n", "dimension", "steps", "seed", "dtype")  # attributes of a run
 
 
 def dataset_of(result: Any) -> xr.Dataset:
@@ -134,5 +135,27 @@ def picture(result: Any) -> Figure:
             place.remove()
         for place, name in zip(axes.flat, names, strict=False):
             _draw(place, data[name])
+        _letters.letter(figure)
     plt.close(figure)
     return figure
+
+
+def caption(result: Any) -> str:
+    """What :func:`figures.picture` shows of a result, panel by panel."""
+    data = dataset_of(result)
+    if data.attrs.get("experiment") in figures.names():
+        return figures.caption(data.attrs["experiment"], data)
+    names = _panels(data)
+    what = [str(data[name].attrs.get("long_name", name)) for name in names]
+    if len(names) > 1:
+        what = [f"({k}) {text}" for k, text in zip(_letters.names(), what, strict=False)]
+    parts = [f"Recorded over steps: {'; '.join(what)}."]
+    if any("quantile" in data[name].dims for name in names):
+        parts.append(
+            "Lines are medians; bands are from the least to the largest and from the first quartile"
+            " to the third."
+        )
+    told = {k: v for k, v in data.attrs.items() if k in _TOLD}
+    if told:
+        parts.append(f"{', '.join(f'{k} {v}' for k, v in told.items())}.")
+    return " ".join(parts)

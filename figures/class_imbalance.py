@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, PAGE, SEQUENTIAL, VERMILION, Row
+from figures._captions import count, intervals, listed, settings
 from simulations.class_imbalance import PUBLISHED, means_of, ordered, spread
 from simulations.encoders.measures import interval
 
@@ -55,13 +56,35 @@ def draw(result: xr.Dataset) -> Figure:
     return figure
 
 
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many worlds and points."""
+    s = settings(result)
+    orders = result.sizes["assignment"]
+    some = min(MEAN_OF, s.runs)
+    return (
+        "Norms by class in encoders trained on classes of frequencies "
+        f"{listed(s.frequencies)}. (a) Mean norm of points trained on, over {s.epochs} epochs of "
+        f"the paper's setting: means over {s.runs} worlds with {count(orders, 'assignment')} of "
+        f"frequencies to classes each; bands are {intervals(s.runs, 'world')}; circles are read "
+        "off the paper's plot. (b) Norm of the most frequent class less that of the rarest at "
+        f"epoch {s.shown}: how it is distributed over single networks, and over means of {some} "
+        f"of different worlds ({DRAWS:,} draws). (c) Mean norm of all classes and (d) that "
+        f"difference, with one thing changed; bars are {intervals(s.runs, 'world')}. "
+        f"{s.points:,} points to train on and as many held out, of {s.data_dimension} dimensions, "
+        f"embedded in d = {s.dimension}; NT-Xent at temperature {s.temperature:g}, batches of "
+        f"{s.batch}, SGD at rate {s.learning_rate:g}, seed {s.seed}."
+    )
+
+
 def _course(axes: Axes, result: xr.Dataset) -> None:
     """Mean norm of every class over training, in the paper's setting."""
     course = result.course.sel(sample=TRAINED).mean("assignment")
     for i, frequency in enumerate(result.frequency.values):
         color = SEQUENTIAL[i % len(SEQUENTIAL)]
         one = course.sel(frequency=frequency).transpose("run", "epoch").values
-        axes.plot(result.epoch, one.mean(axis=0), color=color, label=share(result, frequency))
+        mean, half = one.mean(axis=0), interval(one)
+        axes.plot(result.epoch, mean, color=color, label=share(result, frequency))
+        axes.fill_between(result.epoch, mean - half, mean + half, color=color, alpha=0.2, lw=0)
         published = float(result.published.sel(frequency=frequency))
         if np.isfinite(published):
             axes.plot(result.attrs["shown"], published, "o", mfc="none", color=color)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from figures._captions import intervals, listed, settings
 from simulations.cut_init import best
 from simulations.encoders.measures import interval
 
@@ -43,8 +44,10 @@ def draw(result: xr.Dataset) -> Figure:
             label = f"c = {c:g}" + (", decay" if j else "")
             _band(loss, cut.loss, "until", ls=style, color=color, label=label)
             _band(accuracy, cut.accuracy, "step", ls=style, color=color)
-        control = one.sel(cut=c).isel(decay=0).control_accuracy.mean("run")
-        accuracy.plot(control.step, control, "o", mfc="none", ms=3, color=color)
+        control = one.sel(cut=c).isel(decay=0).control_accuracy
+        bars = interval(control.transpose("run", "step").values)
+        marks = {"fmt": "o", "mfc": "none", "ms": 3, "elinewidth": 0.8, "color": color}
+        accuracy.errorbar(control.step, control.mean("run"), bars, **marks)
     loss.set(xlabel="step", ylabel="loss", title="network with biases")
     loss.legend()
     accuracy.set(xlabel="step", ylabel="10-NN accuracy, held out")
@@ -82,6 +85,23 @@ def draw(result: xr.Dataset) -> Figure:
         axes.legend(loc="upper left")
     sweep[0].set_ylabel("10-NN accuracy after training")
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many networks and points."""
+    s = settings(result)
+    kinds = listed(map(str, result.kind.values))
+    return (
+        f"Encoders whose weights are divided by c at the start, SGD on NT-Xent for {s.steps:,} "
+        f"steps. (a) Loss and (b) held-out accuracy of a vote of {s.neighbours} neighbours at "
+        f"γ = {s.learning_rate:g}, without decay and (dashed) with λ = {s.weight_decay:g}; circles "
+        "are uncut networks at rate c²γ. (c) How far embeddings of cut network and such a control "
+        "are apart at the end; every mark is a run. (d) to (f) Accuracy against the rate, by network "
+        f"({kinds}); dotted: c = 1 at its best rate. Lines and marks are means, bands and bars "
+        f"{intervals(s.runs, 'network')}. {s.classes} latent classes, {s.points:,} points to train "
+        f"on and as many held out, d = {s.dimension}, batches of {s.batch}, temperature "
+        f"{s.temperature:g}, seed {s.seed}."
+    )
 
 
 def rows(result: xr.Dataset) -> list[Row]:

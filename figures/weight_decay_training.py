@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from figures._captions import intervals, settings
 from simulations.encoders.measures import interval
 
 COLOURS = (BLUE, GREEN, ORANGE, VERMILION)
@@ -42,6 +43,19 @@ def draw(result: xr.Dataset) -> Figure:
     panels[0].minorticks_off()
     panels[2].legend(loc="lower right")
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many networks and points."""
+    s = settings(result)
+    return (
+        "A bias-free encoder under weight decay λ: (a) mean norm of held-out embeddings, (b) norm "
+        f"of all weights, (c) accuracy of a vote of {s.neighbours} neighbours. Lines are means, "
+        f"bands {intervals(s.runs, 'network')}, each with a world of its own: {s.classes} latent "
+        f"classes, {s.points:,} points to train on and as many held out, d = {s.dimension}, "
+        f"batches of {s.batch}, {s.steps:,} steps of SGD at rate {s.learning_rate:g}, NT-Xent at "
+        f"temperature {s.temperature:g}, seed {s.seed}."
+    )
 
 
 def rows(result: xr.Dataset) -> list[Row]:
