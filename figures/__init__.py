@@ -25,6 +25,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import simulations
+from figures import _letters
 from simulations import _store
 
 STYLE = Path(__file__).with_name("normtheory.mplstyle")
@@ -144,6 +145,13 @@ def picture(result: Any) -> Figure:
     return _picture.picture(result)
 
 
+def picture_caption(result: Any) -> str:
+    """What :func:`picture` shows of a result, panel by panel; errors as there."""
+    from figures import _picture
+
+    return _picture.caption(result)
+
+
 def caption(name: str, result: xr.Dataset | None = None) -> str:
     """What a figure shows, panel by panel, with the numbers of the run that it is drawn from.
 
@@ -160,8 +168,6 @@ def caption(name: str, result: xr.Dataset | None = None) -> str:
 
 def draw(module: ModuleType, data: xr.Dataset | None) -> Figure:
     """Draw the figure of a module from a result, in the style of the project, with its letters."""
-    from figures import _letters
-
     with style(STYLE):
         picture = module.draw() if data is None else module.draw(data)
         _letters.letter(picture)

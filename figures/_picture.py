@@ -24,7 +24,8 @@ from normtheory._drawing import style
 COLORS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 _MOST = 12  # lines in one panel
 _COLUMNS = 3
-_TOLD = ("n", "dimension", "steps", "seed", "dtype")  # attributes of a run
+_BANDS = ((0.0, 1.0, 0.12), (0.25, 0.75, 0.25))  # quantiles, and how dense
+_TOLD = ("steps", "seed")  # attributes of a run
 
 
 def dataset_of(result: Any) -> xr.Dataset:
@@ -103,7 +104,7 @@ def _draw(axes: Axes, variable: xr.DataArray) -> None:
             continue
         one = one.transpose("quantile", "step")
         levels = np.asarray(one["quantile"])
-        for low, high, alpha in ((0.0, 1.0, 0.12), (0.25, 0.75, 0.25)):
+        for low, high, alpha in _BANDS:
             if low in levels and high in levels:
                 ends = one.sel(quantile=low), one.sel(quantile=high)
                 axes.fill_between(one.step, *ends, color=color, alpha=alpha, lw=0)
@@ -151,11 +152,11 @@ def caption(result: Any) -> str:
         what = [f"({k}) {text}" for k, text in zip(_letters.names(), what, strict=False)]
     parts = [f"Recorded over steps: {'; '.join(what)}."]
     if any("quantile" in data[name].dims for name in names):
-        parts.append(
-            "Lines are medians; bands are from the least to the largest and from the first quartile"
-            " to the third."
-        )
-    told = {k: v for k, v in data.attrs.items() if k in _TOLD}
+        levels = np.asarray(data["quantile"])
+        bands = [f"{low:g} and {high:g}" for low, high, _ in _BANDS if {low, high} <= {*levels}]
+        between = f"; bands are between the quantiles {', and '.join(bands)}" if bands else ""
+        parts.append(f"Lines are medians{between}.")
+    told = [f"{name} {data.attrs[name]}" for name in _TOLD if name in data.attrs]
     if told:
-        parts.append(f"{', '.join(f'{k} {v}' for k, v in told.items())}.")
+        parts.append(f"{', '.join(told)}.")
     return " ".join(parts)

@@ -90,8 +90,7 @@ def _course(axes: Axes, result: xr.Dataset) -> None:
             axes.plot(result.attrs["shown"], published, "o", mfc="none", color=color)
     axes.axvline(result.attrs["shown"], color="0.85", lw=0.9)
     axes.set(xlabel="epoch", ylabel="mean norm, points trained on")
-    networks = result.sizes["run"] * result.sizes["assignment"]
-    axes.set_title(f"the paper's setting, {networks} networks (○ its plot)")
+    axes.set_title("the paper's setting (○ its plot)")
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.5 * (high - low))
     axes.legend(ncols=2, loc="upper left", title="share of points")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,13 +18,14 @@ from simulations.encoders.measures import interval
 COLOURS = (BLUE, GREEN, VERMILION, ORANGE)
 
 
-def _band(axes: Axes, values: xr.DataArray, along: str, **style: Any) -> None:
-    """Mean over runs as a line, its 95 % interval as a band."""
+def _band(
+    axes: Axes, values: xr.DataArray, along: str, *, most: float | None = 1.0, **style: Any
+) -> None:
+    """Mean over runs as a line, its 95 % interval, as far as there are such values, as a band."""
     mean, half = values.mean("run"), interval(values.transpose("run", along).values)
     (line,) = axes.plot(values[along], mean, **style)
-    axes.fill_between(
-        values[along], mean - half, mean + half, color=line.get_color(), alpha=0.15, lw=0
-    )
+    low, high = np.clip([mean - half, mean + half], 0, most)
+    axes.fill_between(values[along], low, high, color=line.get_color(), alpha=0.15, lw=0)
 
 
 def draw(result: xr.Dataset) -> Figure:
@@ -42,7 +44,7 @@ def draw(result: xr.Dataset) -> Figure:
         for j, style in enumerate(("-", "--")):
             cut = one.sel(cut=c).isel(decay=j)
             label = f"c = {c:g}" + (", decay" if j else "")
-            _band(loss, cut.loss, "until", ls=style, color=color, label=label)
+            _band(loss, cut.loss, "until", most=None, ls=style, color=color, label=label)
             _band(accuracy, cut.accuracy, "step", ls=style, color=color)
         control = one.sel(cut=c).isel(decay=0).control_accuracy
         bars = interval(control.transpose("run", "step").values)
@@ -96,7 +98,7 @@ def caption(result: xr.Dataset) -> str:
         f"steps. (a) Loss and (b) held-out accuracy of a vote of {s.neighbours} neighbours at "
         f"γ = {s.learning_rate:g}, without decay and (dashed) with λ = {s.weight_decay:g}; circles "
         "are uncut networks at rate c²γ. (c) How far embeddings of cut network and such a control "
-        "are apart at the end; every mark is a run. (d) to (f) Accuracy against the rate, by network "
+        "are apart at the end; every mark is a run. (d) to (f) Accuracy by the rate and by network "
         f"({kinds}); dotted: c = 1 at its best rate. Lines and marks are means, bands and bars "
         f"{intervals(s.runs, 'network')}. {s.classes} latent classes, {s.points:,} points to train "
         f"on and as many held out, d = {s.dimension}, batches of {s.batch}, temperature "

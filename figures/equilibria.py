@@ -71,7 +71,7 @@ def caption(result: xr.Dataset) -> str:
         f"seed {s.seed}. (a) Root mean square norm over that of the equilibrium, by start, in the "
         f"first half of {burn_in:,} steps of one run. (b) Turn between looks so many steps apart, "
         f"in the {late:,} steps after those. Marks in (a) have no bars: what is left of chance in "
-        "equilibrium is in (c); bars of (b), mostly smaller than the marks, and of (c) are 95 % "
+        "equilibrium is in (c); bars of (b), where larger than the marks, and of (c) are 95 % "
         f"intervals (Student's t), of norms over all {points} embeddings and of turns over "
         f"{count(s.blocks, 'block')} of {s.lag} steps. Lines are predicted; the grey band is ± 1 %."
     )

@@ -129,8 +129,8 @@ def caption(result: xr.Dataset) -> str:
     accuracy, speed, early = (named(1, curves + k) for k in range(3))
     return (
         f"Cut-initialisation by c and GradScale of power p on digits: {s.fit:,} images to train on "
-        f"in batches of {s.pairs} pairs, d = {s.dimension}, {count(s.runs, 'network')} with splits of "
-        f"their own, seed {s.seed}; trained for {listed(s.lengths)} steps. {named(curves)} "
+        f"in batches of {s.pairs} pairs, d = {s.dimension}, {count(s.runs, 'network')} with splits "
+        f"of their own, seed {s.seed}; trained for {listed(s.lengths)} steps. {named(curves)} "
         f"Accuracy of a vote of {s.neighbours} neighbours on {s.test} test images over "
         f"{s.lengths[0]} steps, at the rate that is fastest on {s.validation} others; means with "
         f"bands that are {intervals(s.runs, 'network')}; dotted is where steps are counted; grey: "

@@ -52,7 +52,7 @@ def caption(result: xr.Dataset) -> str:
         "decay: m = 4 for SGD and 2 otherwise. (b) Root mean square norms with decay, in "
         "equilibrium. Legends give the exponent of p that is fitted. (c) Dense AdamW: the square "
         "of the norm over its limit, against the visits that its second moments remember. Bars, "
-        f"often smaller than the marks, are {intervals(s.points, 'embedding')}; lines are "
+        f"where larger than the marks, are {intervals(s.points, 'embedding')}; lines are "
         "predicted."
     )
 

@@ -74,11 +74,10 @@ def caption(result: xr.Dataset) -> str:
         f"Steps until the mean cosine of {count(s.pairs, 'random pair')} is within {s.tolerance:g} "
         f"of 1, by embedding norm; d = {s.dimension}, SGD at rate {s.learning_rate:g} on the mean "
         f"loss, seed {s.seed}. (a) The closed form; the exact recursion, mean over "
-        f"{count(s.starts, 'start')}; SGD by automatic differentiation, mean over the first "
-        f"{count(s.sgd_starts, 'start')}{PUBLISHED if known else ''}. Ranges over starts are "
-        "smaller than the marks. (b) Deviations from the mean closed form of the starts; the band "
-        f"is the range of the recursion over all {count(s.starts, 'start')}, an upright line that "
-        "of SGD over its own."
+        f"{count(s.starts, 'start')}; SGD by automatic differentiation, mean over "
+        f"{count(s.sgd_starts, 'start')}{PUBLISHED if known else ''}; ranges over starts are in "
+        "(b). (b) Deviations from the mean closed form of the starts; the band "
+        f"is the range of the recursion over its starts, an upright line that of SGD."
     )
 
 

@@ -87,7 +87,7 @@ def caption(result: xr.Dataset) -> str:
         f"by the angle of their mean cosine at the start; d = {s.dimension}, norm {s.norm:g}, SGD "
         f"at rate {s.learning_rate:g} on the mean loss, seed {s.seed}. (a) The closed form at "
         f"{count(s.weights, 'mixing weight')}, mean over {count(s.starts, 'start')}; the band, "
-        "hardly wider than the line, is the range over starts. Recursion and SGD: first start. "
+        "where wider than the line, is the range over starts. Recursion and SGD: first start. "
         "Dotted: closed form of one pair. (b) One pair near π, exactly: there are no runs to "
         "average over."
     )

@@ -101,9 +101,9 @@ def caption(result: xr.Dataset) -> str:
     s = settings(result)
     return (
         f"{s.pairs} random pairs attract each other until their mean cosine is within "
-        f"{s.tolerance:g} of 1, d = {s.dimension}. (a) Steps by norm, means over "
-        f"{count(s.starts, 'start')}; (b) the exponent between neighbouring norms. Bars are the "
-        "standard deviation over starts, in (a) smaller than the marks. Black lines are the closed "
+        f"{s.tolerance:g} of 1, d = {s.dimension}. (a) Steps at {s.points} norms, means over "
+        f"{count(s.starts, 'start')}; (b) the exponent between neighbouring norms. Bars, where "
+        "larger than the marks, are the standard deviation over starts. Black lines are the closed "
         "form of the flow, solid at the rate γ of SGD, dashed at γ/(1 − α) of the heavy ball; the "
         "red line is the norm below which that no longer sees the norm. Rates "
         f"γ = {s.sgd_rate:g} of SGD and heavy ball (α = {s.momentum:g}), {s.adam_rate:g} of Adam "

@@ -73,7 +73,7 @@ def caption(result: xr.Dataset) -> str:
         "Embeddings that are pulled to fresh random directions, in classes that are updated with "
         f"different probabilities p; d = {s.dimension}, norm {s.norm:g} at the start, "
         f"seed {s.seed}. (a) Fourth root of the mean of ρ⁴ over {count(s.points, 'embedding')} of "
-        f"every class, {s.steps:,} steps of SGD at γ = {s.learning_rate:g}; bars, mostly smaller "
+        f"every class, {s.steps:,} steps of SGD at γ = {s.learning_rate:g}; bars, where larger "
         "than the marks, are ± 2 standard errors over embeddings; lines are predicted. (b) Norms "
         "over that of the rarest class, at the end of (a) and after "
         f"{count(s.batch_steps, 'step')} in batches of {s.batch} at γ = {s.batch_rate:g}; bars are "

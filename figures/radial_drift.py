@@ -1,8 +1,10 @@
 """In an encoder a pull inwards balances the growth of norms, and weight decay hardly does.
 
-Weight decay acts through the weights: both D and s are smaller for it. The norm that D and s imply
-swings about the real one, since they are of the moment and the norm follows; it drifts, since both
-change with the weights.
+Growth is paid for by the pull, and hardly by decay, which acts through the weights instead: both D
+and s are smaller for it. The norm that D and s imply swings about the real one, since they are of
+the moment and the norm follows; it drifts, since both change with the weights. Single embeddings
+with D < 0 are roughly where their own D and s say; the others are far below the norm at which decay
+alone would stop them.
 """
 
 from __future__ import annotations
@@ -71,13 +73,10 @@ def caption(result: xr.Dataset) -> str:
         f"SGD at rate {s.learning_rate:g} with weight decay λ, seed {s.seed}. (a) Root mean square "
         f"norm of {s.shown} embeddings (lines), the norm that the measured pull D along them and "
         "push s across them imply (circles), and the norm of free embeddings, which have no D "
-        "(dashed). (b) What changes the squared norm in a step: growth is paid for by the pull, "
-        "and hardly by decay. Lines and circles are means, bands and bars "
-        f"{intervals(s.runs, 'network')}, with 0 in it where a band of (b) reaches the bottom; D "
-        f"and s are over {s.draws} batches. (c) Norms of single embeddings of "
-        "all networks at the end against those that their own D and s imply: with "
-        "D < 0 they are roughly there, the others far below the norm at which decay alone would "
-        "stop them."
+        "(dashed). (b) What changes the squared norm in a step. Lines and circles are means, "
+        f"bands and bars {intervals(s.runs, 'network')}, with 0 in it where a band of (b) reaches "
+        f"the bottom; D and s are over {s.draws} batches. (c) Norms of single embeddings of all "
+        "networks at the end against those that their own D and s imply."
     )
 
 

@@ -63,8 +63,8 @@ def caption(result: xr.Dataset) -> str:
         f"{s.pairs} pairs whose partner is wrong at rate ε, seed {s.seed}. (a) Expected loss at "
         f"margin {s.margins[0]:g} by temperature, exactly; dots are where the claim puts its "
         f"minima. (b) The temperature that is best for {s.labels:,} partners that were drawn, (c) "
-        f"the loss there: means, with bars that are {intervals(s.draws, 'draw')}, mostly "
-        f"smaller than the marks. Pluses: embeddings "
+        f"the loss there: means; bars, where larger than the marks, are "
+        f"{intervals(s.draws, 'draw')}. Pluses: embeddings "
         f"(d = {s.pairs + 2}) trained with the temperature from a random start, one run each. "
         "Black lines are predicted."
     )
