@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, PAGE, SEQUENTIAL, VERMILION, Row
+from figures._bands import mean_and_interval
 from figures._captions import count, intervals, listed, settings
 from simulations.class_imbalance import PUBLISHED, means_of, ordered, spread
 from simulations.encoders.measures import interval
@@ -81,10 +82,8 @@ def _course(axes: Axes, result: xr.Dataset) -> None:
     course = result.course.sel(sample=TRAINED).mean("assignment")
     for i, frequency in enumerate(result.frequency.values):
         color = SEQUENTIAL[i % len(SEQUENTIAL)]
-        one = course.sel(frequency=frequency).transpose("run", "epoch").values
-        mean, half = one.mean(axis=0), interval(one)
-        axes.plot(result.epoch, mean, color=color, label=share(result, frequency))
-        axes.fill_between(result.epoch, mean - half, mean + half, color=color, alpha=0.2, lw=0)
+        one = course.sel(frequency=frequency)
+        mean_and_interval(axes, one, "epoch", color=color, label=share(result, frequency))
         published = float(result.published.sel(frequency=frequency))
         if np.isfinite(published):
             axes.plot(result.attrs["shown"], published, "o", mfc="none", color=color)

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib.pyplot as plt
-import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from figures._bands import mean_and_interval
 from figures._captions import intervals, listed, settings
 from simulations.cut_init import best
 from simulations.encoders.measures import interval
 
 COLOURS = (BLUE, GREEN, VERMILION, ORANGE)
-
-
-def _band(
-    axes: Axes, values: xr.DataArray, along: str, *, most: float | None = 1.0, **style: Any
-) -> None:
-    """Mean over runs as a line, its 95 % interval, as far as there are such values, as a band."""
-    mean, half = values.mean("run"), interval(values.transpose("run", along).values)
-    (line,) = axes.plot(values[along], mean, **style)
-    low, high = np.clip([mean - half, mean + half], 0, most)
-    axes.fill_between(values[along], low, high, color=line.get_color(), alpha=0.15, lw=0)
+SHARE = (0.0, 1.0)
 
 
 def draw(result: xr.Dataset) -> Figure:
@@ -44,8 +32,8 @@ def draw(result: xr.Dataset) -> Figure:
         for j, style in enumerate(("-", "--")):
             cut = one.sel(cut=c).isel(decay=j)
             label = f"c = {c:g}" + (", decay" if j else "")
-            _band(loss, cut.loss, "until", most=None, ls=style, color=color, label=label)
-            _band(accuracy, cut.accuracy, "step", ls=style, color=color)
+            mean_and_interval(loss, cut.loss, "until", ls=style, color=color, label=label)
+            mean_and_interval(accuracy, cut.accuracy, ends=SHARE, ls=style, color=color)
         control = one.sel(cut=c).isel(decay=0).control_accuracy
         bars = interval(control.transpose("run", "step").values)
         marks = {"fmt": "o", "mfc": "none", "ms": 3, "elinewidth": 0.8, "color": color}
@@ -79,7 +67,8 @@ def draw(result: xr.Dataset) -> Figure:
             found = tuned.sel(kind=kind, cut=c)
             label = f"c = {c:g}: best {float(found):.3f}"
             values = result.tuned.sel(kind=kind, cut=c)
-            _band(axes, values, "rate", color=COLOURS[i % len(COLOURS)], label=label, marker="o")
+            style = {"color": COLOURS[i % len(COLOURS)], "label": label, "marker": "o"}
+            mean_and_interval(axes, values, "rate", ends=SHARE, **style)
         axes.axhline(float(tuned.sel(kind=kind, cut=1)), color=BLACK, ls=":", lw=0.8)
         axes.set(xscale="log", xlabel="learning rate", title=str(kind))
         axes.set_ylim(0, 1.5)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, PAGE, VERMILION, Row
+from figures._bands import mean_and_interval
 from figures._captions import count, intervals, settings
 from simulations.encoders.measures import interval
 
@@ -24,14 +22,6 @@ def width_exponent(result: xr.Dataset) -> float:
     """Slope of log(radial part of an embedding's own displacement) against log(width)."""
     radial = rms(result.radial_own).mean("run")
     return float(np.polyfit(np.log(result.width.values), np.log(radial.values), 1)[0])
-
-
-def _mean(axes: Axes, values: xr.DataArray, **style: Any) -> None:
-    """Mean over runs as a line, its 95 % interval as a band."""
-    mean, half = values.mean("run"), interval(values.transpose("run", "step").values)
-    axes.plot(values.step, mean, **style)
-    band = {"color": style["color"], "alpha": 0.2, "lw": 0}
-    axes.fill_between(values.step, mean - half, mean + half, **band)
 
 
 def draw(result: xr.Dataset) -> Figure:
@@ -80,10 +70,12 @@ def draw(result: xr.Dataset) -> Figure:
         axes.minorticks_off()
     for i, trained in enumerate(result.trained_width.values):
         one, color = result.sel(trained_width=trained), (VERMILION, BLUE)[i % 2]
-        _mean(growth, 1 + one.embedding_growth, color=color, label=f"embeddings, width {trained}")
-        _mean(growth, 1 + one.embedding_orthogonal, ls=":", color=color)
+        mean_and_interval(
+            growth, 1 + one.embedding_growth, color=color, label=f"embeddings, width {trained}"
+        )
+        mean_and_interval(growth, 1 + one.embedding_orthogonal, ls=":", color=color)
     weights = 1 + result.isel(trained_width=-1).weight_growth
-    _mean(growth, weights, ls="--", color=BLACK, lw=0.9, label="weights")
+    mean_and_interval(growth, weights, ls="--", color=BLACK, lw=0.9, label="weights")
     growth.set(xlabel="step", ylabel="squared norm, over its start")
     growth.set_title("training (dotted: if orthogonal)")
     low, high = growth.get_ylim()

@@ -17,19 +17,12 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from figures._bands import mean_and_interval
 from figures._captions import intervals, settings
 from simulations.encoders.measures import interval
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE)  # of decays
 NEAR = 0.1  # of the norm, averaged over the second half of the steps
-
-
-def _mean(axes: Any, values: xr.DataArray, **style: Any) -> None:
-    """Mean over runs as a line, its 95 % interval as a band."""
-    mean, half = values.mean("run"), interval(values.transpose("run", "step").values)
-    axes.plot(values.step, mean, **style)
-    band = {"color": style["color"], "alpha": 0.2, "lw": 0}
-    axes.fill_between(values.step, mean - half, mean + half, **band)
 
 
 def draw(result: xr.Dataset) -> Figure:
@@ -44,11 +37,11 @@ def draw(result: xr.Dataset) -> Figure:
     figure, (norms, changes, single) = plt.subplots(1, 3, figsize=(PAGE, 2.8))
     for k, decay in enumerate(result.decay.values):
         one, colour = result.sel(decay=decay), COLOURS[k % len(COLOURS)]
-        _mean(norms, one.norm, color=colour, label=f"λ = {decay:g}")
+        mean_and_interval(norms, one.norm, color=colour, label=f"λ = {decay:g}")
         implied = one.implied.transpose("run", "step").values
         bars = {"fmt": "o", "ms": 3, "mfc": "none", "color": colour, "lw": 0.7, "capsize": 0}
         norms.errorbar(one.step, implied.mean(axis=0), interval(implied), **bars)
-        _mean(norms, one.without_pull, ls="--", color=colour, lw=0.9)
+        mean_and_interval(norms, one.without_pull, ls="--", color=colour, lw=0.9)
     norms.plot([], [], "o", ms=3, mfc="none", color=BLACK, label="by D and s")
     norms.plot([], [], "--", lw=0.9, color=BLACK, label="by s alone")
     norms.set(yscale="log", xlabel="step", ylabel="norm (root mean square)")
@@ -100,7 +93,7 @@ def _changes(axes: Any, one: xr.Dataset) -> None:
     }
     for name, share in shares(one).items():
         colour, label = labels[name]
-        _mean(axes, share, color=colour, label=label)
+        mean_and_interval(axes, share, color=colour, label=label)
     axes.set(yscale="log", xlabel="step", ylabel=r"share of $\rho^2$ in a step")
     axes.set_title(f"λ = {float(one.decay):g}")
     low, high = axes.get_ylim()

@@ -7,8 +7,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from figures._bands import mean_and_interval
 from figures._captions import intervals, settings
-from simulations.encoders.measures import interval
 
 COLOURS = (BLUE, GREEN, ORANGE, VERMILION)
 
@@ -31,10 +31,8 @@ def draw(result: xr.Dataset) -> Figure:
     ):
         for i, decay in enumerate(result.decay.values):
             values = result[name].sel(decay=decay)
-            mean, half = values.mean("run"), interval(values.transpose("run", "step").values)
             color = COLOURS[i % len(COLOURS)]
-            axes.plot(mean.step, mean, color=color, label=f"λ = {decay:g}")
-            axes.fill_between(mean.step, mean - half, mean + half, color=color, alpha=0.2, lw=0)
+            mean_and_interval(axes, values, color=color, label=f"λ = {decay:g}")
         axes.set(xlabel="step", ylabel=title)
     panels[0].set_yscale("log")
     shown = panels[0].get_ylim()

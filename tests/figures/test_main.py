@@ -71,18 +71,22 @@ def test_a_saved_picture_is_fit_for_print(tmp_path: Path) -> None:
     assert (tmp_path / "again" / "step_change.pdf").read_bytes() == pdf
 
 
-@pytest.mark.usefixtures("ready")
 @pytest.mark.parametrize("name", ["gradscale", "step_change"])
 def test_a_picture_alone_says_what_it_is_and_how_it_is_drawn_again(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, again = tmp_path / "first", tmp_path / "again"
+    experiment, given = name in simulations.names(), []
+    if experiment:
+        result = smoke(name)
+        monkeypatch.setattr(
+            simulations.get(name), "run", lambda s: given.append(s) or result.copy()
+        )
     assert main([name, "--smoke", "--output", str(first)]) == 0
     with Image.open(first / f"{name}.png") as picture:
         said: dict[str, str] = picture.info
     assert said["Title"] == name
     assert said["Software"] == f"normtheory {normtheory.__version__}"
-    experiment = name in simulations.names()
     assert said["Description"] == figures.caption(name, *([smoke(name)] if experiment else []))
     pdf = (first / f"{name}.pdf").read_bytes()
     for key, text in (
@@ -93,15 +97,10 @@ def test_a_picture_alone_says_what_it_is_and_how_it_is_drawn_again(
     ):
         assert b"/" + key.encode() + b" " + pdfRepr(text) in pdf
     # The command needs no --smoke and nothing else, and gives the same files byte for byte.
-    given = []
-    if experiment:
-        monkeypatch.setattr(
-            simulations.get(name), "run", lambda s: given.append(s) or smoke(name).copy()
-        )
     python, option, module, *arguments = shlex.split(said["Comment"])
     assert (python, option, module) == ("python", "-m", "figures")
     assert main([*arguments, "--force", "--output", str(again)]) == 0
-    assert given == ([simulations.get(name).SMOKE] if experiment else [])
+    assert given == ([simulations.get(name).SMOKE] * 2 if experiment else [])
     for kind in ("png", "pdf"):
         path = f"{name}.{kind}"
         assert (first / path).read_bytes() == (again / path).read_bytes()
