@@ -42,16 +42,12 @@ def intervals(number: int, noun: str) -> str:
 
 def command(name: str, result: xr.Dataset | None) -> str:
     """What draws a figure again with the settings that it was drawn with."""
-    said = json.loads(result.attrs["settings"]) if _is_run(result) else {}
+    said = {} if result is None else json.loads(result.attrs["settings"])
     parts = ["python", "-m", "figures", name]
     for field, value in said.items():
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         parts += [f"--{field.replace('_', '-')}", text]
     return shlex.join(parts)
-
-
-def _is_run(result: xr.Dataset | None) -> bool:
-    return result is not None and "settings" in result.attrs
 
 
 def metadata(title: str, caption: str, rerun: str, suffix: str) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def caption(script: Path) -> str:
 def told(png: Path) -> dict[str, str]:
     """What the file of a picture says of itself, as ``python -m figures`` has written it there."""
     with Image.open(png) as found:
-        return {key: text for key, text in found.info.items() if isinstance(text, str)}
+        return {str(key): text for key, text in found.info.items() if isinstance(text, str)}
 
 
 def literal(text: str) -> str:

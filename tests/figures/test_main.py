@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from matplotlib import rc_context
@@ -84,7 +85,7 @@ def test_a_picture_alone_says_what_it_is_and_how_it_is_drawn_again(
         )
     assert main([name, "--smoke", "--output", str(first)]) == 0
     with Image.open(first / f"{name}.png") as picture:
-        said: dict[str, str] = picture.info
+        said: dict[Any, str] = picture.info
     assert said["Title"] == name
     assert said["Software"] == f"normtheory {normtheory.__version__}"
     assert said["Description"] == figures.caption(name, *([smoke(name)] if experiment else []))
