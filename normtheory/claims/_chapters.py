@@ -23,8 +23,8 @@ CHAPTERS = {
     1: Chapter(
         "Gradients",
         "How does the length of an embedding enter the gradient of a loss that sees directions "
-        "alone? Always in the same way: the gradient lies across the embedding and is as long as "
-        "one over its norm, and curvature falls with the square. The other claims say what is left "
+        "alone? Always in the same way: the gradient lies across the embedding and falls as one "
+        "over its norm, and curvature as one over the square. The other claims say what is left "
         "once the norm is taken out, for the cosine of a pair, InfoNCE, CLIP, NT-Xent and the "
         "decoupled loss: pulls, and the probabilities that they carry. A gradient across the "
         "embedding is what makes norms grow, which is the next chapter.",
@@ -67,9 +67,9 @@ CHAPTERS = {
         "Modality gap and temperature",
         "Why do two modalities stay apart, and what sets the best temperature? While CLIP learns "
         "its scale, the gap closes only as a power of it, a smaller one for long embeddings; "
-        "partners that are not aligned put a floor under the loss that is reached with a gap alone; "
-        "and partners that are wrong leave one best scale, which tells how many of them there are. "
-        "The law of the gap is for SGD, whose equilibria the next chapter sets beside those of "
+        "partners that are not aligned put a floor under the loss that is reached with a gap "
+        "alone; and partners that are wrong leave one best scale, which tells how many of them "
+        "there are. The law of the gap is for SGD, whose equilibria the next chapter sets beside those of "
         "other optimizers.",
     ),
     21: Chapter(
