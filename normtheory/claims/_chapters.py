@@ -69,8 +69,8 @@ CHAPTERS = {
         "its scale, the gap closes only as a power of it, a smaller one for long embeddings; "
         "partners that are not aligned put a floor under the loss that is reached with a gap "
         "alone; and partners that are wrong leave one best scale, which tells how many of them "
-        "there are. The law of the gap is for SGD, whose equilibria the next chapter sets beside those of "
-        "other optimizers.",
+        "there are. The law of the gap is for SGD, whose equilibria the next chapter sets beside "
+        "those of other optimizers.",
     ),
     21: Chapter(
         "Equilibria by optimizer",
