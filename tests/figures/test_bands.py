@@ -18,7 +18,7 @@ from ..simulations.smoke import smoke
 from .test_row_values import half, scrambled, values
 
 
-def axes_of(name: str, result: xr.Dataset) -> list[Axes]:
+def axes_of(name: str, result: xr.Dataset) -> list[Any]:
     picture = figures.draw(figures.get(name), result)
     plt.close(picture)
     return picture.axes
@@ -26,7 +26,7 @@ def axes_of(name: str, result: xr.Dataset) -> list[Axes]:
 
 def band(axes: Axes, k: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper end of a band at each of its places."""
-    corners = np.asarray(axes.collections[k].get_paths()[0].vertices)
+    corners = np.asarray(axes.collections[k].get_paths()[0].vertices, dtype=float)
     places = np.unique(corners[:, 0])
     ends = [corners[corners[:, 0] == x, 1] for x in places]
     return np.array([y.min() for y in ends]), np.array([y.max() for y in ends])
@@ -46,7 +46,7 @@ def test_a_mean_has_the_interval_of_students_t(ends: tuple[Any, Any]) -> None:
     mean_and_interval(axes, over, ends=ends, color=figures.BLUE)
     plt.close(picture)
     mean = runs.mean(axis=0)
-    np.testing.assert_allclose(axes.lines[0].get_ydata(), mean)
+    np.testing.assert_allclose(np.asarray(axes.lines[0].get_ydata(), float), mean)
     width = 4.302653 * runs.std(axis=0, ddof=1) / np.sqrt(3)  # t of two degrees of freedom
     low, high = mean - width, mean + width
     assert low.min() < 0 or high.max() > 1
