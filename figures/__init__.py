@@ -1,9 +1,11 @@
 """Figures: one picture a file, results in, matplotlib ``Figure`` out. Run from a clone.
 
-A figure NAME is the module ``figures.NAME`` with ``draw(result) -> Figure``. If there is an
-experiment of the same name, its result is what ``draw`` receives; otherwise ``draw()`` needs
-nothing. A figure that compares numbers also has ``rows(result)``: published, predicted and
-simulated values for the closing table. It is found by its file: adding a figure is adding one file.
+A figure NAME is the module ``figures.NAME`` with ``draw(result) -> Figure``, and with
+``caption(result) -> str``, which names its panels by their letters and says of what and how many
+runs they are. If there is an experiment of the same name, its result is what both receive;
+otherwise they need nothing. A figure that compares numbers also has ``rows(result)``: published,
+predicted and simulated values for the closing table. It is found by its file: adding a figure is
+adding one file.
 
 In a notebook: ``figures.figure("norm_effect")``.
 """
@@ -23,6 +25,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 import simulations
+from figures import _letters
 from simulations import _store
 
 STYLE = Path(__file__).with_name("normtheory.mplstyle")
@@ -142,9 +145,31 @@ def picture(result: Any) -> Figure:
     return _picture.picture(result)
 
 
+def picture_caption(result: Any) -> str:
+    """What :func:`picture` shows of a result, panel by panel; errors as there."""
+    from figures import _picture
+
+    return _picture.caption(result)
+
+
+def caption(name: str, result: xr.Dataset | None = None) -> str:
+    """What a figure shows, panel by panel, with the numbers of the run that it is drawn from.
+
+    Args:
+        name: of the figure.
+        result: of its experiment, as :func:`result` gives it; None where it needs none.
+
+    Raises:
+        ValueError: there is no such figure.
+    """
+    module = get(name)
+    return module.caption() if result is None else module.caption(result)
+
+
 def draw(module: ModuleType, data: xr.Dataset | None) -> Figure:
-    """Draw the figure of a module from a result, in the style of the project."""
+    """Draw the figure of a module from a result, in the style of the project, with its letters."""
     with style(STYLE):
         picture = module.draw() if data is None else module.draw(data)
+        _letters.letter(picture)
     plt.close(picture)  # or a notebook would show it twice; it can still be saved
     return picture

@@ -10,7 +10,7 @@ from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib
 
@@ -23,7 +23,7 @@ from matplotlib.figure import Figure
 
 import figures
 import simulations
-from figures import Row, _fidelity, _predicted
+from figures import Row, _captions, _fidelity, _picture, _predicted
 from normtheory._command import BAD_USAGE, FAILED, Parser, say, status_of
 from normtheory._drawing import style
 from normtheory._files import check_place, whole_file
@@ -92,23 +92,58 @@ def _parser(name: str | None) -> Parser:
 _BAR = "{desc}: {percentage:3.0f}% |{bar}| {elapsed} gone, {remaining} to go"
 
 
-def save(picture: Figure, path: Path) -> None:
-    """Write one picture whole or not at all.
+class About(NamedTuple):
+    """What the files of a picture say of it.
 
-    A PDF gets no date, so that the same picture is the same file.
+    Attributes:
+        title: name of the figure.
+        caption: what it shows; nothing where nobody says.
+        rerun: the command that draws it again, with all settings; nothing where there is none.
+    """
+
+    title: str
+    caption: str = ""
+    rerun: str = ""
+
+
+def about(name: str, data: xr.Dataset | None) -> About:
+    """Of a figure and the result that it is drawn from."""
+    if data is None and name in simulations.names():
+        return About(name)
+    return About(name, figures.caption(name, data), _captions.command(name, data))
+
+
+def _about_file(path: Path) -> About:
+    """Of a result in a file: of its run the configuration, where it has one."""
+    data = _picture.dataset_of(path)
+    name = data.attrs.get("experiment")
+    if name in figures.names():
+        return about(name, data)
+    return About(path.stem, _picture.caption(data), data.attrs.get("config", ""))
+
+
+def save(picture: Figure, path: Path, said: About | None = None) -> None:
+    """Write one picture whole or not at all, with caption and settings inside of the file.
+
+    No date goes into it, so that the same picture is the same file.
+
+    Args:
+        picture: what to write.
+        path: where, with the ending .png or .pdf.
+        said: of the picture; None for nothing but its name.
     """
     # Embedding a font, fontTools remarks on the date inside the font file: no news to anybody.
     logging.getLogger("fontTools").setLevel(logging.ERROR)
-    metadata = {"CreationDate": None} if path.suffix == ".pdf" else None
+    metadata = _captions.metadata(*(said or About(path.stem)), path.suffix)
     # In the style again: resolution and the kind of embedded fonts are settled when saving.
     with whole_file(path) as temporary, style(figures.STYLE):
         picture.savefig(temporary, format=path.suffix[1:], metadata=metadata)
 
 
-def _save_both(picture: Figure, stem: Path) -> None:
+def _save_both(picture: Figure, stem: Path, said: About) -> None:
     """Write it for the screen and for print, beside each other."""
     for suffix in (".png", ".pdf"):
-        save(picture, stem.parent / f"{stem.name}{suffix}")
+        save(picture, stem.parent / f"{stem.name}{suffix}", said)
 
 
 def animate(module: ModuleType, data: xr.Dataset | None, path: Path) -> None:
@@ -192,7 +227,7 @@ def _draw_file(path: Path, folder: Path) -> int:
         say("figures", f"--of {shown(path)}: {error}")
         return BAD_USAGE
     folder.mkdir(parents=True, exist_ok=True)
-    _save_both(found, folder / path.stem)
+    _save_both(found, folder / path.stem, _about_file(path))
     print(f"{shown(folder / path.stem)}.png, .pdf")
     return 0
 
@@ -294,7 +329,7 @@ def _run(arguments: list[str] | None) -> int:
                 progress.update(round(costs[name]))
                 continue
             picture = figures.draw(module, data)
-            _save_both(picture, options.output / name)
+            _save_both(picture, options.output / name, about(name, data))
             if hasattr(module, "animate"):
                 animate(module, data, options.output / f"{name}.gif")
             if data is not None and hasattr(module, "rows"):

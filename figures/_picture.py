@@ -18,12 +18,14 @@ from matplotlib.figure import Figure
 
 import figures
 import normtheory as nt
-from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, PURPLE, SKY, STYLE, VERMILION
+from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, PURPLE, SKY, STYLE, VERMILION, _letters
 from normtheory._drawing import style
 
 COLORS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK)
 _MOST = 12  # lines in one panel
 _COLUMNS = 3
+_BANDS = ((0.0, 1.0, 0.12), (0.25, 0.75, 0.25))  # quantiles, and how dense
+_TOLD = ("steps", "seed")  # attributes of a run
 
 
 def dataset_of(result: Any) -> xr.Dataset:
@@ -102,7 +104,7 @@ def _draw(axes: Axes, variable: xr.DataArray) -> None:
             continue
         one = one.transpose("quantile", "step")
         levels = np.asarray(one["quantile"])
-        for low, high, alpha in ((0.0, 1.0, 0.12), (0.25, 0.75, 0.25)):
+        for low, high, alpha in _BANDS:
             if low in levels and high in levels:
                 ends = one.sel(quantile=low), one.sel(quantile=high)
                 axes.fill_between(one.step, *ends, color=color, alpha=alpha, lw=0)
@@ -134,5 +136,27 @@ def picture(result: Any) -> Figure:
             place.remove()
         for place, name in zip(axes.flat, names, strict=False):
             _draw(place, data[name])
+        _letters.letter(figure)
     plt.close(figure)
     return figure
+
+
+def caption(result: Any) -> str:
+    """What :func:`figures.picture` shows of a result, panel by panel."""
+    data = dataset_of(result)
+    if data.attrs.get("experiment") in figures.names():
+        return figures.caption(data.attrs["experiment"], data)
+    names = _panels(data)
+    what = [str(data[name].attrs.get("long_name", name)) for name in names]
+    if len(names) > 1:
+        what = [f"({k}) {text}" for k, text in zip(_letters.names(), what, strict=False)]
+    parts = [f"Recorded over steps: {'; '.join(what)}."]
+    if any("quantile" in data[name].dims for name in names):
+        levels = np.asarray(data["quantile"])
+        bands = [f"{low:g} and {high:g}" for low, high, _ in _BANDS if {low, high} <= {*levels}]
+        between = f"; bands are between the quantiles {', and '.join(bands)}" if bands else ""
+        parts.append(f"Lines are medians{between}.")
+    told = [f"{name} {data.attrs[name]}" for name in _TOLD if name in data.attrs]
+    if told:
+        parts.append(f"{', '.join(told)}.")
+    return " ".join(parts)

@@ -9,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, PAGE, SEQUENTIAL, VERMILION, Row
+from figures._bands import mean_and_interval
+from figures._captions import count, intervals, listed, settings
 from simulations.class_imbalance import PUBLISHED, means_of, ordered, spread
 from simulations.encoders.measures import interval
 
@@ -55,20 +57,39 @@ def draw(result: xr.Dataset) -> Figure:
     return figure
 
 
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many worlds and points."""
+    s = settings(result)
+    orders = result.sizes["assignment"]
+    some = min(MEAN_OF, s.runs)
+    return (
+        "Norms by class in encoders trained on classes of frequencies "
+        f"{listed(s.frequencies)}. (a) Mean norm of points trained on, over {s.epochs} epochs of "
+        f"the paper's setting: means over {s.runs} worlds with {count(orders, 'assignment')} of "
+        f"frequencies to classes each; bands are {intervals(s.runs, 'world')}; circles are read "
+        "off the paper's plot. (b) Norm of the most frequent class less that of the rarest at "
+        f"epoch {s.shown}: how it is distributed over single networks, and over means of {some} "
+        f"of different worlds ({DRAWS:,} draws). (c) Mean norm of all classes and (d) that "
+        f"difference, with one thing changed; bars are {intervals(s.runs, 'world')}. "
+        f"{s.points:,} points to train on and as many held out, of {s.data_dimension} dimensions, "
+        f"embedded in d = {s.dimension}; NT-Xent at temperature {s.temperature:g}, batches of "
+        f"{s.batch}, SGD at rate {s.learning_rate:g}, seed {s.seed}."
+    )
+
+
 def _course(axes: Axes, result: xr.Dataset) -> None:
     """Mean norm of every class over training, in the paper's setting."""
     course = result.course.sel(sample=TRAINED).mean("assignment")
     for i, frequency in enumerate(result.frequency.values):
         color = SEQUENTIAL[i % len(SEQUENTIAL)]
-        one = course.sel(frequency=frequency).transpose("run", "epoch").values
-        axes.plot(result.epoch, one.mean(axis=0), color=color, label=share(result, frequency))
+        one = course.sel(frequency=frequency)
+        mean_and_interval(axes, one, "epoch", color=color, label=share(result, frequency))
         published = float(result.published.sel(frequency=frequency))
         if np.isfinite(published):
             axes.plot(result.attrs["shown"], published, "o", mfc="none", color=color)
     axes.axvline(result.attrs["shown"], color="0.85", lw=0.9)
     axes.set(xlabel="epoch", ylabel="mean norm, points trained on")
-    networks = result.sizes["run"] * result.sizes["assignment"]
-    axes.set_title(f"the paper's setting, {networks} networks (○ its plot)")
+    axes.set_title("the paper's setting (○ its plot)")
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.5 * (high - low))
     axes.legend(ncols=2, loc="upper left", title="share of points")

@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLUE, PAGE, VERMILION, Row
+from figures._captions import count, listed, settings
 
 LEAST = 10  # samples in a bucket that is looked at, as in the paper's read-off numbers
 COLOURS = (BLUE, VERMILION)
@@ -69,11 +70,6 @@ def related(
 def draw(result: xr.Dataset) -> Figure:
     """Accuracy against the norm, rank correlations, and areas under curves.
 
-    Thin lines are single runs, dashed ones follow the rule of the paper's code: images trained on,
-    each of them among its own neighbours. The first and the last bucket are the outermost ones that
-    hold at least ten images a run on average. A ± is half of the 95 % interval for other classes
-    and networks.
-
     Args:
         result: of the experiment ``confidence``.
 
@@ -95,6 +91,9 @@ def draw(result: xr.Dataset) -> Figure:
         buckets.plot(mean.bucket, mean.sel(objective=objective), "o-", color=color, label=label)
         authors = accuracy(result, "authors_").sel(objective=objective)
         buckets.plot(mean.bucket, authors, "--", color=color, lw=0.9)
+        share = one.authors_right / one.authors_count.where(one.authors_count >= LEAST)
+        span = share.min("run"), share.max("run")
+        buckets.fill_between(mean.bucket, *span, color=color, alpha=0.12, lw=0)
     buckets.set(xlabel="norm (min-max scaled)", ylabel="10-NN accuracy in bucket", ylim=(0, 1.4))
     buckets.set_yticks([0, 0.25, 0.5, 0.75, 1])
     buckets.set_title("held-out images")
@@ -131,6 +130,27 @@ def draw(result: xr.Dataset) -> Figure:
     strangers.set_xlim(-0.5, result.sizes["stranger"] - 0.5)
     strangers.set_title("trained classes against")
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many images and runs."""
+    s = settings(result)
+    lengths = {"SimCLR": s.steps, "SimSiam": s.siamese_steps}
+    trained = listed(f"{name} ({lengths[name]:,} steps)" for name in result.objective.values)
+    return (
+        f"Is the norm a confidence? Encoders trained by {trained} on images ({s.data}, at most "
+        f"{s.per_class:,} of a class, {s.held_out:.0%} held out), d = {s.dimension}, batches of "
+        f"{s.pairs} pairs, {count(s.runs, 'run')} with splits of their own, seed {s.seed}. (a) "
+        f"Accuracy of a vote of {s.neighbours} neighbours in {s.buckets} buckets of the norm, of "
+        "held-out images: thick lines pool the runs, thin ones are single runs, so there are no "
+        "bars; a bucket is shown where it holds at least "
+        f"{LEAST} images a run on average. Dashed: the rule of the paper's code, images trained on "
+        "among their own neighbours, pooled as well; its band is from the lowest run to the "
+        "highest. ± is half of the 95 % interval of the rank correlation, for other classes and "
+        "networks. (b) Accuracy in the first such bucket (open) and the last (filled), in the "
+        "paper's plots, one network each, and pooled here. (c) Area under the ROC curve of the "
+        "norm, trained classes against strangers: circles are runs, dashes their means."
+    )
 
 
 def rows(result: xr.Dataset) -> list[Row]:

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import matplotlib.pyplot as plt
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from figures._bands import mean_and_interval
+from figures._captions import intervals, listed, settings
 from simulations.cut_init import best
 from simulations.encoders.measures import interval
 
 COLOURS = (BLUE, GREEN, VERMILION, ORANGE)
-
-
-def _band(axes: Axes, values: xr.DataArray, along: str, **style: Any) -> None:
-    """Mean over runs as a line, its 95 % interval as a band."""
-    mean, half = values.mean("run"), interval(values.transpose("run", along).values)
-    (line,) = axes.plot(values[along], mean, **style)
-    axes.fill_between(
-        values[along], mean - half, mean + half, color=line.get_color(), alpha=0.15, lw=0
-    )
+SHARE = (0.0, 1.0)
 
 
 def draw(result: xr.Dataset) -> Figure:
@@ -41,10 +32,12 @@ def draw(result: xr.Dataset) -> Figure:
         for j, style in enumerate(("-", "--")):
             cut = one.sel(cut=c).isel(decay=j)
             label = f"c = {c:g}" + (", decay" if j else "")
-            _band(loss, cut.loss, "until", ls=style, color=color, label=label)
-            _band(accuracy, cut.accuracy, "step", ls=style, color=color)
-        control = one.sel(cut=c).isel(decay=0).control_accuracy.mean("run")
-        accuracy.plot(control.step, control, "o", mfc="none", ms=3, color=color)
+            mean_and_interval(loss, cut.loss, "until", ls=style, color=color, label=label)
+            mean_and_interval(accuracy, cut.accuracy, ends=SHARE, ls=style, color=color)
+        control = one.sel(cut=c).isel(decay=0).control_accuracy
+        bars = interval(control.transpose("run", "step").values)
+        marks = {"fmt": "o", "mfc": "none", "ms": 3, "elinewidth": 0.8, "color": color}
+        accuracy.errorbar(control.step, control.mean("run"), bars, **marks)
     loss.set(xlabel="step", ylabel="loss", title="network with biases")
     loss.legend()
     accuracy.set(xlabel="step", ylabel="10-NN accuracy, held out")
@@ -74,7 +67,8 @@ def draw(result: xr.Dataset) -> Figure:
             found = tuned.sel(kind=kind, cut=c)
             label = f"c = {c:g}: best {float(found):.3f}"
             values = result.tuned.sel(kind=kind, cut=c)
-            _band(axes, values, "rate", color=COLOURS[i % len(COLOURS)], label=label, marker="o")
+            style = {"color": COLOURS[i % len(COLOURS)], "label": label, "marker": "o"}
+            mean_and_interval(axes, values, "rate", ends=SHARE, **style)
         axes.axhline(float(tuned.sel(kind=kind, cut=1)), color=BLACK, ls=":", lw=0.8)
         axes.set(xscale="log", xlabel="learning rate", title=str(kind))
         axes.set_ylim(0, 1.5)
@@ -82,6 +76,23 @@ def draw(result: xr.Dataset) -> Figure:
         axes.legend(loc="upper left")
     sweep[0].set_ylabel("10-NN accuracy after training")
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many networks and points."""
+    s = settings(result)
+    kinds = listed(map(str, result.kind.values))
+    return (
+        f"Encoders whose weights are divided by c at the start, SGD on NT-Xent for {s.steps:,} "
+        f"steps. (a) Loss and (b) held-out accuracy of a vote of {s.neighbours} neighbours at "
+        f"γ = {s.learning_rate:g}, without decay and (dashed) with λ = {s.weight_decay:g}; circles "
+        "are uncut networks at rate c²γ. (c) How far embeddings of cut network and such a control "
+        "are apart at the end; every mark is a run. (d) to (f) Accuracy by the rate and by network "
+        f"({kinds}); dotted: c = 1 at its best rate. Lines and marks are means, bands and bars "
+        f"{intervals(s.runs, 'network')}. {s.classes} latent classes, {s.points:,} points to train "
+        f"on and as many held out, d = {s.dimension}, batches of {s.batch}, temperature "
+        f"{s.temperature:g}, seed {s.seed}."
+    )
 
 
 def rows(result: xr.Dataset) -> list[Row]:

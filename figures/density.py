@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from figures._captions import intervals, settings
+from figures._letters import named
 from simulations.encoders.measures import interval
 
 COLOURS = (BLUE, GREEN, ORANGE, VERMILION)
@@ -78,6 +80,23 @@ def draw(result: xr.Dataset) -> Figure:
     right.set_title(f"means of {result.sizes['run']} networks, 95 % intervals")
     right.legend(loc="upper center")
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many networks and points."""
+    s = settings(result)
+    samples = result.sizes["sample"]
+    return (
+        f"Norm of an embedding against its distance to the {s.neighbour}th neighbour. "
+        f"{named(samples)} {s.points:,} points in one trained network, by sample, with their rank "
+        "correlation ρ. "
+        f"{named(1, samples)} Rank correlations of all networks, trained and before training, over "
+        "all points and within classes; below, what training changes, network by network. Bars and "
+        f"± are {intervals(s.runs, 'network')}. {s.classes} latent classes, data of "
+        f"{s.data_dimension} dimensions, d = {s.dimension}, {s.epochs} epochs of SGD at rate "
+        f"{s.learning_rate:g}, NT-Xent at temperature {s.temperature:g}, batches of {s.batch}, "
+        f"seed {s.seed}."
+    )
 
 
 def by_training(correlation: xr.DataArray) -> np.ndarray:

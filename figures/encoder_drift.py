@@ -8,6 +8,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, PAGE, VERMILION, Row
+from figures._bands import mean_and_interval
+from figures._captions import count, intervals, settings
 from simulations.encoders.measures import interval
 
 
@@ -68,20 +70,33 @@ def draw(result: xr.Dataset) -> Figure:
         axes.minorticks_off()
     for i, trained in enumerate(result.trained_width.values):
         one, color = result.sel(trained_width=trained), (VERMILION, BLUE)[i % 2]
-        real = 1 + one.embedding_growth
-        half = interval(real.transpose("run", "step").values)
-        mean = real.mean("run")
-        growth.plot(real.step, mean, color=color, label=f"embeddings, width {trained}")
-        growth.fill_between(real.step, mean - half, mean + half, color=color, alpha=0.2, lw=0)
-        growth.plot(real.step, 1 + one.embedding_orthogonal.mean("run"), ":", color=color)
-    weights = 1 + result.isel(trained_width=-1).weight_growth.mean("run")
-    growth.plot(weights.step, weights, "--", color=BLACK, lw=0.9, label="weights")
+        mean_and_interval(
+            growth, 1 + one.embedding_growth, color=color, label=f"embeddings, width {trained}"
+        )
+        mean_and_interval(growth, 1 + one.embedding_orthogonal, ls=":", color=color)
+    weights = 1 + result.isel(trained_width=-1).weight_growth
+    mean_and_interval(growth, weights, ls="--", color=BLACK, lw=0.9, label="weights")
     growth.set(xlabel="step", ylabel="squared norm, over its start")
     growth.set_title("training (dotted: if orthogonal)")
     low, high = growth.get_ylim()
     growth.set_ylim(low, high + 0.35 * (high - low))
     growth.legend(loc="upper right")
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many networks."""
+    s = settings(result)
+    return (
+        f"Embeddings of {count(s.pairs, 'pair')} in encoders of different width, NT-Xent at "
+        f"temperature {s.temperature:g}, d = {s.dimension}, seed {s.seed}. (a) Radial part of the "
+        "displacement of new embeddings, to first order by an embedding's own part of the "
+        f"gradient and by the whole batch, and in a real step at rate {s.learning_rate:g}; root "
+        "mean square over embeddings; dashed: a power of the width. (b) Share of norms that "
+        f"shrink. (c) Squared norms over {count(s.steps, 'step')} of SGD; dotted: were all "
+        "displacements orthogonal; dashed: weights of the widest network that is trained. Bars and "
+        f"bands are {intervals(s.runs, 'network')}."
+    )
 
 
 def rows(result: xr.Dataset) -> list[Row]:

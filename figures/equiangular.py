@@ -10,6 +10,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from figures._captions import count, listed, settings
+from figures._letters import SAME
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE)
 SHOWN = 16  # points of a run that are drawn, evenly over its steps
@@ -28,7 +30,8 @@ def draw(result: xr.Dataset) -> Figure:
     frames = result.sizes["frame"]
     grid = figure.add_gridspec(2, 2 * frames, height_ratios=(1, 1.5))
     for k in range(frames):
-        axes: Any = figure.add_subplot(grid[0, 2 * k : 2 * k + 2], projection="3d")
+        place, label = grid[0, 2 * k : 2 * k + 2], SAME if k else ""
+        axes: Any = figure.add_subplot(place, projection="3d", label=label)
         _umbrella(axes, result.points.isel(frame=k).values)
         axes.set_title(f"ψ = {np.rad2deg(float(result.frame[k])):.0f}°")
     opening = figure.add_subplot(grid[1, :frames])
@@ -53,6 +56,20 @@ def draw(result: xr.Dataset) -> Figure:
     contrast.set(xlabel="temperature τ of InfoNCE", ylabel="steps from ψ = 34° to 143°")
     contrast.legend(loc="upper left")
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many points."""
+    s = settings(result)
+    return (
+        "Clouds in which any two points are at the same angle ψ. (a) Three points on their way "
+        "from collapse to the simplex. (b) The angle of clouds of "
+        f"n = {listed(s.sizes)} points (d = n, norm {s.norm:g}) over {count(s.steps, 'step')} "
+        f"under uniformity (t = {s.sharpness:g}), and of one pair. (c) Steps of "
+        f"n = {s.contrast_size} points under InfoNCE between two angles, counted and by the closed "
+        f"form. Nothing is random but how clouds are turned in space (seed {s.seed}): one run "
+        "each, no bars."
+    )
 
 
 def _umbrella(axes: Any, points: np.ndarray) -> None:

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, PURPLE, VERMILION, Row
+from figures._captions import count, settings
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE)
 MARKERS = ("o", "s", "^", "v", "D")
@@ -45,6 +46,8 @@ def draw(result: xr.Dataset) -> Figure:
         turn.plot(result.later, np.rad2deg(one.law_turn), color=BLACK, lw=0.7)
         few = one.isel(later=slice(k % 3, None, 3))  # three laws are one
         turn.plot(few.later, np.rad2deg(few.turn), MARKERS[k], ms=3.5, label=str(name), **style)
+        bars = np.rad2deg(few.turn_interval)
+        turn.errorbar(few.later, np.rad2deg(few.turn), bars, fmt="none", ecolor=COLOURS[k], lw=0.8)
     way.set(xlabel="step", ylabel="norm ρ/ρ*", yscale="log", title="the way there")
     ticks = sorted({*result.start.values.tolist(), 1.0})
     way.set_yticks(ticks, [f"{t:g}" for t in ticks])
@@ -55,6 +58,23 @@ def draw(result: xr.Dataset) -> Figure:
     turn.legend(loc="lower right")
     _deviations(off, result)
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many embeddings and steps."""
+    s = settings(result)
+    burn_in, late = s.burn_in * s.lag, s.blocks * s.lag
+    points = s.points * len(s.starts)
+    return (
+        f"Embeddings pulled to fresh random directions, {s.points} for every start, "
+        f"d = {s.dimension}; decay takes {s.share:g} of a length in a step under every optimizer; "
+        f"seed {s.seed}. (a) Root mean square norm over that of the equilibrium, by start, in the "
+        f"first half of {burn_in:,} steps of one run. (b) Turn between looks so many steps apart, "
+        f"in the {late:,} steps after those. Marks in (a) have no bars: what is left of chance in "
+        "equilibrium is in (c); bars of (b), where larger than the marks, and of (c) are 95 % "
+        f"intervals (Student's t), of norms over all {points} embeddings and of turns over "
+        f"{count(s.blocks, 'block')} of {s.lag} steps. Lines are predicted; the grey band is ± 1 %."
+    )
 
 
 def _deviations(axes: Axes, result: xr.Dataset) -> None:

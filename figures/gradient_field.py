@@ -10,12 +10,14 @@ from matplotlib.patches import FancyArrowPatch
 
 import normtheory as nt
 from figures import BLACK, BLUE, GREEN, PAGE, VERMILION
+from figures._captions import listed
 
 TARGET = np.array([1.0, 0.0])
 RADII = (0.75, 1.25, 1.75, 2.25)
 START = 1.0 * np.array([np.cos(2.6), np.sin(2.6)])
 RATE = 0.8  # large, so that the steps can be seen to leave their circle
 STEPS = 6
+TRIANGLE = {"norm": 1.2, "rate": 0.9}
 
 
 def trajectory(start: np.ndarray, rate: float, steps: int) -> np.ndarray:
@@ -36,7 +38,7 @@ def trajectory(start: np.ndarray, rate: float, steps: int) -> np.ndarray:
 
 
 def draw() -> Figure:
-    """Left the field with a trajectory; right one step and its right triangle.
+    """The field with a trajectory; one step and its right triangle.
 
     Returns:
         The figure.
@@ -45,6 +47,17 @@ def draw() -> Figure:
     _field(field)
     _triangle(step)
     return figure
+
+
+def caption() -> str:
+    """What the panels show."""
+    return (
+        "The gradient of the cosine similarity to a target, d = 2; exact, nothing is random. (a) "
+        f"The field at norms {listed(RADII)}, and {STEPS} steps of SGD at rate γ = {RATE:g} from "
+        f"norm {float(np.linalg.norm(START)):g}; dashed: the circle of that norm. (b) One step "
+        f"from norm {TRIANGLE['norm']:g} at γ = {TRIANGLE['rate']:g}, with its right angle: the "
+        "new vector is the longest side."
+    )
 
 
 def _arrow(axes: Axes, tail: np.ndarray, head: np.ndarray, color: str) -> None:
@@ -90,13 +103,13 @@ def _field(axes: Axes) -> None:
     axes.text(0.25, -0.26, "target", ha="center", fontsize=7)
     axes.plot(0, 0, "o", color=BLACK, ms=2.5)
     axes.set(aspect="equal", xlim=(-2.75, 2.75), ylim=(-2.55, 2.55), xlabel="$z_1$", ylabel="$z_2$")
-    axes.set_title("gradient of the cosine: across $z$, as long as sin φ / ‖$z$‖")
+    axes.set_title("gradient: across $z$, as long as sin φ / ‖$z$‖")
     axes.grid(visible=False)
 
 
 def _triangle(axes: Axes) -> None:
-    rate, angle = 0.9, 1.15
-    z = 1.2 * np.array([0.0, 1.0])
+    rate, angle = TRIANGLE["rate"], 1.15
+    z = TRIANGLE["norm"] * np.array([0.0, 1.0])
     target = np.array([np.sin(angle), np.cos(angle)])
     after = z + rate * nt.cosine_gradient(z, target)
     turn = np.linspace(-0.12, angle + 0.1, 60)

@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLUE, PAGE, VERMILION, Row
+from figures._captions import count, intervals, settings
 from simulations.encoders.measures import interval
 from simulations.gradscale_training import best_rate, gained
 
@@ -56,6 +57,22 @@ def draw(result: xr.Dataset) -> Figure:
         axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
         axes.legend(loc="upper left")
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many networks and points."""
+    s = settings(result)
+    return (
+        "GradScale in an encoder (p = 1 against none): (a) held-out accuracy of a vote of "
+        f"{s.neighbours} neighbours after {count(s.steps, 'step')}, by learning rate; (b) over "
+        "training at the rate that is best on other points, all classes; (c) the rare ones. Bars "
+        f"are {intervals(s.runs, 'network')}; both powers see the same points in a run, and ± is "
+        "the interval of their difference run by run. "
+        f"{s.classes} rare and {s.classes} frequent latent classes (1 to "
+        f"{s.frequencies[1] / s.frequencies[0]:g}), {s.points:,} points to train on and as many "
+        f"held out, d = {s.dimension}, batches of {s.batch}, NT-Xent at temperature "
+        f"{s.temperature:g}, seed {s.seed}."
+    )
 
 
 def rows(result: xr.Dataset) -> list[Row]:

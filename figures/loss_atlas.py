@@ -1,10 +1,8 @@
 """The loss atlas: gradient norm against embedding norm for every loss, with its slope.
 
-The losses that obey share a panel, where their lines fall on one another. Solid: all rows get the
-norm. Dashed: one row gets it, the others keep norm 1. A loss of directions has slope −1 either way
-(grey guide); panels of losses that don't are hatched and marked with a cross. The printed slope is
-fitted where the line is thick. Barlow Twins and W-MSE normalise over the batch, and so pass the
-first test; the ε-guarded cosine obeys above its ε = 1e-8.
+Panels of losses that do not obey are hatched and marked with a cross. Barlow Twins and W-MSE
+normalise over the batch, and so pass the first test, all rows at one norm; the ε-guarded cosine
+obeys above its ε = 1e-8.
 """
 
 from __future__ import annotations
@@ -19,6 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from figures import BLACK, BLUE, PAGE, VERMILION, Row
+from figures._captions import settings
+from figures._letters import named
 
 COLUMNS, LARGE = 5, 2
 """Of the grid, and of the panel of those that obey."""
@@ -58,6 +58,22 @@ def draw(result: xr.Dataset) -> Figure:
     large.set(xlabel="embedding norm", ylabel="gradient norm, relative to that at norm 1")
     figure.legend(handles=_legend(), loc="outside upper center", ncols=4, handlelength=2.6)
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many points."""
+    s = settings(result)
+    others = int((result.obeys == 0).sum())
+    obedient = "losses that obey, whose lines fall on one another"
+    which = f"{named(1)} The {obedient}. {named(others, 1)} Those that do not, each by its name."
+    return (
+        "Length of the gradient, over that at norm 1, against the embedding norm, for every loss "
+        f"of the library: a cloud of {s.points} points each, d = {s.dimension}, seed {s.seed}. "
+        "Solid: all rows get the norm; dashed: one row gets it, the others keep norm 1. "
+        f"{which if others else f'All are {obedient}.'} A loss of directions has slope −1 either "
+        "way (grey); the printed slope is fitted where the line is thick. Gradients are exact and "
+        "of one cloud, so there are no bars."
+    )
 
 
 def _together(axes: Axes, obedient: xr.Dataset) -> None:

@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from figures._captions import listed, settings
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE)
 SMALLEST = 1e-3  # of a gap that is drawn
@@ -18,7 +19,7 @@ def _is_norm(name: str) -> bool:
 
 
 def draw(result: xr.Dataset) -> Figure:
-    """Left the symmetric state at every norm, right a random start and AdamW.
+    """The symmetric state at every norm; a random start and AdamW.
 
     Args:
         result: of the experiment ``modality_gap``.
@@ -49,6 +50,19 @@ def draw(result: xr.Dataset) -> Figure:
     panels[0].set(ylabel="modality gap", title="symmetric state")
     panels[1].set(title="other starts, other optimizers")
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many pairs and steps."""
+    s = settings(result)
+    return (
+        f"The gap between two modalities of {s.pairs} pairs (d = {s.pairs + 2}) against the scale "
+        f"that CLIP's loss learns with them, full batch, {s.steps:,} steps of SGD, γ of the "
+        f"logarithm of the scale {s.scale_rate:g}, seed {s.seed}. (a) From the symmetric state, at "
+        f"norms {listed(s.norms)}. (b) From a random start, and with AdamW on the embeddings. "
+        "Marks are measured, lines are predicted; slopes are fitted. One run each, without bars: "
+        "in (a) it obeys the law step by step whatever the seed."
+    )
 
 
 def rows(result: xr.Dataset) -> list[Row]:

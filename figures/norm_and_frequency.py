@@ -1,7 +1,4 @@
-"""What norms tell of frequency, by optimizer: SGD a fourth root, lazy Adam a root, AdamW S(a).
-
-Of norms that grow, what the mean of ρᵐ has gained is shown, with m = 4 for SGD and 2 otherwise.
-"""
+"""What norms tell of frequency, by optimizer: SGD a fourth root, lazy Adam a root, AdamW S(a)."""
 
 from __future__ import annotations
 
@@ -13,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, PURPLE, VERMILION, Row
+from figures._captions import intervals, settings
 from normtheory import equilibrium
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE)
@@ -42,6 +40,21 @@ def draw(result: xr.Dataset) -> Figure:
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many embeddings and steps."""
+    s = settings(result)
+    steps = (s.burn_in + s.blocks) * s.lag
+    return (
+        f"Embeddings that have a gradient with probability p in a step, {s.points} for every p, "
+        f"d = {s.dimension}, {steps:,} steps, seed {s.seed}. (a) What norms have gained without "
+        "decay: m = 4 for SGD and 2 otherwise. (b) Root mean square norms with decay, in "
+        "equilibrium. Legends give the exponent of p that is fitted. (c) Dense AdamW: the square "
+        "of the norm over its limit, against the visits that its second moments remember. Bars, "
+        f"where larger than the marks, are {intervals(s.points, 'embedding')}; lines are "
+        "predicted."
+    )
 
 
 def _rounded(exponent: float) -> str:

@@ -8,6 +8,9 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLUE, COLUMN, GREEN, ORANGE, VERMILION, Row
+from figures._captions import count, settings
+
+PUBLISHED = "; and the counts of Draganov et al. (2025)"
 
 
 def draw(result: xr.Dataset) -> Figure:
@@ -51,6 +54,9 @@ def draw(result: xr.Dataset) -> Figure:
         label=f"{result.sizes['start']} random starts",
     )
     below.plot(norm, 100 * (result.sgd.mean("sgd_start") / closed - 1), "+", ms=6, color=GREEN)
+    of_sgd = 100 * (result.sgd / closed - 1)
+    ends = np.stack([of_sgd.min("sgd_start"), of_sgd.max("sgd_start")])
+    below.plot(np.stack([norm, norm]), ends, color=GREEN, lw=0.8)
     below.plot(norm, 100 * (result.published / closed - 1), "x", color=ORANGE)
     below.set(xlabel="embedding norm ρ", ylabel="deviation (%)", ylim=(-3, 3))
     below.legend(loc="lower right")
@@ -58,6 +64,21 @@ def draw(result: xr.Dataset) -> Figure:
     below.set_xticks(ticks, [f"{t:g}" for t in ticks])
     below.minorticks_off()
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many pairs and starts."""
+    s = settings(result)
+    known = bool(np.isfinite(result.published).any())
+    return (
+        f"Steps until the mean cosine of {count(s.pairs, 'random pair')} is within {s.tolerance:g} "
+        f"of 1, by embedding norm; d = {s.dimension}, SGD at rate {s.learning_rate:g} on the mean "
+        f"loss, seed {s.seed}. (a) The closed form; the exact recursion, mean over "
+        f"{count(s.starts, 'start')}; SGD by automatic differentiation, mean over "
+        f"{count(s.sgd_starts, 'start')}{PUBLISHED if known else ''}; ranges over starts are in "
+        "(b). (b) Deviations from the mean closed form of the starts; the band "
+        f"is the range of the recursion over its starts, an upright line that of SGD."
+    )
 
 
 def rows(result: xr.Dataset) -> list[Row]:

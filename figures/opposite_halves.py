@@ -8,10 +8,11 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, GREEN, PAGE, PURPLE, VERMILION, Row
+from figures._captions import count, settings
 
 
 def draw(result: xr.Dataset) -> Figure:
-    """Left the curve over the whole range of angles; right the logarithm close to π.
+    """The curve over the whole range of angles; the logarithm close to π.
 
     Args:
         result: of the experiment ``opposite_halves``.
@@ -22,6 +23,8 @@ def draw(result: xr.Dataset) -> Figure:
     angle = result.start_angle.mean("start")
     figure, (left, right) = plt.subplots(1, 2, figsize=(PAGE, 2.6))
     left.plot(angle, result.closed_form.mean("start"), color=BLUE, label="closed form, ensemble")
+    ends = result.closed_form.min("start"), result.closed_form.max("start")
+    left.fill_between(angle, *ends, color=BLUE, alpha=0.2, lw=0)
     left.plot(
         result.start_angle.isel(start=0),
         result.recursion.isel(start=0),
@@ -74,6 +77,20 @@ def draw(result: xr.Dataset) -> Figure:
     right.invert_xaxis()
     right.legend(loc="upper left")
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many pairs and starts."""
+    s = settings(result)
+    return (
+        f"Steps until the mean cosine of {count(s.pairs, 'pair')} is within {s.tolerance:g} of 1, "
+        f"by the angle of their mean cosine at the start; d = {s.dimension}, norm {s.norm:g}, SGD "
+        f"at rate {s.learning_rate:g} on the mean loss, seed {s.seed}. (a) The closed form at "
+        f"{count(s.weights, 'mixing weight')}, mean over {count(s.starts, 'start')}; the band, "
+        "where wider than the line, is the range over starts. Recursion and SGD: first start. "
+        "Dotted: closed form of one pair. (b) One pair near π, exactly: there are no runs to "
+        "average over."
+    )
 
 
 def rows(result: xr.Dataset) -> list[Row]:

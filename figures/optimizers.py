@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 import normtheory as nt
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, PURPLE, VERMILION, Row
+from figures._captions import count, settings
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE)
 MARKERS = ("o", "s", "^", "v", "D")
@@ -55,7 +56,15 @@ def draw(result: xr.Dataset) -> Figure:
         steps = result.steps.sel(optimizer=optimizer)
         exponent = result.exponent.sel(optimizer=optimizer)
         style = {"color": colour, "marker": marker, "ms": 3, "lw": 1}
-        left.plot(norm, steps.mean("start"), label=optimizer, ls="none", **{**style, "lw": 0})
+        left.errorbar(
+            norm,
+            steps.mean("start"),
+            steps.std("start", ddof=1),
+            label=optimizer,
+            ls="none",
+            elinewidth=0.8,
+            **{**style, "lw": 0},
+        )
         right.errorbar(
             result.interval_norm,
             exponent.mean("start"),
@@ -85,6 +94,22 @@ def draw(result: xr.Dataset) -> Figure:
         fontsize=7,
     )
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many pairs and starts."""
+    s = settings(result)
+    return (
+        f"{s.pairs} random pairs attract each other until their mean cosine is within "
+        f"{s.tolerance:g} of 1, d = {s.dimension}. (a) Steps at {s.points} norms, means over "
+        f"{count(s.starts, 'start')}; (b) the exponent between neighbouring norms. Bars, where "
+        "larger than the marks, are the standard deviation over starts. Black lines are the closed "
+        "form of the flow, solid at the rate γ of SGD, dashed at γ/(1 − α) of the heavy ball; the "
+        "red line is the norm below which that no longer sees the norm. Rates "
+        f"γ = {s.sgd_rate:g} of SGD and heavy ball (α = {s.momentum:g}), {s.adam_rate:g} of Adam "
+        f"(ε = {s.adam_epsilon:g} where it has one) and AdamW (λ = {s.weight_decay:g}); "
+        f"seed {s.seed}."
+    )
 
 
 def rows(result: xr.Dataset) -> list[Row]:

@@ -9,6 +9,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from figures import BLACK, ORANGE, PAGE, SKY, VERMILION, Row
+from figures._captions import count, settings
 
 
 def draw(result: xr.Dataset) -> Figure:
@@ -71,6 +72,18 @@ def draw(result: xr.Dataset) -> Figure:
     taming.set(xscale="log", yscale="log", xlabel="x = γ/ρ² at the start", ylabel="x at the end")
     taming.legend(loc="upper left")
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many pairs."""
+    s = settings(result)
+    return (
+        f"Steps until the mean cosine of {count(s.pairs, 'random pair')} is within {s.tolerance:g} "
+        f"of 1, d = {s.dimension}, by the exact recursion from one and the same start (seed "
+        f"{s.seed}), so there are no bars. (a) Over {s.grid} norms and {s.grid} rates γ. (b) All "
+        "points of (a) against the effective rate x = γ/ρ² at the start. (c) The median of x over "
+        "the pairs at the end. Red: x = 1, above which pairs overshoot."
+    )
 
 
 def rows(result: xr.Dataset) -> list[Row]:

@@ -1,8 +1,8 @@
 """Trainings beside what ``nt.predict`` says of them: errors of norm, turn and steps, by optimizer.
 
-Filled marks are predicted with the measured size of the gradient, open ones from the numbers of the
-run alone. What does not depend on that size has both in one place. All numbers, and where encoders
-depart and why, are on the page that ``python -m figures --predicted FILE`` writes.
+What does not depend on the size of the gradient has filled and open marks in one place. All
+numbers, and where encoders depart and why, are on the page that ``python -m figures --predicted
+FILE`` writes.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, PURPLE, VERMILION, Row
+from figures._captions import count, settings
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE)
 MARKERS = ("o", "s", "^", "v", "D")
@@ -51,6 +52,21 @@ def draw(result: xr.Dataset) -> Figure:
     panels[0].plot([], [], "o", color=BLACK, mfc="none", ms=3.2, label="by the numbers alone")
     figure.legend(loc="outside lower center", ncols=6, columnspacing=1.0, handletextpad=0.1)
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many runs and steps."""
+    s = settings(result)
+    late = s.blocks * s.lag
+    return (
+        "Trainings beside what predict says of them, by optimizer: how far measured numbers are "
+        "from predicted ones, (a) norms, (b) turns in a step, (c) steps to equilibrium. Filled "
+        "marks are predicted with the measured size of the gradient, open ones from the numbers "
+        f"of the run alone. Batches of {s.pairs} pairs, temperature {s.temperature:g}, "
+        f"d = {s.dimension}, {s.burn_in * s.lag + late:,} steps of which the last {late:,} are "
+        f"measured; marks are over {count(s.runs, 'run')}, too few for an interval, so there are "
+        f"no bars: by how much runs differ is on the page of predictions. Seed {s.seed}."
+    )
 
 
 def _panel(axes: Any, result: xr.Dataset, quantity: str, places: np.ndarray) -> None:

@@ -8,12 +8,13 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from figures._captions import count, settings
 
 COLOURS = (BLUE, GREEN, ORANGE, VERMILION)
 
 
 def draw(result: xr.Dataset) -> Figure:
-    """Left the norms of the classes against the step; right the ratio of classes at the end.
+    """Norms of the classes against the step; the ratio of classes at the end.
 
     Args:
         result: of the experiment ``quartic_growth``.
@@ -25,7 +26,10 @@ def draw(result: xr.Dataset) -> Figure:
     for i, frequency in enumerate(result.frequency.values):
         one, color = result.sel(frequency=frequency), COLOURS[i % len(COLOURS)]
         name = f"frequency {frequency:g}, p = {float(one.probability):.3f}"
-        left.plot(one.step, one.fourth_power**0.25, "o", ms=3, mfc="none", color=color, label=name)
+        norm = one.fourth_power**0.25
+        bars = 2 * norm * one.fourth_power_error / (4 * one.fourth_power)
+        marks = {"fmt": "o", "ms": 3, "mfc": "none", "elinewidth": 0.8, "color": color}
+        left.errorbar(one.step, norm, bars, label=name, **marks)
         left.plot(one.step, one.predicted**0.25, color=color, lw=1.1)
     step = result.step.values[len(result.step) // 2 :]
     guide = float(result.predicted[-1].max()) ** 0.25 * 1.35 * (step / step[-1]) ** 0.25
@@ -60,6 +64,22 @@ def draw(result: xr.Dataset) -> Figure:
     right.minorticks_off()
     right.legend()
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many embeddings and runs."""
+    s = settings(result)
+    return (
+        "Embeddings that are pulled to fresh random directions, in classes that are updated with "
+        f"different probabilities p; d = {s.dimension}, norm {s.norm:g} at the start, "
+        f"seed {s.seed}. (a) Fourth root of the mean of ρ⁴ over {count(s.points, 'embedding')} of "
+        f"every class, {s.steps:,} steps of SGD at γ = {s.learning_rate:g}; bars, where larger "
+        "than the marks, are ± 2 standard errors over embeddings; lines are predicted. (b) Norms "
+        "over that of the rarest class, at the end of (a) and after "
+        f"{count(s.batch_steps, 'step')} in batches of {s.batch} at γ = {s.batch_rate:g}; bars are "
+        f"± 2 standard errors, over embeddings or over the {count(s.batch_starts, 'run')} in "
+        "batches."
+    )
 
 
 def _class_ratios(result: xr.Dataset) -> tuple[np.ndarray, np.ndarray]:

@@ -1,12 +1,10 @@
 """In an encoder a pull inwards balances the growth of norms, and weight decay hardly does.
 
-Left the norm of embeddings while an encoder learns digits, the norm that the measured D and s
-imply, and the norm of free embeddings, which have no D. In the middle what changes the squared norm
-in a step: growth is paid for by the pull, and hardly by weight decay, which acts through the
-weights instead: both D and s are smaller for it. The implied norm swings about the real one, since
-D and s are of the moment and the norm follows; it drifts, since both change with the weights. Right
-single embeddings at the end: with D < 0 they are roughly where their own D and s say; the others
-are far below the norm at which decay alone would stop them.
+Growth is paid for by the pull, and hardly by decay, which acts through the weights instead: both D
+and s are smaller for it. The norm that D and s imply swings about the real one, since they are of
+the moment and the norm follows; it drifts, since both change with the weights. Single embeddings
+with D < 0 are roughly where their own D and s say; the others are far below the norm at which decay
+alone would stop them.
 """
 
 from __future__ import annotations
@@ -19,6 +17,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from figures._bands import mean_and_interval
+from figures._captions import intervals, settings
 from simulations.encoders.measures import interval
 
 COLOURS = (BLUE, VERMILION, GREEN, ORANGE)  # of decays
@@ -37,14 +37,11 @@ def draw(result: xr.Dataset) -> Figure:
     figure, (norms, changes, single) = plt.subplots(1, 3, figsize=(PAGE, 2.8))
     for k, decay in enumerate(result.decay.values):
         one, colour = result.sel(decay=decay), COLOURS[k % len(COLOURS)]
-        norm = one.norm.transpose("run", "step").values
-        mean, half = norm.mean(axis=0), interval(norm)
-        norms.plot(one.step, mean, color=colour, label=f"λ = {decay:g}")
-        norms.fill_between(one.step, mean - half, mean + half, color=colour, alpha=0.2, lw=0)
+        mean_and_interval(norms, one.norm, color=colour, label=f"λ = {decay:g}")
         implied = one.implied.transpose("run", "step").values
         bars = {"fmt": "o", "ms": 3, "mfc": "none", "color": colour, "lw": 0.7, "capsize": 0}
         norms.errorbar(one.step, implied.mean(axis=0), interval(implied), **bars)
-        norms.plot(one.step, one.without_pull.mean("run"), "--", color=colour, lw=0.9)
+        mean_and_interval(norms, one.without_pull, ls="--", color=colour, lw=0.9)
     norms.plot([], [], "o", ms=3, mfc="none", color=BLACK, label="by D and s")
     norms.plot([], [], "--", lw=0.9, color=BLACK, label="by s alone")
     norms.set(yscale="log", xlabel="step", ylabel="norm (root mean square)")
@@ -58,6 +55,22 @@ def draw(result: xr.Dataset) -> Figure:
     _changes(changes, result.isel(decay=-1))
     _single(single, result.isel(decay=-1))
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many networks and images."""
+    s = settings(result)
+    return (
+        f"A bias-free encoder learns digits: NT-Xent at temperature {s.temperature:g}, "
+        f"{s.fit:,} images, batches of {s.pairs} pairs, d = {s.dimension}, {s.steps:,} steps of "
+        f"SGD at rate {s.learning_rate:g} with weight decay λ, seed {s.seed}. (a) Root mean square "
+        f"norm of {s.shown} embeddings (lines), the norm that the measured pull D along them and "
+        "push s across them imply (circles), and the norm of free embeddings, which have no D "
+        "(dashed). (b) What changes the squared norm in a step. Lines and circles are means, "
+        f"bands and bars {intervals(s.runs, 'network')}, with 0 in it where a band of (b) reaches "
+        f"the bottom; D and s are over {s.draws} batches. (c) Norms of single embeddings of all "
+        "networks at the end against those that their own D and s imply."
+    )
 
 
 def shares(one: xr.Dataset) -> dict[str, xr.DataArray]:
@@ -80,7 +93,7 @@ def _changes(axes: Any, one: xr.Dataset) -> None:
     }
     for name, share in shares(one).items():
         colour, label = labels[name]
-        axes.plot(one.step, share.mean("run"), color=colour, label=label)
+        mean_and_interval(axes, share, color=colour, label=label)
     axes.set(yscale="log", xlabel="step", ylabel=r"share of $\rho^2$ in a step")
     axes.set_title(f"λ = {float(one.decay):g}")
     low, high = axes.get_ylim()

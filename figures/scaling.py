@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from figures import BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from figures._captions import count, settings
 
 STYLES = {
     "streamed": ("streamed", BLUE, "o"),
@@ -49,6 +50,19 @@ def draw(result: xr.Dataset) -> Figure:
         axis.set_yticks(GIGABYTES, [f"{x:g}" for x in GIGABYTES])
         axis.yaxis.set_minor_locator(NullLocator())
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of which sizes."""
+    s = settings(result)
+    return (
+        "Time of one step, (a) of n pairs under SGD and (b) of value and gradient of InfoNCE, and "
+        "(c), (d) the largest resident size of the process, against the number of particles; "
+        f"d = {s.dimension}, seed {s.seed}, on this machine ({result.attrs['device']}). A time is "
+        f"the least of {count(s.rounds, 'call')}, and every size is measured once, so there are no "
+        "bars; exponents are fitted over the larger half of the sizes. A way that stops early "
+        "needs more memory or time than it was given."
+    )
 
 
 def _lines(upper: Axes, lower: Axes, one: xr.Dataset, way: str, force: str) -> None:

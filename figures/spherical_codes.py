@@ -1,11 +1,7 @@
 """Uniformity finds the best known spherical codes from random starts.
 
-Above, points that were found, in the plane in which the symmetry of the code turns them; lines join
-nearest neighbours. Below left the end of every start: how far its cosines are from the known ones.
-Those below the dashed line have reached the code. Below right, by how much the largest cosine of
-the best start is too large: nothing but rounding and the optimizer's tolerance at any temperature
-for five codes, and what is predicted for the antiprism, which is best at τ → 0 alone. What is below
-10⁻¹² is drawn there.
+At any temperature nothing but rounding and the optimizer's tolerance is left of five codes; the
+antiprism is best at τ → 0 alone.
 """
 
 from __future__ import annotations
@@ -20,6 +16,8 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, PURPLE, SKY, VERMILION, Row
+from figures._captions import count, settings
+from figures._letters import named
 from simulations.spherical_codes import ANTIPRISM, EXCESS
 
 COLOURS = (BLUE, GREEN, ORANGE, PURPLE, VERMILION, SKY)
@@ -52,6 +50,29 @@ def draw(result: xr.Dataset) -> Figure:
     _ends(figure.add_subplot(ends), result)
     _cooling(figure.add_subplot(cooling), result)
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many starts."""
+    s = settings(result)
+    drawn = sum(name in DRAWN for name in result.code.values)
+    codes = (
+        f"{named(drawn)} Codes that were found, in the plane in which their symmetry turns "
+        "them; lines join nearest neighbours. "
+        if drawn
+        else ""
+    )
+    return (
+        f"Uniformity from {count(s.starts, 'random start')} of every code (n points in R^d, as "
+        f"written at each), cooled over {count(len(s.temperatures), 'temperature')} by at most "
+        f"{s.iterations} iterations of L-BFGS each, seed {s.seed}. {codes}"
+        f"{named(1, drawn)} The end of every start: how far its cosines are from the known ones; "
+        "below the dashed line it has reached the code. "
+        f"{named(1, drawn + 1)} By how much the largest cosine of the best start is too large, "
+        "against temperature; for the antiprism, which is best at τ → 0 alone, with what is "
+        f"predicted. What is below {SMALLEST:g} is drawn there. Every start is shown in "
+        f"{named(1, drawn)}, one in {named(1, drawn + 1)}: there are no means, and no bars."
+    )
 
 
 def _colour(result: xr.Dataset, name: str) -> str:

@@ -8,13 +8,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, PURPLE, SKY, VERMILION
+from figures._captions import listed
 from normtheory.claims.step_change import best_rate, change, simple_bound
 
 RATES = ((0.1, BLUE), (0.5, GREEN), (1.0, PURPLE))
 
 
 def draw() -> Figure:
-    """Left the change against the cosine; right where the simple bound is one.
+    """The change against the cosine; where the simple bound is one.
 
     Returns:
         The figure.
@@ -23,6 +24,17 @@ def draw() -> Figure:
     _curves(left)
     _region(right)
     return figure
+
+
+def caption() -> str:
+    """What the panels show."""
+    return (
+        "One step of a pair of equal norms on the attraction loss, exactly: nothing is random. (a) "
+        "Change of the cosine by the cosine before, at effective rates "
+        f"x = {listed(x for x, _ in RATES)}: exact (lines) and by the simple bound B (dashed), "
+        "which is none where orange. (b) Where B bounds the change, over cosine and effective "
+        "rate: blue, where the cosine after the step is not negative; orange, where B is too small."
+    )
 
 
 def _curves(axes: Axes) -> None:

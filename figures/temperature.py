@@ -1,10 +1,4 @@
-"""Wrong partners set the best temperature, in proportion to the margin, and the floor of the loss.
-
-Left the expected loss at one margin; dots are where the claim puts its minima. In the middle the
-temperature that is best for labels that were drawn, right the loss there: means over draws with
-their 95 % intervals, most of them smaller than the marks. Pluses: embeddings that were trained from
-a random start, the temperature with them. Black lines are predicted.
-"""
+"""Wrong partners set the best temperature, in proportion to the margin, and the loss's floor."""
 
 from __future__ import annotations
 
@@ -16,6 +10,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, SKY, VERMILION, Row
+from figures._captions import intervals, settings
 from simulations.encoders.measures import interval
 
 TRAINED = 1e-6  # of the floor, to which training must come
@@ -59,6 +54,20 @@ def draw(result: xr.Dataset) -> Figure:
     best.set_yticks(ticks, [f"{t:g}" for t in ticks])
     best.set_ylim(low, high)
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many pairs and draws."""
+    s = settings(result)
+    return (
+        f"{s.pairs} pairs whose partner is wrong at rate ε, seed {s.seed}. (a) Expected loss at "
+        f"margin {s.margins[0]:g} by temperature, exactly; dots are where the claim puts its "
+        f"minima. (b) The temperature that is best for {s.labels:,} partners that were drawn, (c) "
+        f"the loss there: means; bars, where larger than the marks, are "
+        f"{intervals(s.draws, 'draw')}. Pluses: embeddings "
+        f"(d = {s.pairs + 2}) trained with the temperature from a random start, one run each. "
+        "Black lines are predicted."
+    )
 
 
 def _curves(axes: Any, result: xr.Dataset) -> None:

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 
 from figures import BLUE, PAGE, VERMILION
+from figures._captions import listed, settings
+from figures._letters import SAME, named
 
 COLOURS = (BLUE, VERMILION)
 FRAMES_SHOWN = 4
@@ -35,7 +37,8 @@ def draw(result: xr.Dataset) -> Figure:
     for row in range(count):
         run = result.isel(start_norm=row)
         for column, frame in enumerate(frames):
-            axes = figure.add_subplot(grid[row, 2 * column : 2 * column + 2])
+            place = grid[row, 2 * column : 2 * column + 2]
+            axes = figure.add_subplot(place, label=SAME if column else "")
             _sphere(axes, COLOURS[row % 2])(run.directions.isel(step=frame).values)
             if row == 0:
                 axes.set_title(f"step {steps[frame]}")
@@ -56,6 +59,21 @@ def draw(result: xr.Dataset) -> Figure:
     against_time.tick_params(labelleft=False)
     against_steps.legend()
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many particles."""
+    s = settings(result)
+    many = len(s.norms)
+    return (
+        f"{s.pairs} pairs on the sphere, d = 3, start in a cluster (von Mises-Fisher, "
+        f"concentration {s.concentration:g}) and move under InfoNCE at temperature "
+        f"{s.temperature:g}, SGD at γ = {s.learning_rate:g}, {s.steps:,} steps, seed {s.seed}. "
+        f"{named(many)} First views at norms {listed(s.norms)}; faint ones are behind. "
+        f"{named(1, many)} Uniformity of the first views against the step and {named(1, many + 1)} "
+        "against the step over ρ². One run a norm, all from the same directions, so there are no "
+        "bands."
+    )
 
 
 def animate(result: xr.Dataset) -> FuncAnimation:

@@ -8,6 +8,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLACK, BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
+from figures._captions import count, settings
 
 COLOURS = (BLUE, GREEN, ORANGE, VERMILION)
 
@@ -52,6 +53,21 @@ def draw(result: xr.Dataset) -> Figure:
     )
     pair.legend(loc="upper right")
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many embeddings and steps."""
+    s = settings(result)
+    return (
+        f"SGD with weight decay, γ = {s.learning_rate:g}, λ = {s.weight_decay:g}, "
+        f"d = {s.dimension}, seed {s.seed}. (a) Norm of embeddings pulled to fresh random "
+        f"directions over {s.steps:,} steps, from {count(len(s.norms), 'starting norm')}: circles "
+        f"are the fourth root of the mean of ρ⁴ over {count(s.points, 'embedding')}, lines are "
+        "predicted. (b) Their turn in a step. Both are of one run over those embeddings, which is "
+        "what curves scatter by, without bands. (c) The norm of one pair that stays together, from "
+        f"norm {s.pair_norm:g}, {s.pair_steps:,} steps, exactly. Dashed: the equilibrium of fresh "
+        "partners."
+    )
 
 
 def relaxation_time(result: xr.Dataset) -> float:

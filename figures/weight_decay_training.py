@@ -7,7 +7,8 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from figures import BLUE, GREEN, ORANGE, PAGE, VERMILION, Row
-from simulations.encoders.measures import interval
+from figures._bands import mean_and_interval
+from figures._captions import intervals, settings
 
 COLOURS = (BLUE, GREEN, ORANGE, VERMILION)
 
@@ -30,10 +31,8 @@ def draw(result: xr.Dataset) -> Figure:
     ):
         for i, decay in enumerate(result.decay.values):
             values = result[name].sel(decay=decay)
-            mean, half = values.mean("run"), interval(values.transpose("run", "step").values)
             color = COLOURS[i % len(COLOURS)]
-            axes.plot(mean.step, mean, color=color, label=f"λ = {decay:g}")
-            axes.fill_between(mean.step, mean - half, mean + half, color=color, alpha=0.2, lw=0)
+            mean_and_interval(axes, values, color=color, label=f"λ = {decay:g}")
         axes.set(xlabel="step", ylabel=title)
     panels[0].set_yscale("log")
     shown = panels[0].get_ylim()
@@ -42,6 +41,19 @@ def draw(result: xr.Dataset) -> Figure:
     panels[0].minorticks_off()
     panels[2].legend(loc="lower right")
     return figure
+
+
+def caption(result: xr.Dataset) -> str:
+    """What the panels show, of how many networks and points."""
+    s = settings(result)
+    return (
+        "A bias-free encoder under weight decay λ: (a) mean norm of held-out embeddings, (b) norm "
+        f"of all weights, (c) accuracy of a vote of {s.neighbours} neighbours. Lines are means, "
+        f"bands {intervals(s.runs, 'network')}, each with a world of its own: {s.classes} latent "
+        f"classes, {s.points:,} points to train on and as many held out, d = {s.dimension}, "
+        f"batches of {s.batch}, {s.steps:,} steps of SGD at rate {s.learning_rate:g}, NT-Xent at "
+        f"temperature {s.temperature:g}, seed {s.seed}."
+    )
 
 
 def rows(result: xr.Dataset) -> list[Row]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from normtheory import claims
+from normtheory.claims._chapters import CHAPTERS
 from normtheory.particles import observables, optimizers, stop
 from normtheory.verify import MEASUREMENTS
 
@@ -81,6 +82,10 @@ def test_the_book_has_every_claim_in_one_chapter() -> None:
     pages = [claim_text.chapter_page(name, part) for name, part in chapters.items()]
     trees = [re.findall(r"^\w+$", page, re.MULTILINE) for page in pages]
     assert [name for tree in trees for name in tree] == [*claims.list()]
+    for page, chapter in zip(pages, CHAPTERS.values(), strict=True):
+        heading, introduction, first = page.split("\n\n")[:3]
+        assert (heading, introduction) == (f"# {chapter.name}", chapter.introduction)
+        assert first.startswith("- {ref}")
     index = claim_text.index()
     assert re.findall(r"\{ref\}`[^<`]+ <(\w+)>`", index) == [*claims.list()]
     assert all(claims.get(name).meaning in index for name in claims.list())

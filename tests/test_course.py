@@ -141,7 +141,16 @@ def test_a_lesson_has_what_a_lesson_has(path):
 
 
 def test_every_exercise_has_its_lesson():
-    assert sorted(map(_name, LESSONS)) == list(nt.course.lessons())
+    assert tuple(map(_name, LESSONS)) == nt.course.lessons()  # in the order of the pages
+
+
+def test_a_lesson_without_a_place_comes_last(monkeypatch):
+    place = sys.modules["normtheory.course.lessons"]  # the function has that name, too
+    monkeypatch.setattr(place, "ORDER", ("many_points", "one_pair", "none"))
+    found = nt.course.lessons()
+    assert found[:2] == ("many_points", "one_pair")
+    assert found[2:] == tuple(sorted(found[2:]))
+    assert len(found) == len(LESSONS)
 
 
 def test_every_lesson_installs_the_library_in_the_same_way():

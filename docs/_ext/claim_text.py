@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import claim_uses
-from page_parts import ROOT, caption, folded, picture, row, source_link
+from page_parts import ROOT, folded, picture, row, source_link
 
 from normtheory import claims
 from normtheory.claims import Check, Claim
+from normtheory.claims._chapters import CHAPTERS
 
 _LINE = 110  # characters of LaTeX that fit on a line, more or less
 
@@ -116,8 +117,7 @@ def _figures(claim: Claim, drawn: Path, page: Path) -> list[str]:
     lines: list[str] = []
     for name in claim.shown_by:
         if shown := picture(name, drawn, page):
-            lines += [*shown, caption(ROOT / "figures" / f"{name}.py"), ""]
-            lines += [f"Draw it: `python -m figures {name}`", ""]
+            lines += [*shown, f"Draw it: `python -m figures {name}`", ""]
     return ["## Figures" if len(claim.shown_by) > 1 else "## Figure", "", *lines] if lines else []
 
 
@@ -186,9 +186,10 @@ def contents(found: list[Claim]) -> str:
 
 
 def chapter_page(chapter: str, found: list[Claim]) -> str:
-    """One chapter of the book."""
+    """One chapter of the book: what it is about, and its claims."""
     tree = ["```{toctree}", ":hidden:", "", *(claim.name for claim in found), "```"]
-    return "\n".join([f"# {chapter}", "", contents(found), "", *tree, ""])
+    (introduction,) = (c.introduction for c in CHAPTERS.values() if c.name == chapter)
+    return "\n".join([f"# {chapter}", "", introduction, "", contents(found), "", *tree, ""])
 
 
 def index() -> str:

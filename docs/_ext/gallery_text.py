@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from page_parts import ROOT, caption, link, picture, source_link, words
+from page_parts import ROOT, folded, link, picture, source_link, told, words
 
 from normtheory.claims import Claim
 
@@ -16,16 +16,18 @@ from normtheory.claims import Claim
 def figure_entry(name: str, claims: list[Claim], drawn: Path, page: Path) -> str:
     """One drawn figure of the gallery: what it shows, of which claims, and how to draw it."""
     script = ROOT / "figures" / f"{name}.py"
-    lines = [f"### {words(name)}", "", caption(script), "", *picture(name, drawn, page)]
+    lines = [f"### {words(name)}", "", *picture(name, drawn, page)]
     moving = drawn / f"{name}.gif"
     if moving.exists():
         lines += [f"![{words(name)}, moving]({os.path.relpath(moving, page.parent)})", ""]
     if claims:
         shown = ", ".join(f"{{ref}}`{claim.title} <{claim.name}>`" for claim in claims)
         lines += [f"*Shows* {shown}.", ""]
-    pdf = drawn / f"{name}.pdf"
-    files = " · ".join([source_link(script, page), link(pdf.name, pdf, page)])
-    lines += [f"*Draw it:* `python -m figures {name}` · {files}", ""]
+    made = [path for kind in ("png", "pdf") if (path := drawn / f"{name}.{kind}").exists()]
+    files = [source_link(script, page), *(link(path.name, path, page) for path in made)]
+    lines += [f"*Draw it:* `python -m figures {name}` · {' · '.join(files)}", ""]
+    if rerun := told(drawn / f"{name}.png").get("Comment"):
+        lines += folded("With the settings of this picture", "```sh", rerun, "```")
     return "\n".join(lines)
 
 

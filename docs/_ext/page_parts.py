@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PIL import Image
+
 from normtheory._files import whole_file
 
 if TYPE_CHECKING:
@@ -53,10 +55,44 @@ def caption(script: Path) -> str:
     return ast.get_docstring(ast.parse(script.read_text())) or script.stem
 
 
+def told(png: Path) -> dict[str, str]:
+    """What the file of a picture says of itself, as ``python -m figures`` has written it there."""
+    with Image.open(png) as found:
+        return {str(key): text for key, text in found.info.items() if isinstance(text, str)}
+
+
+def literal(text: str) -> str:
+    """Plain text as MyST that shows it unchanged, letters of panels in bold."""
+    escaped = re.sub(r"([\\`*_\[\]<>{}$#|~^])", r"\\\1", text)
+    return re.sub(r"\(([a-z])\)", r"(**\1**)", escaped)
+
+
+def _columns(png: Path) -> int:
+    """How many columns of a paper a picture is wide."""
+    with Image.open(png) as found:
+        return 1 if found.width / found.info.get("dpi", (300, 300))[0] < 5 else 2
+
+
 def picture(name: str, drawn: Path, page: Path) -> list[str]:
-    """A figure as it was drawn into a folder; nothing where it was not."""
+    """A figure as it was drawn into a folder, and what is said of it; nothing where it was not.
+
+    What it shows in general its script says; how many points, runs and steps this very picture is
+    of, the file itself. A picture leads to its whole file (Sphinx does that where a width is given)
+    and, where it is two columns wide, has a frame of its own to scroll in on a narrow screen.
+    """
     png = drawn / f"{name}.png"
-    return [f"![{words(name)}]({os.path.relpath(png, page.parent)})", ""] if png.exists() else []
+    if not png.exists():
+        return []
+    width = "wide" if _columns(png) == 2 else "narrow"
+    lines = [caption(ROOT / "figures" / f"{name}.py"), ""]
+    lines += [
+        f":::{{container}} picture {width}",
+        f"```{{image}} {os.path.relpath(png, page.parent)}",
+    ]
+    lines += [f":alt: {words(name)}", ":width: 100%", "```", ":::", ""]
+    if said := told(png).get("Description"):
+        lines += [":::{container} caption", literal(said), ":::", ""]
+    return lines
 
 
 def plain(text: str) -> str:

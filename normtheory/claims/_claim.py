@@ -22,20 +22,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from normtheory.claims._chapters import CHAPTERS
+
 Formula = Callable[..., Any]
 Residuals = Mapping[str, Any]
-
-#: Chapters of the theory, each by the item it begins with.
-CHAPTERS = {
-    1: "Gradients",
-    5: "Growth of norms",
-    9: "Convergence of a pair",
-    13: "Interventions and momentum",
-    16: "Symmetric clouds",
-    18: "Modality gap and temperature",
-    21: "Equilibria by optimizer",
-    26: "Exact laws of many points",
-}
 
 
 @dataclass(frozen=True)
@@ -146,7 +136,7 @@ class Claim:
     def chapter(self) -> str:
         """The chapter of the theory that the item falls in."""
         first = bisect.bisect_right([*CHAPTERS], int(self.item.partition(".")[0]))
-        return [*CHAPTERS.values()][first - 1]
+        return [*CHAPTERS.values()][first - 1].name
 
     def _repr_latex_(self) -> str:
         return f"$\\displaystyle {self.statement}$"

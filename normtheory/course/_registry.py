@@ -20,9 +20,10 @@ def exercises(lesson: str) -> dict[str, Exercise]:
 
 
 def lessons() -> tuple[str, ...]:
-    """Names of all lessons, by the alphabet."""
-    found = pkgutil.iter_modules(_package.__path__)
-    return tuple(sorted(m.name for m in found if not m.name.startswith("_")))
+    """Names of all lessons, in the order of the course."""
+    found = {m.name for m in pkgutil.iter_modules(_package.__path__) if not m.name.startswith("_")}
+    # One that has no place yet comes last, so that it is found all the same.
+    return (*(name for name in _package.ORDER if name in found), *sorted(found - {*_package.ORDER}))
 
 
 def get(name: str) -> Exercise:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,21 +12,37 @@ import pytest
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 import figures
 import simulations
+from figures._letters import panels
 from normtheory.losses import DISOBEDIENT, LOSSES
 
 from ..simulations.smoke import smoke
 
 
+class Drawing(NamedTuple):
+    """A figure, laid out.
+
+    Attributes:
+        picture: what was drawn.
+        changed: settings of matplotlib that drawing it changed.
+        caption: what is said of it.
+    """
+
+    picture: Figure
+    changed: dict[str, tuple[Any, Any]]
+    caption: str
+
+
 # From the end: another worker runs the experiments from the start, and they share results.
 @pytest.fixture(scope="module", params=figures.names()[::-1])
-def drawing(request: pytest.FixtureRequest) -> Iterator[tuple[Figure, dict[str, tuple[Any, Any]]]]:
-    """A figure, laid out, and the settings of matplotlib that drawing it changed."""
+def drawing(request: pytest.FixtureRequest) -> Iterator[Drawing]:
+    """A figure and what belongs to it."""
     name = request.param
     result = smoke(name) if name in simulations.names() else None
     before = dict(plt.rcParams)
@@ -33,14 +50,14 @@ def drawing(request: pytest.FixtureRequest) -> Iterator[tuple[Figure, dict[str, 
     changed = {k: (before[k], x) for k, x in plt.rcParams.items() if x != before[k]}
     with plt.style.context(figures.STYLE):
         FigureCanvasAgg(drawn).draw()
-    yield drawn, changed
+    yield Drawing(drawn, changed, figures.caption(name, result))
     plt.close(drawn)
 
 
 @pytest.fixture
-def picture(drawing: tuple[Figure, Any]) -> Figure:
+def picture(drawing: Drawing) -> Figure:
     """The figure; a test that reads it leaves it as it is."""
-    return drawing[0]
+    return drawing.picture
 
 
 def texts(picture: Figure) -> list[Text]:
@@ -137,8 +154,75 @@ def test_colours_are_those_of_the_palette(picture: Figure) -> None:
             assert color in palette or grey, color
 
 
-def test_drawing_leaves_the_style_of_others_alone(drawing: tuple[Figure, Any]) -> None:
-    assert drawing[1] == {}
+def letters(picture: Figure) -> list[Text]:
+    """Of the panels, in the order of the panels."""
+    found = [t for axes in picture.axes for t in axes.texts if t.get_gid() == "panel letter"]
+    assert [t.axes for t in found] == (panels(picture) if found else [])
+    return found
+
+
+def test_panels_have_letters_alike_in_the_order_of_reading(picture: Figure) -> None:
+    found = letters(picture)
+    count = len(panels(picture))
+    assert [t.get_text() for t in found] == [*"abcdefghijklmnopqrstuvwxyz"][: count * (count > 1)]
+    assert {(t.get_fontsize(), t.get_fontweight()) for t in found} <= {(9.0, "bold")}
+    places = [axes.get_position() for axes in panels(picture)]
+    assert places == sorted(places, key=lambda place: (-round(place.y1, 2), place.x0))
+    for letter in found:
+        assert letter.axes
+        corner = letter.axes.get_window_extent()
+        assert box(letter).x1 <= corner.x0
+        assert box(letter).y0 >= corner.y1
+
+
+def beyond(picture: Figure) -> set[Text]:
+    """Labels of ticks outside of the limits, which are not drawn."""
+    found: set[Text] = set()
+    for axis in (axis for axes in picture.axes for axis in (axes.xaxis, axes.yaxis)):
+        low, high = sorted(axis.get_view_interval())
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+            if not low <= tick.get_loc() <= high:
+                found |= {tick.label1, tick.label2}
+    return found
+
+
+def test_a_letter_lies_on_nothing_else(picture: Figure) -> None:
+    found = letters(picture)
+    others = [t for t in texts(picture) if t not in {*beyond(picture), *found}]
+    for letter in found:
+        lies_on = [t.get_text() for t in others if overlap(box(letter), box(t))]
+        assert not lies_on, letter.get_text()
+
+
+def test_the_caption_names_every_panel_by_its_letter(drawing: Drawing) -> None:
+    named: set[str] = set()
+    for first, last in re.findall(r"\(([a-z])\)(?: to \(([a-z])\))?", drawing.caption):
+        named |= {chr(k) for k in range(ord(first), ord(last or first) + 1)}
+    assert named == {t.get_text() for t in letters(drawing.picture)}
+
+
+def test_the_caption_says_what_bands_and_bars_are(drawing: Drawing) -> None:
+    bars = any(
+        isinstance(c, ErrorbarContainer) and c.has_yerr | c.has_xerr
+        for axes in drawing.picture.axes
+        for c in axes.containers
+    )
+    bands = any(
+        type(c).__name__ in ("FillBetweenPolyCollection", "PolyCollection")  # 3.9 has the latter
+        for axes in drawing.picture.axes
+        for c in axes.collections
+    )
+    of = "intervals? of|intervals \\(|range|standard (deviation|error)|from the lowest|± "
+    for drawn, word in ((bars, "bars"), (bands, "bands?")):
+        if drawn:
+            assert re.search(rf"\b{word}\b", drawing.caption, re.IGNORECASE), word
+            assert re.search(of, drawing.caption), word
+    if not bars | bands:  # then why there are none
+        assert re.search("(no|without) (bars|bands)|nothing is random", drawing.caption)
+
+
+def test_drawing_leaves_the_style_of_others_alone(drawing: Drawing) -> None:
+    assert drawing.changed == {}
 
 
 def test_a_notebook_gets_a_figure_in_one_call() -> None:
@@ -165,7 +249,8 @@ def test_the_atlas_lists_those_that_obey_and_has_a_panel_for_each_that_does_not(
     result["obeys"].loc[{"loss": "supcon"}] = 0
     drawn = figures.draw(figures.get("loss_atlas"), result)
     together, *others = drawn.axes
-    listed = "\n".join(text.get_text() for text in together.texts).split()
+    lists = [text.get_text() for text in together.texts if text.get_gid() != "panel letter"]
+    listed = "\n".join(lists).split()
     assert sorted(listed) == sorted(set(LOSSES) - {"supcon"})
     assert f"{len(LOSSES) - 1} losses obey" in together.get_title()
     assert {line.get_color() for line in together.lines} == {figures.BLUE, figures.BLACK}

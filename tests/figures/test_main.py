@@ -5,15 +5,20 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from matplotlib import rc_context
+from matplotlib.backends.backend_pdf import pdfRepr
 from matplotlib.figure import Figure
+from PIL import Image
 
 import figures
+import normtheory
 import simulations
 from figures.__main__ import main
 from simulations._store import ROOT
@@ -68,6 +73,41 @@ def test_a_saved_picture_is_fit_for_print(tmp_path: Path) -> None:
     assert (tmp_path / "again" / "step_change.pdf").read_bytes() == pdf
 
 
+@pytest.mark.parametrize("name", ["gradscale", "step_change"])
+def test_a_picture_alone_says_what_it_is_and_how_it_is_drawn_again(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, again = tmp_path / "first", tmp_path / "again"
+    experiment, given = name in simulations.names(), []
+    if experiment:
+        result = smoke(name)
+        monkeypatch.setattr(
+            simulations.get(name), "run", lambda s: given.append(s) or result.copy()
+        )
+    assert main([name, "--smoke", "--output", str(first)]) == 0
+    with Image.open(first / f"{name}.png") as picture:
+        said: dict[Any, str] = picture.info
+    assert said["Title"] == name
+    assert said["Software"] == f"normtheory {normtheory.__version__}"
+    assert said["Description"] == figures.caption(name, *([smoke(name)] if experiment else []))
+    pdf = (first / f"{name}.pdf").read_bytes()
+    for key, text in (
+        ("Title", name),
+        ("Subject", said["Description"]),
+        ("Keywords", said["Comment"]),
+        ("Creator", said["Software"]),
+    ):
+        assert b"/" + key.encode() + b" " + pdfRepr(text) in pdf
+    # The command needs no --smoke and nothing else, and gives the same files byte for byte.
+    python, option, module, *arguments = shlex.split(said["Comment"])
+    assert (python, option, module) == ("python", "-m", "figures")
+    assert main([*arguments, "--force", "--output", str(again)]) == 0
+    assert given == ([simulations.get(name).SMOKE] * 2 if experiment else [])
+    for kind in ("png", "pdf"):
+        path = f"{name}.{kind}"
+        assert (first / path).read_bytes() == (again / path).read_bytes()
+
+
 @pytest.mark.usefixtures("ready")
 def test_json_is_the_closing_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["quartic_growth", "--smoke", "--json", "--output", str(tmp_path)]) == 0
@@ -87,7 +127,7 @@ def test_force_runs_the_experiment_again(
         "run",
         lambda settings: runs.append(settings) or result.copy(),
     )
-    monkeypatch.setattr("figures.__main__.save", lambda picture, path: None)
+    monkeypatch.setattr("figures.__main__.save", lambda *_: None)
     command = ["gradscale", "--smoke", "--output", str(tmp_path)]
     main(command)
     main(command)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
+from PIL import Image
 
 import figures
 import normtheory as nt
@@ -44,6 +45,19 @@ def test_a_panel_a_variable_with_what_was_recorded() -> None:
     assert [text.get_text() for text in norms.get_legend().get_texts()] == ["cloud 0", "cloud 1"]
 
 
+def test_panels_have_letters_that_the_caption_names() -> None:
+    data = recorded().assign_attrs(seed=3, steps=10)
+    letters = [axes.texts[0].get_text() for axes in figures.picture(data).axes]
+    assert letters == ["a", "b"]
+    assert figures.picture_caption(data) == (
+        "Recorded over steps: (a) the loss; (b) norms. Lines are medians; bands are between the "
+        "quantiles 0 and 1, and 0.25 and 0.75. steps 10, seed 3."
+    )
+    assert figures.picture_caption(data[["loss"]]) == (
+        "Recorded over steps: the loss. steps 10, seed 3."
+    )
+
+
 def test_pairs_are_bands_over_the_ensemble() -> None:
     start = np.linspace(0.5, 1.5, 5)
     pairs = nt.simulate_pairs(start, 1.0, 2.0, 0.05, record_every=10)
@@ -59,14 +73,19 @@ def test_pairs_are_bands_over_the_ensemble() -> None:
 def test_a_file_is_drawn_and_the_result_of_an_experiment_as_its_figure(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = recorded().drop_vars("once")
+    data = recorded().drop_vars("once").assign_attrs(config='{"run": {}}', seed=3, steps=10)
     data.to_netcdf(tmp_path / "run.nc")
     assert main(["--of", str(tmp_path / "run.nc"), "--output", str(tmp_path / "drawn")]) == 0
     assert {p.name for p in (tmp_path / "drawn").iterdir()} == {"run.png", "run.pdf"}
     assert "run.png, .pdf" in capsys.readouterr().out
+    with Image.open(tmp_path / "drawn" / "run.png") as picture:
+        assert picture.info["Title"] == "run"
+        assert picture.info["Description"] == figures.picture_caption(data)
+        assert picture.info["Comment"] == '{"run": {}}'
     module = figures.get("norm_effect")
     monkeypatch.setattr(module, "draw", lambda data: f"own figure of {data.attrs['experiment']}")
     monkeypatch.setattr("figures.plt.close", lambda picture: None)
+    monkeypatch.setattr("figures._letters.letter", lambda picture: None)
     own = data.assign_attrs(experiment="norm_effect")
     assert figures.picture(own) == "own figure of norm_effect"
 

@@ -171,7 +171,10 @@ def test_the_picture_shows_every_end_and_what_is_left(result):
     cooling: Any
     *_, below, cooling = figures.draw(figure, result).axes
     np.testing.assert_allclose(below.lines[0].get_ydata(), [0.3, 1e-12])
-    assert [text.get_text() for text in below.texts] == ["1 of 2"]
+    assert [text.get_text() for text in below.texts] == [
+        "1 of 2",
+        "b",
+    ]  # and the letter of the panel
     icosahedron, antiprism, law = cooling.lines[:3]
     np.testing.assert_allclose(icosahedron.get_ydata(), [0.8 - 5**-0.5, 1e-4])
     best = result.sel(code="antiprism").deviation.isel(temperature=-1).values.argmin()

@@ -14,7 +14,7 @@ import pytest
 import sympy as sp
 
 from normtheory import claims
-from normtheory.claims._claim import CHAPTERS
+from normtheory.claims._chapters import CHAPTERS
 from normtheory.claims._symbolic import (
     ArbitraryLoss,
     entries,
@@ -146,10 +146,20 @@ def test_a_claim_shows_its_meaning_before_its_formula_and_what_follows_last():
 
 def test_a_chapter_is_a_run_of_items():
     chapters = [claims.get(name).chapter for name in NAMES]
-    assert [*dict.fromkeys(chapters)] == [*CHAPTERS.values()]
-    assert [chapter for chapter, _ in itertools.groupby(chapters)] == [*CHAPTERS.values()]
+    every = [chapter.name for chapter in CHAPTERS.values()]
+    assert [*dict.fromkeys(chapters)] == every
+    assert [chapter for chapter, _ in itertools.groupby(chapters)] == every
     assert claims.get("encoder_drift").chapter == "Growth of norms"  # item 8, the last before 9
     assert claims.get("fixed_keys").chapter == "Convergence of a pair"  # 12.2
+
+
+def test_a_chapter_is_introduced_by_a_question_in_a_few_sentences():
+    for chapter in CHAPTERS.values():
+        sentences = re.findall(r"[^.?!]+[.?!](?= |$)", chapter.introduction)
+        assert 2 <= len(sentences) <= 4, chapter.name
+        assert sentences[0].endswith("?"), chapter.name
+    texts = {chapter.introduction for chapter in CHAPTERS.values()}
+    assert len(texts) == len(CHAPTERS)
 
 
 def test_an_unknown_claim_is_told_with_close_matches():
