@@ -56,13 +56,16 @@ def test_held_fixed_against_residuals_of_least_squares():
 
 def test_a_relation_that_is_no_straight_line_is_held_fixed_too():
     rng = np.random.default_rng(0)
-    hidden = rng.uniform(-1, 1, 400)
-    x, y = (hidden**2 + 0.1 * rng.standard_normal(400) for _ in range(2))
-    assert rank_correlation(x, y) > 0.7
-    counts = iter([np.ones((1, 400))])
-    found = partial_correlations(scores(x), scores(y), held_fixed([hidden], 400), counts)
-    # The rank of a square has a kink, which a cubic only nears.
-    assert abs(found[0]) < 0.25
+    left = []
+    for _ in range(4):
+        hidden = rng.uniform(-1, 1, 400)
+        x, y = (hidden**2 + 0.1 * rng.standard_normal(400) for _ in range(2))
+        assert rank_correlation(x, y) > 0.7
+        counts = iter([np.ones((1, 400))])
+        left += [*partial_correlations(scores(x), scores(y), held_fixed([hidden], 400), counts)]
+    # The rank of a square has a kink, which a cubic only nears. False alarms: 1e-9 (41 other seeds:
+    # 0.16 ± 0.06 in a draw, and 0.87 ± 0.02 above).
+    assert abs(np.mean(left)) < 0.35
 
 
 def test_a_covariate_twice_is_a_covariate_once():

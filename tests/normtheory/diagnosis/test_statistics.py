@@ -278,7 +278,7 @@ def test_dimensions_in_use():
     flat = np.zeros((2000, 10))
     flat[:, :4] = sphere.uniform(rng, 2000, 4)
     found = nt.diagnose(flat).directions
-    # False alarms: 1e-7 (5 other seeds: 0.15 ± 0.03 %; 8000 times the resultant squared is χ² of 4).
+    # False alarms: 1e-7 (5 other seeds: 0.15 ± 0.03 %; 8000 resultant² is χ² of 4).
     assert found.participation == pytest.approx(4, rel=0.01)
     assert found.possible == 10
     assert found.resultant < 0.07

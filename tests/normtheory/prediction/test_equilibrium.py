@@ -168,8 +168,8 @@ def test_how_stale_a_copy_is_under_momentum_on_the_way(coupled, lag):
     settings: dict[str, Any] = {"optimizer": "momentum", "momentum": 0.8, "weight_decay": 0.1}
     found = nt.predict(norm, 0.01, dimension=64, lag=lag, coupled=coupled, **settings)
     stale = found["cosine_after_lag"].value
-    # False alarms: 1e-9 (10 other seeds with 400 points: 4.6 ± 1.0 % where coupled, for a lag of 10,
-    # which is the law's own error, and else 1 % and 1.3 %).
+    # False alarms: 1e-9 (10 other seeds with 400 points: 4.6 ± 1.0 % where coupled, for a lag of
+    # 10, which is the law's own error; else at most 1.3 ± 1.0 %).
     assert 1 - stale == pytest.approx(1 - cosine, rel=0.08)
     assert 1 - stale != pytest.approx(1 - found["equilibrium_cosine_after_lag"].value, rel=0.15)
 
