@@ -42,6 +42,9 @@ def test_shuffled_norms_tell_nothing(digits):
     rng, rhos = np.random.default_rng(0), []
     for _ in range(4):
         other = z / norm * rng.permutation(norm)
-        rhos.append(nt.diagnose(other, digits["labels"]).neighbours.norm_and_accuracy.rho)
+        found = nt.diagnose(other, digits["labels"]).neighbours.norm_and_accuracy
+        assert found is not None
+        assert found.rho is not None
+        rhos.append(found.rho)
     # False alarms: 1e-8 (over permutations ρ has the variance 1/(n-1): 5.8 standard errors).
     assert abs(np.mean(rhos)) < 0.065

@@ -185,7 +185,7 @@ def test_how_stale_a_copy_is_under_lion_on_the_way():
 
 @pytest.mark.parametrize("lam", [0.0, 0.1])
 def test_how_stale_a_copy_is_under_adamw_on_the_way(lam):
-    numbers = {"beta": 0.5, "beta_2": 0.98}
+    numbers: dict[str, Any] = {"beta": 0.5, "beta_2": 0.98}
     norm, cosine = _run(0.4, 100, 200, "adamw", eta=0.002, lam=lam, **numbers)
     options: dict[str, Any] = {"optimizer": "adamw", "beta_1": 0.5, "beta_2": 0.98}
     found = nt.predict(norm, 0.002, weight_decay=lam, dimension=64, lag=200, **options)
