@@ -79,7 +79,7 @@ SMOKE = Settings(
     data_dimension=16,
     dimension=5,
     steps=20,
-    runs=2,
+    runs=16,
 )
 
 

@@ -11,6 +11,7 @@ import jax
 import numpy as np
 import pytest
 from hypothesis import Phase, settings
+from scipy.stats import beta
 
 DTYPES = (np.float32, np.float64)
 
@@ -106,6 +107,15 @@ def call(library: str, function: Callable[..., Any], *arrays: np.ndarray) -> np.
             out = np.asarray(out)
     assert out.dtype == arrays[0].dtype
     return np.asarray(out)
+
+
+def random_angles(n: int, dimension: int) -> np.ndarray:
+    """Quantiles of the angle of random pairs: an ensemble without luck, shape (n,).
+
+    (1 - cos φ)/2 has the Beta law of (dimension - 1)/2 twice.
+    """
+    half = (dimension - 1) / 2
+    return 2 * np.arcsin(np.sqrt(beta.ppf((np.arange(n) + 0.5) / n, half, half)))
 
 
 def underflow(library: str, dtype: Any) -> float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from pathlib import Path
 from queue import SimpleQueue
 
 from tests.mutants.errors import Error, areas, errors
+from tests.mutants.sampling import LEVEL, drawn, fewest_killed
 
 ROOT = Path(__file__).resolve().parents[2]
 KILLED, BY_SLOW, SURVIVED = "killed", "killed by slow tests", "survived"
@@ -98,11 +100,18 @@ def table(found: Sequence[tuple[Error, str]]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print killed and survived by area; 0 if at least 95 % are killed."""
+    """Print killed and survived by area; 0 if at least 95 % are killed, of a sample its bound."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
     parser.add_argument("areas", nargs="*", help=f"of {', '.join(areas())}; all by default")
     parser.add_argument("--only", default="", help="only errors with this word in file or text")
     parser.add_argument("--workers", type=int, default=2, help="errors tried at the same time")
+    parser.add_argument(
+        "--sample",
+        type=int,
+        metavar="N",
+        help="plant only N of them, drawn at random, and bound the share of all that is killed",
+    )
+    parser.add_argument("--seed", type=int, help="of the draw of the sample; a new one by default")
     parser.add_argument("--json", type=Path, help="write every verdict to this file as well")
     given = parser.parse_args(arguments)
     unknown = sorted(set(given.areas) - set(areas()))
@@ -116,6 +125,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ]
     if not chosen:
         parser.error(f"no error has {given.only!r} in its file or text")
+    listed = len(chosen)
+    if given.sample is None:
+        if given.seed is not None:
+            parser.error("--seed is of the draw of --sample, which is not given")
+    elif not 1 <= given.sample <= listed:
+        parser.error(f"--sample: expected 1 to {listed}, the number of errors, got {given.sample}")
+    else:
+        seed = secrets.randbelow(2**32) if given.seed is None else given.seed
+        if seed < 0:
+            parser.error(f"--seed: expected an integer >= 0, got {seed}")
+        chosen = drawn(chosen, given.sample, seed)
+        print(f"{given.sample} of {listed} errors drawn at random, seed {seed}", flush=True)
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="normtheory-mutants-") as temporary:
         first = copy_of_the_clone(Path(temporary) / "0")
@@ -144,6 +165,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     share = sum(v != SURVIVED for _, v in found) / len(found)
     print(f"\n{table(found)}\n")
     print(f"{share:.1%} of {len(found)} killed in {time.perf_counter() - started:.0f} s")
+    if given.sample is not None:
+        share = fewest_killed(sum(v != SURVIVED for _, v in found), len(found), listed) / listed
+        print(f"of all {listed}, at least {share:.1%} would be killed ({LEVEL:.0%} confidence)")
     if given.json:
         given.json.write_text(
             json.dumps([{**error._asdict(), "verdict": v} for error, v in found], indent=1)

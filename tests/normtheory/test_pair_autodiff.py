@@ -68,9 +68,12 @@ def test_one_step(repel, stop_gradient, power, decay, rate, d):
 
 
 def test_the_variants_fold():
-    """Some of the steps above overshoot alignment or the antipode, so folding is tested there."""
+    """Some of the steps above overshoot alignment or the antipode, so folding is tested there.
+
+    False alarms: 4e-8 (none of 28 draws does, of which 47 % do).
+    """
     rng = np.random.default_rng(7)
-    angle, norm = rng.uniform(0, np.pi, 20), rng.uniform(0.3, 3, 20)
+    angle, norm = rng.uniform(0, np.pi, 28), rng.uniform(0.3, 3, 28)
     turn = np.arctan(3.0 * np.sin(angle) / norm**2)
     assert (angle < 2 * turn).any()
     assert (angle + 2 * turn > np.pi).any()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import normtheory as nt
+from tests.helpers import random_angles
 
 START = nt.PairState(1.0, 2.0, 2.0)
 
@@ -78,8 +79,7 @@ def test_truth_values_are_no_words(function, name, word):
 
 @pytest.mark.filterwarnings("ignore::normtheory.FlowApproximationWarning")
 def test_the_accuracy_of_the_flow_is_as_its_docstring_says_by_tolerance():
-    rng = np.random.default_rng(0)
-    angle = nt.angle(nt.sphere.uniform(rng, 500, 20), nt.sphere.uniform(rng, 500, 20))
+    angle = random_angles(500, 20)
 
     def error(rate, epsilon):
         flow = nt.steps_to_converge(angle, 1.0, 1.0, rate, tolerance=epsilon, ensemble_axis=0)

@@ -41,8 +41,8 @@ def test_the_rare_class_ends_smaller_though_it_starts_alike() -> None:
     course = smoke("class_imbalance").course.mean("assignment")
     start_, end = course.isel(epoch=0), course.isel(epoch=-1)
     assert (spread(end - start_) > 0).all()
-    # Every class has had every frequency; what differs is the draw of some twenty points.
-    assert abs(start_.sel(frequency=8.0) / start_.sel(frequency=1.0) - 1).max() < 0.1
+    # Every class has had every frequency; what differs is the draw of some twenty points: 4 %.
+    assert abs(start_.sel(frequency=8.0) / start_.sel(frequency=1.0) - 1).max() < 0.25
 
 
 def test_the_published_variant_is_where_its_course_was_at_the_epochs_shown() -> None:
@@ -71,16 +71,19 @@ def test_norms_are_those_of_the_classes_that_have_the_frequency() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda v: v.name)
 def test_points_and_weights_are_what_a_variant_says(variant: class_imbalance.Variant) -> None:
-    settings = dataclasses.replace(class_imbalance.SMOKE, points=2000, frequencies=(1.0, 3.0))
+    # False alarms: 6e-8 (32 shares at six standard errors; eight worlds with one count: 1e-12).
+    settings = dataclasses.replace(
+        class_imbalance.SMOKE, points=2000, frequencies=(1.0, 3.0), runs=8
+    )
     points, held_out = settings.sample(variant, (1, 0))  # the first class is the frequent one
     share = 0.5 if variant.equal else 0.75
     for sample in (points, held_out):
         labels = np.asarray(sample.labels)
-        assert labels.shape == (2, 2000)
+        assert labels.shape == (8, 2000)
         counts = np.stack([np.bincount(one, minlength=2) for one in labels])
         np.testing.assert_array_equal(counts, sample.count)
         assert abs(counts[:, 0] / 2000 - share).max() < 6 * (share * (1 - share) / 2000) ** 0.5
-        assert (counts[0] != counts[1]).any()  # they are drawn
+        assert (counts != counts[0]).any()  # they are drawn
         assert (np.diff(labels) < 0).any() == variant.shuffled
     weight = np.asarray(points.weight)[0]
     assert weight[0] / weight[1] == (1 if variant.drawn == "equally" else 3)
@@ -117,7 +120,7 @@ def test_means_are_over_different_worlds_and_all_their_assignments() -> None:
     norm = xr.DataArray(values[..., None], dims=("run", "assignment", "frequency"))
     norm = norm.assign_coords(frequency=[1.0])
     sums = {int(4 * x) for x in means_of(norm, 4, 500).values.ravel()}
-    # One of the two of each world: all 16, each with a chance of 1e-14 to be missed.
+    # False alarms: 2e-13 (one of the two of each world: all 16, each missed in 1e-14).
     assert sums == {sum(2 ** (2 * i + ((k >> i) & 1)) for i in range(4)) for k in range(16)}
     pairs = 2 * means_of(norm, 2, 500).values.ravel()
     assert all(bin(int(x)).count("1") == 2 for x in pairs)

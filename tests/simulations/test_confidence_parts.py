@@ -17,10 +17,10 @@ from simulations.encoders.relations import Estimate
 
 
 def numbered(path: Path) -> Path:
-    """Two classes of 60 images in turn; the first pixels of an image are its number."""
-    images = np.zeros((120, 16, 16, 1), np.uint8)
-    images[:, 0, 0, 0] = np.arange(120)
-    np.savez(path / "some.npz", images=images, labels=np.arange(120) % 2)
+    """Two classes of 120 images in turn; the first pixels of an image are its number."""
+    images = np.zeros((240, 16, 16, 1), np.uint8)
+    images[:, 0, 0, 0] = np.arange(240)
+    np.savez(path / "some.npz", images=images, labels=np.arange(240) % 2)
     return path / "some.npz"
 
 
@@ -36,22 +36,23 @@ def test_notes_say_that_few_classes_have_no_interval(classes: int, few: bool) ->
 
 
 def test_of_every_class_random_images_are_kept(tmp_path: Path) -> None:
-    settings = dataclasses.replace(SMOKE, data=str(numbered(tmp_path)), per_class=20)
+    settings = dataclasses.replace(SMOKE, data=str(numbered(tmp_path)), per_class=40)
     kept = []
     for seed in (0, 1):
         images = dataclasses.replace(settings, seed=seed).images
         numbers = images.images[:, 0, 0, 0]
-        assert images.labels.tolist() == [0] * 20 + [1] * 20
+        assert images.labels.tolist() == [0] * 40 + [1] * 40
         assert (numbers % 2 == images.labels).all()
-        assert len(set(numbers.tolist())) == 40
-        # Of 60 images of a class a random 20 reach into the last third, and leave some out.
-        for part in (numbers[:20], numbers[20:]):
-            assert part.max() >= 80
-            assert np.count_nonzero(part < 40) < 15
+        assert len(set(numbers.tolist())) == 80
+        # Of 120 images of a class a random 40 reach into the last third, and leave out a quarter of
+        # the first. False alarms: 4e-9 (four draws, hypergeometric).
+        for part in (numbers[:40], numbers[40:]):
+            assert part.max() >= 160
+            assert np.count_nonzero(part < 80) < 30
         kept.append(set(numbers.tolist()))
     assert kept[0] != kept[1]
-    every = dataclasses.replace(settings, per_class=100).images
-    assert sorted(every.images[:, 0, 0, 0].tolist()) == list(range(120))
+    every = dataclasses.replace(settings, per_class=200).images
+    assert sorted(every.images[:, 0, 0, 0].tolist()) == list(range(240))
 
 
 def test_strangers_are_others_noise_and_inverted_images_of_the_trained_classes() -> None:

@@ -50,11 +50,10 @@ def first_step(law: Any, g: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 def test_all_settle_near_the_closed_forms():
     result = smoke("equilibria")
-    # d = 16, β₂ = 0.99 and a share of 0.01 leave 2 %.
-    allowed = 0.02 * result.law_norm + 2 * result.norm_interval
-    assert (abs(result.norm - result.law_norm) < allowed).all()
-    allowed = 0.03 * result.law_turn + 2 * result.turn_interval
-    assert (abs(result.turn - result.law_turn) < allowed).all()
+    # d = 16, β₂ = 0.99 and a share of 0.01 leave 2 %. False alarms: 1e-8 (11 other seeds: the worst
+    # norm is off by 2 ± 0.9 %, the worst turn by 4.3 ± 0.8 %; ratios by 5 ± 1, times by 13 ± 1 %).
+    np.testing.assert_allclose(result.norm, result.law_norm, rtol=0.08)
+    np.testing.assert_allclose(result.turn, result.law_turn, rtol=0.13)
     # Not so the law of another optimizer: AdamW's norm is no third root, its turn not SGD's.
     assert abs(result.ratio[..., -1] - 1).max() < 0.15
     np.testing.assert_allclose(result.half[:2, 0], result.law_half[:2, 0], rtol=0.2)

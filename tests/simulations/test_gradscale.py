@@ -17,9 +17,10 @@ def test_recursion_and_sgd_differ_by_at_most_one_step() -> None:
 
 @pytest.mark.parametrize("answer", ["closed_form", "recursion", "sgd"])
 def test_exponents(answer: str) -> None:
-    # Three norms a factor 4 apart and an own start of 50 pairs for each: 3 % of chance.
+    # Three norms a factor 4 apart and an own start of 50 pairs for each. False alarms: 1e-9 (20
+    # other seeds: 0.011 off).
     exponents = smoke("gradscale")[f"{answer}_exponent"].values
-    np.testing.assert_allclose(exponents, [2, 1, 0], atol=0.06)
+    np.testing.assert_allclose(exponents, [2, 1, 0], atol=0.07)
 
 
 def test_powers_agree_at_norm_one() -> None:
@@ -35,7 +36,7 @@ def test_fit_recovers_a_known_exponent_and_its_error() -> None:
     norms = np.geomspace(1, 10, 50)
     steps = 7 * norms**1.5 * np.exp(0.01 * rng.standard_normal(50))
     slope, error = gradscale._exponent(norms, steps)
-    assert abs(slope - 1.5) < 4 * error
+    assert abs(slope - 1.5) < 6 * error  # False alarms: 3e-7 (Student's t of 48).
     assert 0.001 < error < 0.004  # 0.01 / (0.67 √50), 0.67 the spread of log norms
     assert np.isnan(gradscale._exponent(norms[:2], steps[:2])).all()
 

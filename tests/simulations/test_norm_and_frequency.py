@@ -48,13 +48,12 @@ def made():
 
 def test_norms_go_as_the_powers_that_are_predicted():
     result = smoke("norm_and_frequency")
-    off = abs(result.exponent - result.law_exponent)
-    assert (off < 2 * result.exponent_interval + 0.01).all()
-    # Of β₂ = 0.95 and d = 16 2 to 3 %.
-    off = abs(result.norm / result.law - 1)
-    assert (off < 2 * result.norm_interval / result.law + 0.03).all()
+    # False alarms: 1e-8 (7 other seeds: the worst exponent is off by 0.03 ± 0.01, the worst norm by
+    # 5 ± 1.6 %, of which 2 to 3 are of β₂ = 0.95 and d = 16; a norm of SGD by 0.04 %).
+    np.testing.assert_allclose(result.exponent, result.law_exponent, atol=0.1)
+    np.testing.assert_allclose(result.norm, result.law, rtol=0.16)
     exact = result.sel(rule=["SGD", "SGD, decay every step", "SGD, decay on visits"])
-    np.testing.assert_allclose(exact.norm[:, 0], exact.law[:, 0], rtol=1e-3)
+    np.testing.assert_allclose(exact.norm[:, 0], exact.law[:, 0], rtol=2.5e-3)
 
 
 def test_adagrad_by_hand():

@@ -27,9 +27,10 @@ def test_the_curve_rises_with_the_angle_and_passes_the_count_of_random_pairs() -
     assert (np.diff(angle) > 0).all()
     assert (np.diff(steps) >= 0).all()
     # The paper prints 96 steps for random pairs at norm 1, whose mean angle is pi/2.
-    assert abs(np.interp(np.pi / 2, angle, steps) / 96 - 1) < 0.02
+    # False alarms: 1e-9 (5 other seeds: 0.4 % off, and below a ratio of 1.99 ± 0.03).
+    assert abs(np.interp(np.pi / 2, angle, steps) / 96 - 1) < 0.03
     # Steep at both ends, flat between: from pi/2 to 3.1 it takes twice the steps, not more.
-    assert 1.8 < np.interp(3.1, angle, steps) / 96 < 2.2
+    assert 1.75 < np.interp(3.1, angle, steps) / 96 < 2.25
 
 
 def test_towards_the_antipode_every_decade_costs_the_same_number_of_steps() -> None:
@@ -59,6 +60,7 @@ def test_weights_of_either_sign_draw_the_partner_to_either_pole() -> None:
     for k in np.flatnonzero(abs(weight) > 0.5):
         widest = np.arcsin((1 - abs(weight[k])) / abs(weight[k]))
         from_pole = np.pi - angle[:, k] if weight[k] > 0 else angle[:, k]
+        # False alarms: below 1e-9 (each is the mean of many, by other seeds beyond 0.8 of this).
         assert (from_pole <= widest).all()
         assert (from_pole > widest / 3).all()
     rng = np.random.default_rng(settings.seed)

@@ -34,7 +34,7 @@ def test_steps_follow_the_flow_where_the_rate_is_small(result):
     small = result.effective_rate.values <= 0.02
     assert small.sum() >= 3
     ratio = result.steps.values[small] / result.flow.values[small]
-    # One ensemble of 50 pairs: ln(E tan²) scatters by about 3 % of the 7 it adds to.
+    # False alarms: 1e-9 (16 other ensembles of 50 pairs: 1 % off).
     np.testing.assert_allclose(ratio, 1, rtol=0.06)
 
 
@@ -43,13 +43,14 @@ def test_a_rate_too_large_by_a_factor_is_as_slow_as_one_too_small(result):
     for large in np.unique(x[x >= 16]):
         (slow,) = np.unique(steps[x == large])
         flow = float(result.flow.values.ravel()[x == large][0]) * large * (large + 1 / large)
-        assert slow == pytest.approx(flow, rel=0.1)  # of random pairs that are orthogonal to 0.2
+        # Of random pairs that are orthogonal to 0.2. False alarms: 1e-9 (16 other seeds: 5 ± 1 %).
+        assert slow == pytest.approx(flow, rel=0.12)
     assert result.converged.all()
 
 
 def test_a_large_rate_ends_as_its_reciprocal(result):
     x, final = result.effective_rate.values, result.final_rate.values
-    # The median pair has E sin² = 0.95.
+    # The median pair has E sin² = 0.95. False alarms: 1e-9 (16 other seeds: 3 ± 1 %).
     np.testing.assert_allclose(final[x >= 16], 1 / x[x >= 16], rtol=0.1)
     np.testing.assert_allclose(final[x <= 1 / 16], x[x <= 1 / 16], rtol=0.1)
 

@@ -16,11 +16,12 @@ from .smoke import smoke
 
 def test_mean_fourth_power_follows_the_law() -> None:
     last = smoke("quartic_growth").isel(step=-1)
-    # The law is a lower bound with an excess of order γ² log t; the rest is chance.
+    # The law is a lower bound with an excess of order γ² log t; the rest is chance. False alarms:
+    # 2e-7 (Student's t of 39, four classes).
     excess = last.fourth_power - last.predicted
-    allowed = 4 * last.fourth_power_error + 5 * quartic_growth.SMOKE.learning_rate**2
+    allowed = 7 * last.fourth_power_error + 5 * quartic_growth.SMOKE.learning_rate**2
     assert (excess < allowed).all()
-    assert (excess > -4 * last.fourth_power_error).all()
+    assert (excess > -7 * last.fourth_power_error).all()
     assert (last.fourth_power > 50 * quartic_growth.SMOKE.norm**4).all()  # growth dominates
 
 
@@ -28,7 +29,8 @@ def test_classes_end_in_the_ratio_of_frequencies_to_a_quarter() -> None:
     last = smoke("quartic_growth").isel(step=-1)
     ratio = (last.fourth_power / last.fourth_power[0]).values ** 0.25
     expected = (last.frequency / last.frequency[0]).values ** 0.25
-    np.testing.assert_allclose(ratio, expected, rtol=0.03)  # 40 points: 2 % of chance
+    # False alarms: 1e-9 (40 points: 0.6 % on the root of the rarest, 0.4 % and less on the others).
+    np.testing.assert_allclose(ratio, expected, rtol=0.045)
     assert ratio[-1] > 1.5
 
 

@@ -41,21 +41,24 @@ def test_recording_more_often_changes_no_number() -> None:
 
 def test_a_fresh_step_is_the_step_of_the_theory() -> None:
     rate, decay = 0.3, 0.2
-    run = run_fresh(np.full(50, 1.3), rate, np.arange(4), dimension=6, seed=0, weight_decay=decay)
+    run = run_fresh(np.full(2000, 1.3), rate, np.arange(4), dimension=6, seed=0, weight_decay=decay)
     before, after, turn = run.norm[:-1], run.norm[1:], run.turn[:-1]
     along, across = (1 - rate * decay) * before, after * np.sin(turn)
     # A decayed embedding and a step across it are the sides of a right triangle.
     np.testing.assert_allclose(np.hypot(along, across), after, rtol=1e-12)
     sine = across * before / rate
     assert (sine <= 1 + 1e-12).all()
-    assert abs((sine**2).mean() - 5 / 6) < 0.05
+    # False alarms: 1e-7. A squared cosine has the variance 2(d-1)/(d²(d+2)).
+    assert abs((sine**2).mean() - 5 / 6) < 5.5 * np.sqrt(10 / 288 / sine.size)
 
 
 def test_probability_is_the_chance_of_an_update() -> None:
     chance = np.repeat([0.1, 0.7], 200)
     run = run_fresh(np.ones(400), 0.1, np.arange(30), dimension=4, seed=0, probability=chance)
     moved = (run.turn > 0).reshape(30, 2, 200).mean(axis=(0, 2))
-    np.testing.assert_allclose(moved, [0.1, 0.7], atol=0.03)  # 6000 draws: 4 standard errors
+    expected = np.array([0.1, 0.7])
+    error = np.sqrt(expected * (1 - expected) / 6000)
+    assert (abs(moved - expected) < 5.5 * error).all()  # False alarms: 8e-8.
 
 
 def test_another_seed_is_another_start_and_other_partners() -> None:

@@ -23,6 +23,7 @@ def test_the_cluster_becomes_uniform(result):
     # Uniform on S²: log ∫ exp(-4(1 - t)) dt/2 = log((1 - e^-8)/8); particles that repel each other
     # come below it.
     uniform = np.log((1 - np.exp(-8)) / 8)
+    # False alarms: below 1e-9 (12 other seeds: nine standard deviations and more from the bounds).
     assert small[0] > uniform + 1.5
     assert uniform - 0.2 < small[-1] < uniform + 0.02
 
@@ -68,7 +69,8 @@ def test_the_noise_of_a_partner_is_its_own_in_every_coordinate(monkeypatch):
     np.testing.assert_allclose(np.linalg.norm(second, axis=1), 2, rtol=1e-14)
     # All first views are at the pole, so that x and y of a partner are its noise.
     noise = (second - first)[:, :2] / second[:, 2:]
-    np.testing.assert_allclose(np.cov(noise.T), 0.01 * np.eye(2), atol=0.001)
+    # False alarms: 1e-7. A variance of 4000 draws is off by √(2/4000), of which this is 5.8.
+    np.testing.assert_allclose(np.cov(noise.T), 0.01 * np.eye(2), atol=0.0013)
 
 
 def test_the_directions_kept_are_those_of_the_first_views(monkeypatch):

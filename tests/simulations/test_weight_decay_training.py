@@ -47,6 +47,7 @@ def test_norms_at_the_start_are_those_of_all_weights_and_of_points_held_out() ->
             return float(np.linalg.norm(z, axis=1).mean())
 
         expected = mean_norm(np.asarray(held_out.x[r], float))
-        np.testing.assert_allclose(result.norm.isel(run=r), expected, rtol=1e-4)
+        np.testing.assert_allclose(result.norm.isel(run=r), expected, rtol=2e-6)
         gaps.append(abs(mean_norm(np.asarray(points.x[r], float)) / expected - 1))
-    assert max(gaps) > 1e-2  # of points trained on it is another
+    # Of points trained on it is another. False alarms: 2e-7 (both gaps, of some 3 %, are so small).
+    assert max(gaps) > 1e-5

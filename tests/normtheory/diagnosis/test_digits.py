@@ -39,8 +39,12 @@ def test_small_norms_are_wrong_more_often(report):
 def test_shuffled_norms_tell_nothing(digits):
     z = digits["embeddings"].astype(np.float64)
     norm = np.linalg.norm(z, axis=1, keepdims=True)
-    other = z / norm * np.random.default_rng(0).permutation(norm)
-    found = nt.diagnose(other, digits["labels"]).neighbours.norm_and_accuracy
-    assert found is not None
-    assert found.rho is not None
-    assert abs(found.rho) < 0.07  # 3 standard errors at n = 2000
+    rng, rhos = np.random.default_rng(0), []
+    for _ in range(4):
+        other = z / norm * rng.permutation(norm)
+        found = nt.diagnose(other, digits["labels"]).neighbours.norm_and_accuracy
+        assert found is not None
+        assert found.rho is not None
+        rhos.append(found.rho)
+    # False alarms: 1e-8 (over permutations ρ has the variance 1/(n-1): 5.8 standard errors).
+    assert abs(np.mean(rhos)) < 0.065

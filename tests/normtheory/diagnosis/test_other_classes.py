@@ -26,12 +26,15 @@ def unrelated(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_no_relation_is_stated_where_classes_differ_by_chance() -> None:
-    for seed in (1, 3, 24):  # the interval of samples leaves out 0
-        z, labels = unrelated(seed)
-        found = nt.diagnose(z, labels).neighbours.norm_and_accuracy
+    """False alarms: 6e-8 (intervals that leave out 0 in 6 % of draws; those of samples in 58 %)."""
+    stated = 0
+    for seed in range(20):
+        report = nt.diagnose(*unrelated(seed))
+        found = report.neighbours.norm_and_accuracy
         assert found is not None
-        assert found.sign == 0
-        assert "No relation of norm and accuracy shows here" in str(nt.diagnose(z, labels))
+        assert ("No relation of norm and accuracy shows here" in str(report)) is (found.sign == 0)
+        stated += found.sign != 0
+    assert stated <= 9
 
 
 def test_every_correlation_of_samples_counts_the_classes_of_those_drawn() -> None:

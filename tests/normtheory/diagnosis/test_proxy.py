@@ -56,13 +56,16 @@ def test_held_fixed_against_residuals_of_least_squares():
 
 def test_a_relation_that_is_no_straight_line_is_held_fixed_too():
     rng = np.random.default_rng(0)
-    hidden = rng.uniform(-1, 1, 400)
-    x, y = (hidden**2 + 0.1 * rng.standard_normal(400) for _ in range(2))
-    assert rank_correlation(x, y) > 0.7
-    counts = iter([np.ones((1, 400))])
-    found = partial_correlations(scores(x), scores(y), held_fixed([hidden], 400), counts)
-    # The rank of a square has a kink, which a cubic only nears.
-    assert abs(found[0]) < 0.25
+    left = []
+    for _ in range(4):
+        hidden = rng.uniform(-1, 1, 400)
+        x, y = (hidden**2 + 0.1 * rng.standard_normal(400) for _ in range(2))
+        assert rank_correlation(x, y) > 0.7
+        counts = iter([np.ones((1, 400))])
+        left += [*partial_correlations(scores(x), scores(y), held_fixed([hidden], 400), counts)]
+    # The rank of a square has a kink, which a cubic only nears. False alarms: 1e-9 (41 other seeds:
+    # 0.16 ± 0.06 in a draw, and 0.87 ± 0.02 above).
+    assert abs(np.mean(left)) < 0.35
 
 
 def test_a_covariate_twice_is_a_covariate_once():
@@ -138,17 +141,24 @@ def test_intervals_for_other_classes_are_students_of_each_left_out():
 )
 @pytest.mark.parametrize("classes", [0, 12])
 def test_planted_cases(driver, kind, accounts, classes):
-    # Of 100 seeds 86 to 99 are right (docs/how-to/diagnose-embeddings.md has the counts). Without a
-    # signal one was seen in none of 600 draws there, and in 2 of 600 of the seeds up to 99.
-    found = []
-    for seed in range(3):
+    """False alarms: 1e-7 (by the random walk of the balance where 86 % are right).
+
+    Of 100 seeds 86 to 99 are right (docs/how-to/diagnose-embeddings.md has the counts), and without
+    a signal one is seen in 2 of 600 draws. Wald's sequential test: a right verdict adds 2 and a
+    wrong one takes 3; the end is at 6 or more, after three right ones at best, or at -30.
+    """
+    balance, signals, seed = 0, 0, 0
+    while -30 < balance < 6:
         p = planted(driver, seed, classes=classes)
         rng = np.random.default_rng(seed)
         verdict = summarise_proxy(p.norms, p.covariates, p.target, p.codes, rng).verdict
         assert verdict is not None
-        found.append((verdict.kind, verdict.proxy_for))
-    assert found.count((kind, accounts)) >= 2
-    assert ("signal", ()) not in found or kind == "signal"
+        found = verdict.kind, verdict.proxy_for
+        balance += 2 if found == (kind, accounts) else -3
+        signals += found == ("signal", ()) != (kind, accounts)
+        seed += 1
+    assert balance >= 6
+    assert signals <= 2
 
 
 def _c(rho: float, low: float | None, high: float | None) -> Correlation:

@@ -98,7 +98,9 @@ def test_a_sample_is_not_its_own_neighbour():
     labels = np.random.default_rng(1).integers(2, size=400)
     found = nt.diagnose(z, labels, neighbours=1).neighbours
     assert found.accuracy is not None
-    assert 0.4 < found.accuracy < 0.6
+    # False alarms: 3e-8. Samples that are each other's neighbours are right together: the variance
+    # is at most that of 200 draws, and this 5.6 standard errors.
+    assert 0.3 < found.accuracy < 0.7
 
 
 def test_norm_that_tells_confidence_is_seen_and_one_that_does_not_is_not():
@@ -107,13 +109,16 @@ def test_norm_that_tells_confidence_is_seen_and_one_that_does_not_is_not():
     assert seen.neighbours.norm_and_accuracy is not None
     assert seen.neighbours.norm_and_accuracy.sign == 1
     assert "Larger norms are classified better here" in str(seen)
-    rng = np.random.default_rng(0)
-    hidden = nt.diagnose(
-        z * rng.uniform(1, 2, (600, 1)) / np.linalg.norm(z, axis=1)[:, None], labels
-    )
-    assert hidden.neighbours.norm_and_accuracy is not None
-    assert hidden.neighbours.norm_and_accuracy.sign == 0
-    assert "No relation of norm and accuracy shows here" in str(hidden)
+    rng, stated = np.random.default_rng(0), 0
+    for _ in range(8):
+        hidden = nt.diagnose(
+            z * rng.uniform(1, 2, (600, 1)) / np.linalg.norm(z, axis=1)[:, None], labels
+        )
+        assert hidden.neighbours.norm_and_accuracy is not None
+        nothing = hidden.neighbours.norm_and_accuracy.sign == 0
+        assert ("No relation of norm and accuracy shows here" in str(hidden)) is nothing
+        stated += not nothing
+    assert stated <= 6  # False alarms: 2e-8 (intervals that leave out 0 in 6 % of draws).
 
 
 def test_sample_is_seeded_and_said():
@@ -273,9 +278,10 @@ def test_dimensions_in_use():
     flat = np.zeros((2000, 10))
     flat[:, :4] = sphere.uniform(rng, 2000, 4)
     found = nt.diagnose(flat).directions
+    # False alarms: 1e-7 (5 other seeds: 0.15 ± 0.03 %; 8000 resultant² is χ² of 4).
     assert found.participation == pytest.approx(4, rel=0.01)
     assert found.possible == 10
-    assert found.resultant < 0.06
+    assert found.resultant < 0.07
     # More dimensions than samples: from the other Gram matrix.
     wide = np.hstack([flat[:30], np.zeros((30, 90))])
     centred = flat[:30] - flat[:30].mean(axis=0)

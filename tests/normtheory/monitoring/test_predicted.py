@@ -110,6 +110,7 @@ def test_free_embeddings_settle_where_it_is_predicted():
         z = (1 - 0.5 * 0.05) * z + 0.5 * nt.cosine_gradient(z, partners)
     first, last = monitor.records[1], monitor.records[-1]
     # From far away already: the displacement tells where norms will end. s² = (d-1)/d ± its spread.
+    # False alarms: 1e-8 (24 other seeds: 0.07 % off here, below 0.2 % and 1.3 %).
     there = float(nt.equilibrium_norm(0.5, 0.05, (D - 1) / D))
     for found in (first["implied_norm"], first["predicted_norm"], last["norm_50"]):
         assert found == pytest.approx(there, rel=0.01)
@@ -117,7 +118,7 @@ def test_free_embeddings_settle_where_it_is_predicted():
     # The angle of the lag spreads by 1/√(nd) and what partners in common leave.
     assert last["turn"] == pytest.approx(last["predicted_turn"], rel=0.02)
     lag = monitor.records[-2]
-    assert lag["turn_lag"] == pytest.approx(lag["predicted_turn_lag"], rel=0.05)
+    assert lag["turn_lag"] == pytest.approx(lag["predicted_turn_lag"], rel=0.08)
 
 
 def test_the_gap_follows_the_scale_with_the_norm_that_was_there():

@@ -120,10 +120,12 @@ def _fresh(rng: np.random.Generator, z: np.ndarray) -> np.ndarray:
     return -(y - (y * u).sum(1, keepdims=True) * u) / norm
 
 
-def _run(start: float, burn: int, lag: int, optimizer: str, **n: float) -> tuple[float, float]:
-    """Mean norm after the burn-in, and cosine over the lag from there, of 400 points in R^64."""
+def _run(
+    start: float, burn: int, lag: int, optimizer: str, *, points: int = 400, **n: float
+) -> tuple[float, float]:
+    """Mean norm after the burn-in, and cosine over the lag from there, of points in R^64."""
     rng = np.random.default_rng(0)
-    z = rng.standard_normal((400, 64))
+    z = rng.standard_normal((points, 64))
     z *= start / np.linalg.norm(z, axis=1, keepdims=True)
     first, second, copy = np.zeros_like(z), np.zeros_like(z), z
     eta, lam = n["eta"], n["lam"]
@@ -152,7 +154,8 @@ def _run(start: float, burn: int, lag: int, optimizer: str, **n: float) -> tuple
 def test_how_stale_a_copy_is_under_sgd_far_from_equilibrium(lam):
     norm, cosine = _run(0.4, 5, 60, "sgd", eta=0.01, lam=lam)
     found = nt.predict(norm, 0.01, weight_decay=lam, dimension=64, lag=60)["cosine_after_lag"]
-    assert found.value == pytest.approx(cosine, abs=0.005)
+    # False alarms: 1e-8 (10 other seeds: 0.001 off).
+    assert found.value == pytest.approx(cosine, abs=0.008)
     assert cosine < 0.92
     assert found.claim == ("weight_decay" if lam else "quartic_growth")
 
@@ -161,11 +164,13 @@ def test_how_stale_a_copy_is_under_sgd_far_from_equilibrium(lam):
 @pytest.mark.parametrize("coupled", [True, False])
 def test_how_stale_a_copy_is_under_momentum_on_the_way(coupled, lag):
     run = "momentum" if coupled else "decoupled"
-    norm, cosine = _run(1.0, 30, lag, run, eta=0.01, lam=0.1, beta=0.8)
+    norm, cosine = _run(1.0, 30, lag, run, points=1600, eta=0.01, lam=0.1, beta=0.8)
     settings: dict[str, Any] = {"optimizer": "momentum", "momentum": 0.8, "weight_decay": 0.1}
     found = nt.predict(norm, 0.01, dimension=64, lag=lag, coupled=coupled, **settings)
     stale = found["cosine_after_lag"].value
-    assert 1 - stale == pytest.approx(1 - cosine, rel=0.06)
+    # False alarms: 1e-9 (10 other seeds with 400 points: 4.6 ± 1.0 % where coupled, for a lag of
+    # 10, which is the law's own error; else at most 1.3 ± 1.0 %).
+    assert 1 - stale == pytest.approx(1 - cosine, rel=0.08)
     assert 1 - stale != pytest.approx(1 - found["equilibrium_cosine_after_lag"].value, rel=0.15)
 
 
@@ -173,16 +178,18 @@ def test_how_stale_a_copy_is_under_lion_on_the_way():
     norm, cosine = _run(1.0, 300, 50, "lion", eta=1e-3, lam=0.3)
     found = nt.predict(norm, 1e-3, optimizer="lion", weight_decay=0.3, dimension=64, lag=50)
     stale = found["cosine_after_lag"].value
-    assert 1 - stale == pytest.approx(1 - cosine, rel=0.05)
+    # False alarms: 1e-9 (6 other seeds: 3.6 ± 0.5 %).
+    assert 1 - stale == pytest.approx(1 - cosine, rel=0.07)
     assert 1 - stale > 1.5 * (1 - found["equilibrium_cosine_after_lag"].value)
 
 
 @pytest.mark.parametrize("lam", [0.0, 0.1])
 def test_how_stale_a_copy_is_under_adamw_on_the_way(lam):
-    numbers = {"beta": 0.5, "beta_2": 0.98}
+    numbers: dict[str, Any] = {"beta": 0.5, "beta_2": 0.98}
     norm, cosine = _run(0.4, 100, 200, "adamw", eta=0.002, lam=lam, **numbers)
     options: dict[str, Any] = {"optimizer": "adamw", "beta_1": 0.5, "beta_2": 0.98}
     found = nt.predict(norm, 0.002, weight_decay=lam, dimension=64, lag=200, **options)
+    # False alarms: below 1e-9 (6 other seeds: 0.003 and 0.008, ± 0.001).
     assert found["cosine_after_lag"].value == pytest.approx(cosine, abs=0.02)
     assert cosine < 0.92
 

@@ -116,14 +116,18 @@ def test_a_network_dead_on_either_side_classifies_nothing(asked: str, known: str
 
 
 def test_rank_correlation_is_that_of_scipy_and_its_interval_about_normal() -> None:
-    x = RNG.standard_normal(2000)
-    y = x + RNG.standard_normal(2000)
-    value, low, high = spearman(x, y, np.random.default_rng(1))
-    assert value == pytest.approx(stats.spearmanr(x, y)[0])
-    # Bonett and Wright (2000): standard error of the Fisher transform.
-    error = np.sqrt((1 + value**2 / 2) / (2000 - 3))
-    expected = np.tanh(np.arctanh(value) + 1.96 * error * np.array([-1, 1]))
-    np.testing.assert_allclose([low, high], expected, atol=0.006)
+    off = []
+    for _ in range(32):
+        x = RNG.standard_normal(500)
+        y = x + RNG.standard_normal(500)
+        value, *found = spearman(x, y, np.random.default_rng(1))
+        assert value == pytest.approx(stats.spearmanr(x, y)[0])
+        # Bonett and Wright (2000): standard error of the Fisher transform.
+        error = np.sqrt((1 + value**2 / 2) / (500 - 3))
+        off.append(found - np.tanh(np.arctanh(value) + 1.96 * error * np.array([-1, 1])))
+    # False alarms: 1e-8 (measured: intervals are too narrow by 0.002 at each end, ± 0.0006). Those
+    # of 90 % would be by 0.01.
+    np.testing.assert_allclose(np.mean(off, axis=0), 0, atol=0.006)
 
 
 def test_a_constant_has_no_rank_correlation() -> None:

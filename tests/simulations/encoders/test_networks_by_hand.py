@@ -22,18 +22,17 @@ def affines(tree: Any) -> list[Affine]:
     "make", [Mlp((100, 900, 500)), Convolutional(9, 100, 300)], ids=["mlp", "convolutional"]
 )
 def test_weights_and_biases_start_uniform_within_one_over_the_root_of_the_inputs(make: Any) -> None:
+    """False alarms: 3e-7 (ten distributions at 1e-8, five correlations at 5.5 standard errors)."""
     layers = affines(make(np.random.default_rng(0)))
     assert len(layers) == (2 if isinstance(make, Mlp) else 5)
     for layer in layers:
         outputs, inputs = layer.weight.shape
         for array in (layer.weight, layer.bias):
             values = np.asarray(array, np.float64).ravel()[:5000] * np.sqrt(inputs)
-            # Kolmogorov's distance that chance gives once in a thousand is 1.95/√n.
-            distance = stats.kstest(values, "uniform", (-1, 2)).statistic
-            assert distance < 1.95 / np.sqrt(len(values))
+            assert stats.kstest(values, "uniform", (-1, 2)).pvalue > 1e-8
         weight, bias = np.asarray(layer.weight), np.asarray(layer.bias)
         assert bias.shape == (outputs,)
-        assert abs(np.corrcoef(weight[:, 0], bias)[0, 1]) < 4 / np.sqrt(outputs)
+        assert abs(np.corrcoef(weight[:, 0], bias)[0, 1]) < 5.5 / np.sqrt(outputs)
 
 
 def convolved(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:

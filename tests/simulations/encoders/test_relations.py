@@ -65,20 +65,33 @@ def test_the_jackknife_of_a_mean_is_students_interval() -> None:
 def test_one_run_or_one_class_has_no_interval() -> None:
     rng = np.random.default_rng(0)
     for found in (planted(rng, 5, 30, 1, 0.5, 0.0), planted(rng, 1, 30, 4, 0.5, 0.0)):
-        for value, low, high in (overall(found), within(found)[0]):
-            assert 0.1 < value < 0.9
+        groups = [[c.labels == k for k in np.unique(c.labels)] for c in found]
+        plain = [
+            np.mean([spearman(c.x, c.y) for c in found]),
+            np.mean(
+                [spearman(c.x[i], c.y[i]) for c, g in zip(found, groups, strict=True) for i in g]
+            ),
+        ]
+        for (value, low, high), expected in zip(
+            (overall(found), within(found)[0]), plain, strict=True
+        ):
+            assert value == pytest.approx(expected)
             assert np.isnan([low, high]).all()
 
 
 def test_within_classes_is_the_mean_of_the_classes() -> None:
-    """Inside of a class they go together, over all images the classes hide it."""
-    columns = planted(np.random.default_rng(1), 6, 400, 3, 0.8, -0.9)
+    """Inside of a class they go together, over all images the classes hide it.
+
+    False alarms: 1e-9 (0.75 inside is found to 0.01, with an interval of twice that; on Fisher's
+    scale a correlation of 40 centres is seven standard errors from -0.2).
+    """
+    columns = planted(np.random.default_rng(1), 40, 60, 3, 0.8, -0.9)
     inside, count = within(columns)
     each = [
         np.mean([spearman(c.x[c.labels == k], c.y[c.labels == k]) for c in columns])
-        for k in range(6)
+        for k in range(40)
     ]
-    assert count == 6
+    assert count == 40
     assert inside.value == pytest.approx(np.mean(each))
     assert 0.6 < inside.low < inside.value < inside.high < 0.85
     assert overall(columns).value < -0.2
@@ -108,9 +121,11 @@ def test_a_gain_is_a_paired_difference() -> None:
     second = rng.uniform(size=labels.shape) < 0.5
     first = second.copy()
     first[:, :60] = True
-    found = difference(first, second, labels)
-    assert found.value == pytest.approx(first.mean() - second.mean())
-    assert 0.08 < found.low < found.value < found.high < 0.22
+    gain = first.astype(float) - second
+    without = [[g[i != k].mean() for g, i in zip(gain, labels, strict=True)] for k in range(10)]
+    expected = jackknife(gain.mean(axis=1), np.array(without))
+    assert difference(first, second, labels) == pytest.approx(tuple(expected))
+    assert expected.value == pytest.approx(first.mean() - second.mean())
     assert difference(second, second, labels) == (0, 0, 0)
 
 
@@ -137,10 +152,10 @@ def test_two_columns_in_one_order_have_no_interval() -> None:
 
 
 def test_over_all_images_unrelated_columns_leave_out_zero_in_one_of_twenty_draws() -> None:
-    """Measured over 2,000 draws: 94.5 % hold it; with intervals of 90 %, 90.7 %."""
+    """False alarms: 4e-7 (measured over 20,000 draws: 94.0 % hold it; of 90 %, 90.7 % of 2,000)."""
     rng = np.random.default_rng(3)
     ends = [overall(planted(rng, 6, 25, 2, 0.0, 0.0))[1:] for _ in range(3000)]
-    assert_held((low <= 0 <= high for low, high in ends), 0.945)
+    assert_held((low <= 0 <= high for low, high in ends), 0.94)
 
 
 def test_within_classes_the_interval_is_students_over_classes_and_runs() -> None:

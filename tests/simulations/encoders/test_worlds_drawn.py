@@ -17,7 +17,7 @@ from simulations.encoders.reading import load_images
 from simulations.encoders.worlds import LatentSettings
 
 SEEN = 2000
-"""Observed dimensions: so many that lengths and angles are seen to 2 %."""
+"""Observed dimensions: so many that lengths and angles are seen to 3 %."""
 
 
 def latent_gram(world: LatentClasses, seed: int) -> np.ndarray:
@@ -35,25 +35,27 @@ def latent_gram(world: LatentClasses, seed: int) -> np.ndarray:
 def test_latent_points_are_on_the_unit_sphere_however_large_the_noise(
     latent: int, noise: float
 ) -> None:
-    gram = latent_gram(LatentClasses((1.0, 2.0), 90, latent, SEEN, noise), 3)
-    np.testing.assert_allclose(np.diag(gram), 1, atol=0.15)
+    gram = latent_gram(LatentClasses((1.0, 2.0), 90, latent, 10 * SEEN, noise), 3)
+    # False alarms: 3e-8 (a square is seen to √(2/20,000): 6.5 of that for each of 90, 6 for all).
+    np.testing.assert_allclose(np.diag(gram), 1, atol=0.065)
     assert np.diag(gram).mean() == pytest.approx(1, abs=0.06)
 
 
 @pytest.mark.parametrize(("latent", "noise"), [(3, 0.4), (10, 0.25), (10, 0.1), (20, 0.5)])
 def test_noise_is_of_every_latent_coordinate(latent: int, noise: float) -> None:
-    gram = latent_gram(LatentClasses((1.0,), 800, latent, SEEN, noise), 5)
+    gram = latent_gram(LatentClasses((1.0,), 800, latent, 2 * SEEN, noise), 5)
     cosine = gram[np.triu_indices(800, 1)].mean() / np.diag(gram).mean()
     # Of independent points around one centre E[u·u'] = |E u|²; E u is along the centre.
     points = noise * np.random.default_rng(0).standard_normal((100_000, latent))
     points[:, 0] += 1
     along = (points[:, 0] / np.linalg.norm(points, axis=1)).mean()
+    # False alarms: 1e-9 (measured: in 1000 dimensions a cosine is seen to 0.013).
     assert cosine == pytest.approx(along**2, abs=0.04)
 
 
 def test_centres_are_anywhere_on_the_sphere_in_every_world() -> None:
     centres = []
-    for seed in range(6):
+    for seed in range(24):
         train, held_out = LatentClasses((1.0, 1.0, 1.0), 6, 3, SEEN, 0.0)(seed, 2)
         for world in range(2):
             # Without noise all points of a class are its centre, those held out too.
@@ -63,7 +65,8 @@ def test_centres_are_anywhere_on_the_sphere_in_every_world() -> None:
             gram = x[::2] @ x[::2].T / (100 * SEEN)
             centres.append(gram[np.triu_indices(3, 1)])
     cosines = np.ravel(centres)
-    # Between uniform directions in space cosines are uniform in [-1, 1].
+    # Between uniform directions in space cosines are uniform in [-1, 1]. False alarms: 1e-9 (of 144
+    # the mean is off by 0.048, the deviation by 4 %).
     assert abs(cosines.mean()) < 0.3
     assert cosines.std() == pytest.approx(3**-0.5, rel=0.3)
 
