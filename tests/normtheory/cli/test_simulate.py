@@ -135,8 +135,9 @@ def test_clip_example(capsys, norm, exponent):
     settings += ["run.max_steps=400", "run.record_every=400"]
     found = _json(capsys, EXAMPLES / "clip.toml", *_sets(*settings))["data"]
     gap, temperature = (np.log(found[name]["values"]) for name in ("modality_gap", "temperature"))
-    # A random start is off the symmetric state.
-    assert np.ptp(gap) / np.ptp(temperature) == pytest.approx(exponent, rel=0.1)
+    # A random start is off the symmetric state: over seeds by 8 % with a standard deviation of 3 %.
+    # False alarms: below 1e-7 by 5.7 of them, from five seeds.
+    assert np.ptp(gap) / np.ptp(temperature) == pytest.approx(exponent, rel=0.25)
 
 
 def test_every_example_is_tested():
