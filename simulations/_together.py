@@ -69,32 +69,33 @@ def _some(draw: Callable[..., Any], lag: int, key: Any, runs: int, data: Any) ->
 _batches = brief(_some, level=1, static_argnums=(0, 1, 3))
 
 
-def follow(
+class Programs(NamedTuple):
+    """A training, to be compiled when it first runs.
+
+    Attributes:
+        begin: of starts of runs the parameters and memories of every rule.
+        block: of these, and of batches of a block, what they are after it, and what is seen.
+    """
+
+    begin: Callable[..., Any]
+    block: Callable[..., Any]
+
+
+def programs(
     learner: Any,
     loss: Callable[[Any, Any], Any],
     rules: Sequence[optax.GradientTransformation],
     scales: np.ndarray,
-    *,
-    blocks: int,
-    burn_in: int,
     lag: int,
-    runs: int,
-    seed: int,
-    name: str,
-) -> Course:
-    """Train by every rule.
+) -> Programs:
+    """How to train by every rule, whatever the batches are.
 
     Args:
-        learner: see :mod:`simulations._learners`.
+        learner: see :mod:`simulations._learners`; what it draws from is of no account here.
         loss: of two views (n, d); that of a step is the sum over the groups of its batch.
         rules: of optax, their rate and decay inside.
         scales: what the parameters at the start are multiplied by, one number a rule.
-        blocks: of steps.
-        burn_in: blocks before embeddings are looked at.
         lag: steps of a block.
-        runs: from independent starts, on independent batches.
-        seed: of all draws.
-        name: for the progress bar.
     """
 
     def total(z: Any) -> Any:
@@ -150,16 +151,42 @@ def follow(
         away = each([a - b for a, b in zip(now, rows, strict=True)])
         return tuple(state), (found, away, jnp.stack([rows[0], second]))
 
+    return Programs(begin, block)
+
+
+def follow(
+    learner: Any,
+    training: Programs,
+    *,
+    blocks: int,
+    burn_in: int,
+    lag: int,
+    runs: int,
+    seed: int,
+    name: str,
+) -> Course:
+    """Train by every rule.
+
+    Args:
+        learner: see :mod:`simulations._learners`.
+        training: from :func:`programs`, for this learner or one that differs in its batches alone.
+        blocks: of steps.
+        burn_in: blocks before embeddings are looked at.
+        lag: steps of a block.
+        runs: from independent starts, on independent batches.
+        seed: of all draws.
+        name: for the progress bar.
+    """
     starts = [learner.new(np.random.default_rng((seed, r))) for r in range(runs)]
     # Optax joins its numbers to arrays as the standard promotion does.
     with jax.numpy_dtype_promotion("standard"):
-        states = begin(jax.tree.map(lambda *a: jnp.stack(a), *starts))
+        states = training.begin(jax.tree.map(lambda *a: jnp.stack(a), *starts))
         found, lagged, looks = [], [], []
         draw, data = learner.draws
         keys = jax.random.split(jax.random.key(seed), blocks)
         for number in bar(blocks, "block", iterable=range(blocks), desc=name, leave=False):
             batches = _batches(draw, lag, keys[number], runs, data)
-            states, (numbers, away, both) = block(states, batches)
+            states, (numbers, away, both) = training.block(states, batches)
             found.append([np.asarray(a, float) for a in numbers])
             lagged.append(np.asarray(away, float))
             if number >= burn_in:

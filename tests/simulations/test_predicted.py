@@ -15,7 +15,7 @@ from normtheory.losses import LOSSES
 from simulations import predicted
 from simulations._learners import Table, Towers
 from simulations._settled import Told, first_within, floors, implied, measured, pulled, said
-from simulations._together import Course, follow
+from simulations._together import Course, follow, programs
 from simulations._told import five
 from simulations.encoders.augmentations import Augmentation
 from simulations.encoders.data import AugmentedPairs
@@ -226,11 +226,12 @@ def test_norms_of_a_training_obey_pythagoras() -> None:
     sgd = [five(SETTINGS, 1e-3)["SGD"].rule]
     table = Table(6, 3, 3)
     loss = LOSSES["clip"]
+    training = programs(
+        table, lambda u, v: loss.value(u, v, temperature=0.5), sgd, np.array([0.2]), 3
+    )
     course = follow(
         table,
-        lambda u, v: loss.value(u, v, temperature=0.5),
-        sgd,
-        np.array([0.2]),
+        training,
         blocks=2,
         burn_in=1,
         lag=3,
