@@ -6,6 +6,7 @@ turns: embeddings, and the weights of layers as vectors.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -16,6 +17,48 @@ import numpy as np
 
 from normtheory.sphere import uniform
 from simulations.encoders.data import AugmentedPairs
+
+
+@jax.custom_vjp
+def _all_rows(table: jax.Array, order: jax.Array) -> jax.Array:
+    """All rows of a table (n, d) in an order (n,).
+
+    Its derivative takes rows back by the inverse order: to add one row after the other, as that of
+    any choice of rows does, takes longer than all else in a step.
+    """
+    return table[order]
+
+
+def _reordered(table: jax.Array, order: jax.Array) -> tuple[jax.Array, jax.Array]:
+    return table[order], order
+
+
+def _in_place(order: jax.Array, slope: jax.Array) -> tuple[jax.Array, None]:
+    number = jnp.arange(len(order), dtype=order.dtype)
+    return slope[jnp.zeros_like(order).at[order].set(number, unique_indices=True)], None
+
+
+_all_rows.defvjp(_reordered, _in_place)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """Draws an order of all items, and partners: see :class:`Table`."""
+
+    items: int
+    pairs: int
+    members: int
+
+    def __call__(self, key: jax.Array, data: None) -> jax.Array:
+        """Numbers of the items of both views, shape (2, groups, pairs)."""
+        del data
+        for_order, for_partner = jax.random.split(key)
+        number = jnp.arange(self.items, dtype=jnp.int32)
+        order = jax.random.permutation(for_order, number)
+        partner = jax.random.permutation(
+            for_partner, number.reshape(-1, self.members), axis=1, independent=True
+        )
+        return jnp.stack([order, partner.reshape(-1)[order]]).reshape(2, -1, self.pairs)
 
 
 @dataclass(frozen=True)
@@ -42,19 +85,21 @@ class Table:
         found = uniform(rng, 2 * self.items, self.dimension).reshape(2, self.items, -1)
         return jnp.asarray(found.astype(np.float32))
 
+    @property
+    def draws(self) -> tuple[Callable[..., jax.Array], None]:
+        """What draws a batch, compared by value, and what it draws from."""
+        return _Order(self.items, self.pairs, self.members), None
+
     def batch(self, key: jax.Array) -> jax.Array:
         """Numbers of the items of both views, shape (2, groups, pairs)."""
-        for_order, for_partner = jax.random.split(key)
-        number = jnp.arange(self.items, dtype=jnp.int32)
-        order = jax.random.permutation(for_order, number)
-        partner = jax.random.permutation(
-            for_partner, number.reshape(-1, self.members), axis=1, independent=True
-        )
-        return jnp.stack([order, partner.reshape(-1)[order]]).reshape(2, -1, self.pairs)
+        draw, data = self.draws
+        return draw(key, data)
 
     def views(self, parameters: jax.Array, batch: jax.Array) -> jax.Array:
         """Embeddings of a batch, shape (2, groups, pairs, d)."""
-        return jnp.stack([parameters[v][batch[v]] for v in range(2)])
+        shape = (*batch.shape[1:], self.dimension)
+        found = [_all_rows(parameters[v], batch[v].reshape(-1)).reshape(shape) for v in range(2)]
+        return jnp.stack(found)
 
     def embeddings(self, parameters: jax.Array) -> jax.Array:
         """All of them, shape (2 items, d)."""
@@ -63,6 +108,21 @@ class Table:
     def weights(self, parameters: jax.Array) -> list[jax.Array]:
         """None: nothing else turns."""
         return []
+
+
+@dataclass(frozen=True)
+class _Views:
+    """Draws two views of random images: see :class:`Towers`."""
+
+    sample: AugmentedPairs
+    pixels: int
+
+    def __call__(self, key: jax.Array, data: Any) -> jax.Array:
+        """Both, shape (2, 1, pairs, pixels)."""
+        step = jnp.zeros((), jnp.int32)
+        found = self.sample.batch(self.sample.draw(key, step, data), data)
+        views = jnp.stack([found.view_1, found.view_2])
+        return views.reshape(2, 1, self.sample.pairs, self.pixels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +151,15 @@ class Towers:
             found.append(jnp.asarray(drawn.astype(np.float32)))
         return tuple(found)
 
+    @property
+    def draws(self) -> tuple[Callable[..., jax.Array], Any]:
+        """What draws a batch, compared by value, and what it draws from."""
+        return _Views(self.sample, self.sizes[0]), self.data
+
     def batch(self, key: jax.Array) -> jax.Array:
         """Two views of random images, shape (2, 1, pairs, pixels)."""
-        step = jnp.zeros((), jnp.int32)
-        found = self.sample.batch(self.sample.draw(key, step, self.data), self.data)
-        views = jnp.stack([found.view_1, found.view_2])
-        return views.reshape(2, 1, self.sample.pairs, self.sizes[0])
+        draw, data = self.draws
+        return draw(key, data)
 
     def views(self, parameters: tuple[jax.Array, ...], batch: jax.Array) -> jax.Array:
         """Embeddings of a batch, each view by its tower."""

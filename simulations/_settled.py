@@ -201,12 +201,14 @@ def implied(looks: np.ndarray, optimizers: dict[str, Optimizer], lag: int) -> np
     found = []
     for k, one in enumerate(optimizers.values()):
         rate, monitor = one.told["learning_rate"], _monitor(one, lag)
+        if monitor.settings.pull is None:
+            found.append(math.nan)
+            continue
         for number, both in enumerate(looks[:, :, k]):
             for later, z in enumerate(both.reshape(2, -1, both.shape[-1])):
                 monitor.update(z, step=number * lag + later, learning_rate=rate, probe=z)
         seen = [record["implied_norm"] for record in monitor.records if "implied_norm" in record]
-        by_gradient = monitor.settings.pull is None
-        found.append(math.nan if by_gradient or not seen else float(np.median(seen)))
+        found.append(float(np.median(seen)) if seen else math.nan)
     return np.array(found)
 
 

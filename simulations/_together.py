@@ -16,6 +16,7 @@ import numpy as np
 import optax
 
 from normtheory._progress import bar
+from normtheory.verify._program import brief
 
 
 class Course(NamedTuple):
@@ -54,32 +55,47 @@ def _cosines(z: Any) -> Any:
     return jnp.sum(z[0] * z[1], axis=-1) / (size[0] * size[1])
 
 
-def follow(
+def _some(draw: Callable[..., Any], lag: int, key: Any, runs: int, data: Any) -> Any:
+    """The batches of every run in the steps of a block, shape (runs, lag, ...)."""
+
+    def one(key: Any) -> Any:
+        return jax.vmap(lambda k: draw(k, data))(jax.random.split(key, lag))
+
+    return jax.vmap(one)(jax.random.split(key, runs))
+
+
+# Of its own, so that trainings on the same batches compile it once; and that takes seven times as
+# long with XLA's own options.
+_batches = brief(_some, level=1, static_argnums=(0, 1, 3))
+
+
+class Programs(NamedTuple):
+    """A training, to be compiled when it first runs.
+
+    Attributes:
+        begin: of starts of runs the parameters and memories of every rule.
+        block: of these, and of batches of a block, what they are after it, and what is seen.
+    """
+
+    begin: Callable[..., Any]
+    block: Callable[..., Any]
+
+
+def programs(
     learner: Any,
     loss: Callable[[Any, Any], Any],
     rules: Sequence[optax.GradientTransformation],
     scales: np.ndarray,
-    *,
-    blocks: int,
-    burn_in: int,
     lag: int,
-    runs: int,
-    seed: int,
-    name: str,
-) -> Course:
-    """Train by every rule.
+) -> Programs:
+    """How to train by every rule, whatever the batches are.
 
     Args:
-        learner: see :mod:`simulations._learners`.
+        learner: see :mod:`simulations._learners`; what it draws from is of no account here.
         loss: of two views (n, d); that of a step is the sum over the groups of its batch.
         rules: of optax, their rate and decay inside.
         scales: what the parameters at the start are multiplied by, one number a rule.
-        blocks: of steps.
-        burn_in: blocks before embeddings are looked at.
         lag: steps of a block.
-        runs: from independent starts, on independent batches.
-        seed: of all draws.
-        name: for the progress bar.
     """
 
     def total(z: Any) -> Any:
@@ -103,7 +119,7 @@ def follow(
         return jnp.stack([jnp.mean(jnp.sum(a * a, axis=-1), axis=-1) for a in rows], axis=-1)
 
     def step(carry: Any, given: Any) -> tuple[Any, Any]:
-        parameters, memories, rows, anchor, second = carry
+        parameters, memories, rows, second = carry
         number, batch = given
         gradient, found = jax.vmap(lambda p: look(p, batch))(parameters)
         after, remembered = [], []
@@ -115,10 +131,8 @@ def follow(
         parameters = jax.tree.map(lambda *a: jnp.stack(a), *after)
         now = jax.vmap(seen)(parameters)
         change = [a - b for a, b in zip(now, rows, strict=True)]
-        away = [a - b for a, b in zip(now, anchor, strict=True)]
-        lengths = each(rows), each(change), each(away)
         second = jnp.where(number == 0, now[0], second)
-        return (parameters, remembered, now, anchor, second), (*lengths, *found)
+        return (parameters, remembered, now, second), (each(rows), each(change), *found)
 
     @jax.jit
     @jax.vmap
@@ -129,36 +143,63 @@ def follow(
         return jax.tree.map(lambda *a: jnp.stack(a), *scaled), memories
 
     @jax.jit
-    def block(states: Any, key: Any) -> tuple[Any, Any]:
-        def one(state: Any, key: Any) -> tuple[Any, Any]:
-            batches = jax.vmap(learner.batch)(jax.random.split(key, lag))
-            rows = jax.vmap(seen)(state[0])
-            steps = jnp.arange(lag, dtype=jnp.int32), batches
-            carry, found = jax.lax.scan(step, (*state, rows, rows, rows[0]), steps)
-            return carry[:2], (found, jnp.stack([rows[0], carry[-1]]))
+    @jax.vmap
+    def block(state: Any, batches: Any) -> tuple[Any, Any]:
+        rows = jax.vmap(seen)(state[0])
+        steps = jnp.arange(lag, dtype=jnp.int32), batches
+        (*state, now, second), found = jax.lax.scan(step, (*state, rows, rows[0]), steps)
+        away = each([a - b for a, b in zip(now, rows, strict=True)])
+        return tuple(state), (found, away, jnp.stack([rows[0], second]))
 
-        return jax.vmap(one)(states, jax.random.split(key, runs))
+    return Programs(begin, block)
 
+
+def follow(
+    learner: Any,
+    training: Programs,
+    *,
+    blocks: int,
+    burn_in: int,
+    lag: int,
+    runs: int,
+    seed: int,
+    name: str,
+) -> Course:
+    """Train by every rule.
+
+    Args:
+        learner: see :mod:`simulations._learners`.
+        training: from :func:`programs`, for this learner or one that differs in its batches alone.
+        blocks: of steps.
+        burn_in: blocks before embeddings are looked at.
+        lag: steps of a block.
+        runs: from independent starts, on independent batches.
+        seed: of all draws.
+        name: for the progress bar.
+    """
     starts = [learner.new(np.random.default_rng((seed, r))) for r in range(runs)]
     # Optax joins its numbers to arrays as the standard promotion does.
     with jax.numpy_dtype_promotion("standard"):
-        states = begin(jax.tree.map(lambda *a: jnp.stack(a), *starts))
-        found, looks = [], []
+        states = training.begin(jax.tree.map(lambda *a: jnp.stack(a), *starts))
+        found, lagged, looks = [], [], []
+        draw, data = learner.draws
         keys = jax.random.split(jax.random.key(seed), blocks)
         for number in bar(blocks, "block", iterable=range(blocks), desc=name, leave=False):
-            states, (numbers, both) = block(states, keys[number])
+            batches = _batches(draw, lag, keys[number], runs, data)
+            states, (numbers, away, both) = training.block(states, batches)
             found.append([np.asarray(a, float) for a in numbers])
+            lagged.append(np.asarray(away, float))
             if number >= burn_in:
                 looks.append(np.asarray(both))
     # (run, step, optimizer[, subject]) -> (optimizer, run[, subject], step).
-    square, moved, away, slope, value, aligned = (
+    square, moved, slope, value, aligned = (
         np.moveaxis(np.concatenate(a, axis=1), (2, 0, 1), (0, 1, -1))
         for a in zip(*found, strict=True)
     )
     return Course(
         square,
         moved,
-        away[..., lag - 1 :: lag],
+        np.moveaxis(np.array(lagged), (2, 1, 3), (0, 1, 2)),
         slope,
         value,
         aligned,

@@ -15,7 +15,7 @@ from normtheory.losses import LOSSES
 from simulations import predicted
 from simulations._learners import Table, Towers
 from simulations._settled import Told, first_within, floors, implied, measured, pulled, said
-from simulations._together import Course, follow
+from simulations._together import Course, follow, programs
 from simulations._told import five
 from simulations.encoders.augmentations import Augmentation
 from simulations.encoders.data import AugmentedPairs
@@ -200,6 +200,42 @@ def test_a_table_shows_every_item_once_and_partners_of_the_class() -> None:
         np.testing.assert_allclose(np.linalg.norm(table.embeddings(start), axis=1), 1, rtol=1e-6)
 
 
+def test_gradients_come_back_to_the_rows_that_were_seen() -> None:
+    table = Table(12, 4, 6, 3)
+    start, batch = table.new(np.random.default_rng(0)), table.batch(jax.random.key(3))
+    weight = np.random.default_rng(1).standard_normal((2, 2, 6, 4)).astype(np.float32)
+    slope = jax.grad(lambda z: jnp.sum(weight * table.views(z, batch)))(start)
+    expected = np.zeros((2, 12, 4), np.float32)
+    for view in range(2):
+        np.add.at(expected[view], np.asarray(batch[view]), weight[view])
+    np.testing.assert_array_equal(slope, expected)
+
+
+def test_trainings_on_the_same_batches_share_what_draws_them() -> None:
+    sample = AugmentedPairs(2, Augmentation())
+    one, two = (Towers((6, 4, 3), k, sample, None, None).draws[0] for k in (1, 2))
+    assert one == two
+    assert hash(one) == hash(two)
+    assert Table(6, 3, 3).draws[0] == Table(6, 4, 3).draws[0] != Table(6, 3, 3, 2).draws[0]
+
+
+def test_a_program_is_for_both_ways_to_draw_partners(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Embeddings whose partners are drawn anew end the same alone, or after those that stay."""
+    small: dict[str, Any] = {"items": 6, "members": 2, "pairs": 3, "dimension": 4, "runs": 1}
+    small |= {"lag": 4, "burn_in": 2, "blocks": 2}
+    made: list[str] = []
+    make = predicted._programs  # pyright: ignore[reportPrivateUsage]
+    monkeypatch.setattr(predicted, "_programs", lambda s, n: made.append(n) or make(s, n))
+    both = predicted.run(predicted.Settings(("CLIP-stay", "CLIP-anew"), share=0.02, **small))
+    assert made == ["CLIP, free, partners stay"]
+    made.clear()
+    alone = predicted.run(predicted.Settings(("CLIP-anew",), share=0.02, **small))
+    assert len(made) == 1
+    for name in ("norm", "turn", "slope"):
+        np.testing.assert_array_equal(both[name][:, 1], alone[name][:, 0])
+    assert not np.array_equal(both.norm[:, 0], both.norm[:, 1])
+
+
 @pytest.mark.parametrize("towers", [1, 2])
 def test_a_tower_sees_its_view(towers: int) -> None:
     probe = jnp.asarray(np.random.default_rng(1).uniform(size=(5, 6)).astype(np.float32))
@@ -226,11 +262,12 @@ def test_norms_of_a_training_obey_pythagoras() -> None:
     sgd = [five(SETTINGS, 1e-3)["SGD"].rule]
     table = Table(6, 3, 3)
     loss = LOSSES["clip"]
+    training = programs(
+        table, lambda u, v: loss.value(u, v, temperature=0.5), sgd, np.array([0.2]), 3
+    )
     course = follow(
         table,
-        lambda u, v: loss.value(u, v, temperature=0.5),
-        sgd,
-        np.array([0.2]),
+        training,
         blocks=2,
         burn_in=1,
         lag=3,
