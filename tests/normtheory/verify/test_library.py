@@ -21,18 +21,18 @@ from normtheory.verify._library import LIBRARY
 from normtheory.verify._library._sphere import _of_seed
 from normtheory.verify._verify import _measurer, verify_claim
 
+from .samples import REDUCED
+
 NAMES = tuple(claims.list())
 FUNCTIONS = tuple(name for name in LIBRARY if not name.startswith("normtheory.losses."))
 
-#: Small clouds, measured when first asked for; a measurement calls nothing of the library but for
-#: losses and cut_init, so that no planted error reaches it.
-_SMALL = _measurer(0, 8, (3,))
+#: A measurement calls nothing of the library but these, so that no planted error reaches it.
 _MEASURED_WITH = ("normtheory.losses.", "normtheory.cut_init")
 
 
 def _red(name: str) -> bool:
     """Whether a check of the function fails now."""
-    measure = _measurer(0, 8, (3,)) if name.startswith(_MEASURED_WITH) else _SMALL
+    measure = _measurer(0, 8, (3,)) if name.startswith(_MEASURED_WITH) else REDUCED
     return not all(
         judge(check, [check.sample(s) for s in measure(check.measurement, check.options)]).passed
         for check in LIBRARY[name]

@@ -18,13 +18,11 @@ from normtheory.verify._judge import judge_condition
 from normtheory.verify._library import LIBRARY
 from normtheory.verify._verify import _measurer
 
+from .samples import REDUCED
+
 NAMES = claims.list()
 #: One dimension, few points: for tests of the verdict, not of the theory.
 SMALL = _measurer(0, 4, (3,))
-
-
-#: Reduced clouds, measured when first asked for.
-REDUCED = _measurer(1, 16, (3,))
 
 
 @functools.cache
