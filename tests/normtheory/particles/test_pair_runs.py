@@ -135,7 +135,6 @@ def test_decay_momentum_and_batches_are_those_of_the_general_step(system: System
         np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-13 * size)
 
 
-@pytest.mark.slow
 def test_a_schedule_is_followed() -> None:
     system = plain(schedule=lambda k: 1.0 / (1 + k))
     state = init(system, *CLOUDS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import inspect
@@ -132,8 +133,11 @@ def test_steps_to_converge_is_held_to_its_closed_form(monkeypatch: pytest.Monkey
     def too_many(right: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *a, **k: 1.01 * right(*a, **k)
 
+    # Without its algebra, which takes two seconds and knows no function of the library.
+    claim = dataclasses.replace(claims.get("norm_effect"), proof=dict, planted_proof=dict)
+    assert verify_claim(claim, REDUCED).passed
     _plant(monkeypatch, "normtheory.steps_to_converge", too_many)
-    assert not verify_claim(claims.get("norm_effect"), _measurer(0, 4, (3,))).passed
+    assert not verify_claim(claim, REDUCED).passed
     monkeypatch.undo()
     _plant(
         monkeypatch,
