@@ -20,7 +20,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 """The clone: tests that read pages or build the package start here."""
 
-LOSSES = "tests/normtheory/losses/"
+TOGETHER = ("tests/normtheory/losses/", "tests/normtheory/verify/")
+"""Folders whose files share what they compile: programs of all losses, samples of the claims."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,16 +129,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Give the losses to one worker: their files share programs of all losses; else by file."""
+    """Give the files of some folders to one worker; else by file."""
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
 
-    class LossesTogether(LoadFileScheduling):
+    class FoldersTogether(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return LOSSES if nodeid.startswith(LOSSES) else super()._split_scope(nodeid)
+            folder = next((folder for folder in TOGETHER if nodeid.startswith(folder)), None)
+            return folder or super()._split_scope(nodeid)
 
-    return LossesTogether(config, log)
+    return FoldersTogether(config, log)
 
 
 def pytest_collection_finish() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from normtheory._arrays import LARGEST_SEED, check_count, check_option
 from normtheory.testing._draw import middle, ordinary, source
-from normtheory.testing._evaluate import LossFunction
+from normtheory.testing._evaluate import LossFunction, Remembering
 from normtheory.testing._infer import evaluator_of
 from normtheory.testing._laws import Laws
 
@@ -75,7 +75,7 @@ def prepare(
     low, high = check_norms(norms, dtype)
     norm = middle((low, high)) if norm is None else norm
     first = ordinary(source(seed, 1), n, dimension, norm)
-    evaluator = evaluator_of(loss, first, backend, dtype)
+    evaluator = Remembering(evaluator_of(loss, first, backend, dtype))
     laws = Laws(evaluator, norm, seed)
     steepest, _ = laws.sizes((n, dimension))
     if steepest == 0:

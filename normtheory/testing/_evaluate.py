@@ -51,6 +51,8 @@ def as_number(out: Any, wanted: str) -> float:
         out: what came back.
         wanted: dtype of the cloud that went in.
     """
+    if isinstance(out, float):  # numpy's float64 is one
+        return float(out)
     shape = tuple(getattr(out, "shape", ()))
     if isinstance(out, list | tuple | dict | str) or out is None:
         raise TypeError(f"loss: expected to get a scalar back, got {type(out).__name__}")
@@ -67,6 +69,39 @@ def as_number(out: Any, wanted: str) -> float:
     return float(out)
 
 
+class Remembering:
+    """An evaluator of a function of the cloud, which needn't differentiate at one cloud twice.
+
+    The laws meet the same clouds one after the other, and so does the search for a simpler example.
+    """
+
+    _CLOUDS = 512
+    _ENTRIES = 4096
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        """Keep the evaluator."""
+        self._evaluator = evaluator
+        self._seen: dict[tuple[tuple[int, ...], bytes], Slope] = {}
+        self.backend, self.dtype = evaluator.backend, evaluator.dtype
+
+    def value(self, z: np.ndarray) -> float:
+        """The loss at z (n, d)."""
+        seen = self._seen.get((z.shape, z.tobytes()))
+        return self._evaluator.value(z) if seen is None else seen.value
+
+    def slope(self, z: np.ndarray) -> Slope:
+        """Value and gradient at z (n, d)."""
+        if z.size > self._ENTRIES:  # clouds this large would fill the memory
+            return self._evaluator.slope(z)
+        key = (z.shape, z.tobytes())
+        if key not in self._seen:
+            slope = self._evaluator.slope(z)
+            if len(self._seen) == self._CLOUDS:
+                del self._seen[next(iter(self._seen))]
+            self._seen[key] = slope
+        return self._seen[key]
+
+
 class NumpyEvaluator:
     """A numpy loss, by central differences with Richardson's (1911) extrapolation."""
 
@@ -81,7 +116,10 @@ class NumpyEvaluator:
         """The loss at z (n, d)."""
         # An overflow at an extreme norm is a finding, not a warning.
         with np.errstate(all="ignore"):
-            return as_number(self._loss(z.copy()), self.dtype)
+            return self._value(z)
+
+    def _value(self, z: np.ndarray) -> float:
+        return as_number(self._loss(z.copy()), self.dtype)
 
     def slope(self, z: np.ndarray) -> Slope:
         """Value and gradient at z (n, d), with an estimate of the error of the gradient.
@@ -91,32 +129,35 @@ class NumpyEvaluator:
         the first difference and in the second, which a kink within the step upsets, and by
         rounding. For smooth losses that is pessimistic by far.
         """
-        middle = self.value(z)
-        gradient, error = np.zeros_like(z), np.zeros_like(z)
-        for i, row in enumerate(z):
-            # A power of two: then adding it to a component rounds as little as can be.
-            step = 2.0 ** (np.round(np.log2(np.linalg.norm(row))) - 14)
-            for j in range(z.shape[1]):
-                near = self._neighbours(z, i, j, step)
-                far = self._neighbours(z, i, j, 2 * step)
-                fine, coarse = (near[1] - near[0]) / (2 * step), (far[1] - far[0]) / (4 * step)
-                bend = (near[0] + near[1] - 2 * middle) / step
-                far_bend = (far[0] + far[1] - 2 * middle) / (2 * step)
-                size = np.abs([middle, *near, *far]).max()
-                gradient[i, j] = fine + (fine - coarse) / 3
-                error[i, j] = (
-                    4 * abs(fine - coarse)
-                    + 4 * abs(2 * bend - far_bend)
-                    + 16 * np.finfo(float).eps * size / step
-                )
+        # A power of two: then adding it to a component rounds as little as can be.
+        step = 2.0 ** (np.round(np.log2(np.linalg.norm(z, axis=-1, keepdims=True))) - 14)
+        with np.errstate(all="ignore"):
+            middle = self._value(z)
+            down, up, far_down, far_up = self._neighbours(z, step, (-1.0, 1.0, -2.0, 2.0))
+            fine, coarse = (up - down) / (2 * step), (far_up - far_down) / (4 * step)
+            bend = (down + up - 2 * middle) / step
+            far_bend = (far_down + far_up - 2 * middle) / (2 * step)
+            size = np.abs([np.full_like(z, middle), down, up, far_down, far_up]).max(axis=0)
+            gradient = fine + (fine - coarse) / 3
+            error = (
+                4 * abs(fine - coarse)
+                + 4 * abs(2 * bend - far_bend)
+                + 16 * np.finfo(float).eps * size / step
+            )
         return Slope(middle, gradient, error)
 
-    def _neighbours(self, z: np.ndarray, i: int, j: int, step: float) -> tuple[float, float]:
-        """The loss a step down and a step up in one component."""
-        down, up = z.copy(), z.copy()
-        down[i, j] -= step
-        up[i, j] += step
-        return self.value(down), self.value(up)
+    def _neighbours(
+        self, z: np.ndarray, step: np.ndarray, multiples: tuple[float, ...]
+    ) -> np.ndarray:
+        """The loss with one component moved by multiples of its row's step (n, 1): (k, n, d)."""
+        found = np.empty((len(multiples), *z.shape))
+        moved = z.copy()
+        for i, j in np.ndindex(*z.shape):
+            for k, multiple in enumerate(multiples):
+                moved[i, j] = z[i, j] + multiple * step[i, 0]
+                found[k, i, j] = self._value(moved)
+            moved[i, j] = z[i, j]
+        return found
 
 
 class JaxEvaluator:

@@ -8,12 +8,29 @@ import jax
 import numpy as np
 import pytest
 
-from normtheory.particles import System, _run, forces, init, optimizers, run, sampling, step, stop
+from normtheory.particles import (
+    System,
+    _pairs,
+    _run,
+    forces,
+    init,
+    optimizers,
+    run,
+    sampling,
+    step,
+    stop,
+)
 from normtheory.particles._pairs import by_blocks, default_pairs
 
-N, D = 150, 4096  # two blocks and a part of one, of 64 pairs each
+N, D = 150, 16
 CLOUDS = np.random.default_rng(0).standard_normal((2, N, D))
-RATE = 1e5  # x = 0.16 for a pair
+RATE = 400.0  # x = 0.17 for a pair
+
+
+@pytest.fixture(autouse=True)
+def blocks_of_64_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two blocks and a part of one, without the four million numbers that fill real ones."""
+    monkeypatch.setattr(_pairs, "_CPU_BYTES", 64 * D * 8)
 
 
 def plain(name: str = "attraction", **settings: Any) -> System:
@@ -25,8 +42,14 @@ def versions() -> int:
     return _run._compiled._cache_size()  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_the_clouds_here_fill_more_than_a_block() -> None:
-    assert 2 * default_pairs(N, D, np.float64) < N
+def test_the_clouds_here_fill_more_than_two_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert default_pairs(N, D, np.float64) == 64
+    assert 2 * 64 < N < 3 * 64
+    monkeypatch.undo()
+    large = np.ones((2, 65, 4096))  # real blocks have 64 pairs of these
+    assert by_blocks(plain(), init(plain(), *large))
+    assert not by_blocks(plain(), init(plain(), *large[:, :64]))
+    assert not by_blocks(plain(), init(plain(), *CLOUDS))
 
 
 @pytest.mark.parametrize(("name", "reduction"), [("attraction", "mean"), ("repulsion", "sum")])
@@ -39,7 +62,8 @@ def test_a_run_is_its_steps_one_after_the_other(name: str, reduction: str) -> No
     losses = []
     for k in range(5):
         if k % 2 == 0:
-            losses.append(float(run(system, state, k, record="loss").records["loss"][-1]))
+            now = run(system, state, k, record=("loss", "mean_cosine"), record_every=2)
+            losses.append(float(now.records["loss"][-1]))
         state = step(system, state) if k < 4 else state
     assert done.steps == int(done.state.step) == 4
     for found, wanted in zip(done.state.positions, state.positions, strict=True):
@@ -111,7 +135,6 @@ def test_decay_momentum_and_batches_are_those_of_the_general_step(system: System
         np.testing.assert_allclose(found, wanted, rtol=1e-11, atol=1e-13 * size)
 
 
-@pytest.mark.slow
 def test_a_schedule_is_followed() -> None:
     system = plain(schedule=lambda k: 1.0 / (1 + k))
     state = init(system, *CLOUDS)

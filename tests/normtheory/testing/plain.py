@@ -17,6 +17,9 @@ def unit(z: np.ndarray) -> np.ndarray:
     return z / np.linalg.norm(z, axis=1, keepdims=True)
 
 
+UNIT_KEYS = unit(KEYS)
+
+
 def cross_entropy(similarity: np.ndarray, temperature: float = 0.2) -> float:
     """InfoNCE of a matrix of similarities, positives on the diagonal."""
     logits = similarity / temperature
@@ -27,17 +30,17 @@ def cross_entropy(similarity: np.ndarray, temperature: float = 0.2) -> float:
 
 def attraction(z: np.ndarray) -> float:
     """Minus the mean cosine."""
-    return -float(np.mean(np.sum(unit(z) * unit(KEYS), axis=1)))
+    return -float(np.mean(np.sum(unit(z) * UNIT_KEYS, axis=1)))
 
 
 def info_nce(z: np.ndarray) -> float:
     """InfoNCE against the keys."""
-    return cross_entropy(unit(z) @ unit(KEYS).T)
+    return cross_entropy(unit(z) @ UNIT_KEYS.T)
 
 
 def hinge(z: np.ndarray) -> float:
     """Triplet loss on cosines, which has kinks."""
-    cosines = unit(z) @ unit(KEYS).T
+    cosines = unit(z) @ UNIT_KEYS.T
     return float(np.mean(np.maximum(0, 0.2 + np.roll(cosines, 1, axis=1) - cosines)))
 
 
@@ -81,18 +84,18 @@ def centred(z: np.ndarray) -> float:
 
 def epsilon_on_norm(z: np.ndarray) -> float:
     """An epsilon of 0.01 added to the norm."""
-    return cross_entropy(z / (np.linalg.norm(z, axis=1, keepdims=True) + 1e-2) @ unit(KEYS).T)
+    return cross_entropy(z / (np.linalg.norm(z, axis=1, keepdims=True) + 1e-2) @ UNIT_KEYS.T)
 
 
 def epsilon_on_square(z: np.ndarray) -> float:
     """An epsilon of 1e-4 added to the squared norm."""
-    return cross_entropy(z / np.sqrt(np.sum(z * z, axis=1, keepdims=True) + 1e-4) @ unit(KEYS).T)
+    return cross_entropy(z / np.sqrt(np.sum(z * z, axis=1, keepdims=True) + 1e-4) @ UNIT_KEYS.T)
 
 
 def clamped_norm(z: np.ndarray) -> float:
     """A norm of at least 0.01."""
     norm = np.maximum(np.linalg.norm(z, axis=1, keepdims=True), 1e-2)
-    return cross_entropy(z / norm @ unit(KEYS).T)
+    return cross_entropy(z / norm @ UNIT_KEYS.T)
 
 
 def clamped_product(z: np.ndarray) -> float:
@@ -130,7 +133,7 @@ def whitened(z: np.ndarray) -> float:
 
 def shared_scale(z: np.ndarray) -> float:
     """All rows are divided by one number."""
-    return cross_entropy(z / np.linalg.norm(z) @ unit(KEYS).T)
+    return cross_entropy(z / np.linalg.norm(z) @ UNIT_KEYS.T)
 
 
 FALSE: dict[str, tuple[Loss, str]] = {

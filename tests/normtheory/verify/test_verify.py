@@ -18,13 +18,11 @@ from normtheory.verify._judge import judge_condition
 from normtheory.verify._library import LIBRARY
 from normtheory.verify._verify import _measurer
 
+from .samples import REDUCED
+
 NAMES = claims.list()
 #: One dimension, few points: for tests of the verdict, not of the theory.
 SMALL = _measurer(0, 4, (3,))
-
-
-#: Reduced clouds, measured when first asked for.
-REDUCED = _measurer(1, 16, (3,))
 
 
 @functools.cache
@@ -221,7 +219,14 @@ def test_bad_arguments_are_told():
         verify(["hessian"], dimensions=(1,))
 
 
-def test_check_is_the_door_from_the_claims():
+def test_check_is_the_door_from_the_claims(monkeypatch):
+    asked = []
+
+    def on_small_clouds(*names, **options):
+        asked.append(options)
+        return verify(*names, points=4, dimensions=(3,), **options)
+
+    monkeypatch.setattr("normtheory.verify.verify", on_small_clouds)
     result = claims.check("fixed_keys")
     assert result.passed
     assert result.name == "fixed_keys"
@@ -231,6 +236,7 @@ def test_check_is_the_door_from_the_claims():
     assert names == [check.name for check in (*claim.checks, *functions)]
     other = claims.check("fixed_keys", seed=1)
     assert [c.deviation for c in other.checks] != [c.deviation for c in result.checks]
+    assert asked == [{"seed": 0}, {"seed": 1}]  # the full clouds otherwise
 
 
 def test_tolerances_are_those_of_rounding_or_of_averages():
