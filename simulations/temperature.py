@@ -67,10 +67,10 @@ class Settings:
             raise ValueError(f"noise: expected rates below (n-1)/n = {chance:.4g}")
 
 
-SECONDS = 8  # of the full run, about, on two cores
+SECONDS = 9  # of the full run, about, on two cores
 # Fewer draws, of as many labels in all, so wider intervals; and fewer pairs.
 QUICK = Settings(pairs=16, labels=50_000, draws=4, temperatures=30)
-QUICK_SECONDS = 4  # of that run, likewise
+QUICK_SECONDS = 3  # of that run, likewise
 SMOKE = Settings(
     pairs=4, margins=(1.0, 0.5), noise=(0.05, 0.2), labels=2000, draws=3, temperatures=8
 )
