@@ -82,8 +82,8 @@ class Settings:
 
 
 SECONDS = 23  # of the full run, about, on two cores
-# Part of the way, measured less often, in three runs: wide intervals. Noise in D of fewer draws would
-# put the implied norm too high.
+# Part of the way, measured less often, in three runs: wide intervals. Fewer draws would make D
+# noisier, and put the norm that it implies too high.
 QUICK = Settings(steps=600, records=4, runs=3)
 QUICK_SECONDS = 11  # of that run, likewise
 SMOKE = Settings(
