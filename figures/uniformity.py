@@ -89,8 +89,12 @@ def animate(result: xr.Dataset) -> FuncAnimation:
     put = []
     for row, one in enumerate(axes[0]):
         put.append(_sphere(one, COLOURS[row % 2]))
-        one.set_title(f"norm {float(result.start_norm[row]):g}")
+        # At a height of its own, or it would be looked for anew in every frame.
+        one.set_title(f"norm {float(result.start_norm[row]):g}", y=1.0)
     label = figure.text(0.5, 0.03, "", ha="center")
+    # All frames are laid out alike.
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
     def show(frame: int) -> list[Any]:
         for row, points in enumerate(put):

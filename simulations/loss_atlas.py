@@ -11,10 +11,7 @@ measured by their closed forms, ``DISOBEDIENT`` by automatic differentiation. Cl
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import jax
 import numpy as np
@@ -63,7 +60,7 @@ class Settings:
             )
 
 
-SECONDS = 8  # of the full run, about, on two cores
+SECONDS = 3  # of the full run, about, on two cores
 SMOKE = Settings(per_decade=1, points=12)
 
 
@@ -127,14 +124,15 @@ def _measure(name: str, norms: np.ndarray, settings: Settings) -> np.ndarray:
     else:
         clouds, options = DISOBEDIENT[name].example(rng, settings.points, settings.dimension), {}
     directions = tuple(z / np.linalg.norm(z, axis=1, keepdims=True) for z in clouds)
-    arrays = {key: x for key, x in options.items() if isinstance(x, np.ndarray)}
-    fixed = tuple((key, x) for key, x in options.items() if key not in arrays)
     first = LOSSES[name].trained[0] if name in LOSSES else 0
-    compiled = _gradient(name, fixed)
     with jax.enable_x64(True):
+        # Closed forms in numpy: compiling one takes longer than all that it is asked for here.
+        automatic = None if name in LOSSES else jax.jit(jax.grad(DISOBEDIENT[name].value))
 
         def gradient(moved: tuple[np.ndarray, ...]) -> np.ndarray:
-            return np.asarray(compiled(moved, arrays))
+            if automatic is not None:
+                return np.asarray(automatic(*moved))
+            return np.asarray(LOSSES[name].gradient(*moved, **options)[0])
 
         unit = gradient(directions)
         row = int(np.argmax(np.linalg.norm(unit, axis=1)))
@@ -146,21 +144,6 @@ def _measure(name: str, norms: np.ndarray, settings: Settings) -> np.ndarray:
             own.append(np.linalg.norm(gradient(tuple(moved))[row]))
     units = np.array([[np.linalg.norm(unit)], [np.linalg.norm(unit[row])]])
     return np.array([common, own]) / units
-
-
-@cache
-def _gradient(name: str, fixed: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
-    """Compiled once a loss: clouds and options that are arrays in, gradient of the first out."""
-    options = dict(fixed)
-
-    def closed_form(clouds: tuple[Any, ...], arrays: dict[str, Any]) -> Any:
-        return LOSSES[name].gradient(*clouds, **arrays, **options)[0]
-
-    def automatic(clouds: tuple[Any, ...], arrays: dict[str, Any]) -> Any:
-        value = DISOBEDIENT[name].value
-        return jax.grad(lambda z: value(z, *clouds[1:], **arrays, **options))(clouds[0])
-
-    return jax.jit(closed_form if name in LOSSES else automatic)
 
 
 def _fit_range(name: str, view: str, norms: np.ndarray) -> tuple[float, float]:

@@ -60,7 +60,10 @@ class Settings:
         check_positive(self)
 
 
-SECONDS = 5  # of the full run, about, on two cores
+SECONDS = 14  # of the full run, about, on two cores
+# Fewer embeddings, steps and runs.
+QUICK = Settings(points=100, steps=5000, records=20, batch_steps=500, batch_starts=16)
+QUICK_SECONDS = 6  # of that run, likewise
 SMOKE = Settings(
     points=40, dimension=8, steps=600, records=12, batch=32, batch_steps=100, batch_starts=8
 )

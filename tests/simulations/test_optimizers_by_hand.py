@@ -12,10 +12,13 @@ from simulations import optimizers
 
 
 def test_exponents_are_those_between_neighbouring_norms(monkeypatch: pytest.MonkeyPatch) -> None:
+    swept: dict[int, list[float]] = {}
     seen = []
 
     def sweep(system: Any, start: Any, over: dict[str, Any], *_: Any, **__: Any) -> xr.Dataset:
-        seen.append(system)
+        if id(system) not in swept:
+            seen.append(system)
+        swept.setdefault(id(system), []).extend(over["norm"])
         norm = np.asarray(over["norm"])[:, None] * np.ones(len(over["seed"]))
         dims = ("norm", "seed")
         # Cubes below norm 4, and from there on squares.
@@ -25,6 +28,7 @@ def test_exponents_are_those_between_neighbouring_norms(monkeypatch: pytest.Monk
     monkeypatch.setattr(optimizers.particles, "sweep", sweep)
     result = optimizers.run(optimizers.Settings(norms=(1.0, 16.0), points=3, starts=2))
     np.testing.assert_allclose(result.norm, [1, 4, 16], rtol=1e-14)
+    np.testing.assert_allclose(list(swept.values()), [[1, 4, 16]] * 5, rtol=1e-14)
     np.testing.assert_allclose(result.interval_norm, [2, 8], rtol=1e-14)
     expected = np.broadcast_to(np.array([3.0, 2.0])[:, None], (5, 2, 2))
     np.testing.assert_allclose(result.exponent, expected, rtol=1e-12)

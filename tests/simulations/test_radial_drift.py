@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import jax
@@ -80,6 +81,18 @@ def test_all_decays_start_from_the_same_networks_and_see_the_same_batches() -> N
     np.testing.assert_array_equal(one.norm, other.norm)
     # Between them is the decay of one step, which is taken out to first order.
     np.testing.assert_allclose(one.tangential, other.tangential, rtol=5e-3)
+
+
+def test_looks_now_and_then_are_those_of_their_steps() -> None:
+    every = smoke("radial_drift")
+    found = radial_drift.run(dataclasses.replace(SMOKE, records=2))
+    assert found.step.values.tolist() == [0, 2, 4]
+    np.testing.assert_array_equal(found.norm, every.norm[..., ::2])
+
+
+def test_records_that_do_not_divide_the_steps_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected a divisor of the 4 steps, got 3"):
+        dataclasses.replace(SMOKE, records=3)
 
 
 def test_too_large_a_decay_and_too_many_images_are_refused() -> None:

@@ -56,6 +56,19 @@ def test_the_loss_is_infonce_with_the_partners_that_are_told():
         assert found[k] == pytest.approx((np.log(np.exp(logits).sum(1)) - told).mean())
 
 
+def test_its_derivative_is_by_the_logarithm_of_the_scale():
+    u, v = np.random.default_rng(4).standard_normal((2, N, 5))
+    step = 1e-5
+    with jax.enable_x64(True):
+        found, slope = (np.asarray(a) for a in temperature._places(np.log(3.0), u, v))
+        there, here = (
+            np.asarray(temperature._by_place(np.log(3.0) + s, u, v)) for s in (step, -step)
+        )
+        np.testing.assert_allclose(found, temperature._by_place(np.log(3.0), u, v), rtol=1e-12)
+    # Central differences: an error of the order of step² and of rounding over step.
+    np.testing.assert_allclose(slope, (there - here) / (2 * step), rtol=0, atol=1e-8)
+
+
 def test_the_best_temperature_is_that_of_the_labels_that_were_drawn(result):
     rng = np.random.default_rng([SETTINGS.seed, 0])
     for margin in SETTINGS.margins:
