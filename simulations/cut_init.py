@@ -77,7 +77,7 @@ QUICK = Settings(
     records=4,
     rates=tuple(9.0**k for k in range(-1, 5)),
 )
-QUICK_SECONDS = 8
+QUICK_SECONDS = 9
 SMOKE = Settings(
     cuts=(1.0, 3.0),
     classes=4,

@@ -142,7 +142,7 @@ class Settings:
 
 
 SIDE = 14  # pixels, two of the digits' 28 to one
-SECONDS = 35  # of the full run, about, on two cores
+SECONDS = 22  # of the full run, about, on two cores
 #: Half as many steps on half as many pairs, a third of the voters and fewer looks.
 QUICK = Settings(lengths=(80,), pairs=32, records=4, fit=1000, voters=300, test=300)
 QUICK_SECONDS = 9

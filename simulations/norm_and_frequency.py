@@ -83,7 +83,7 @@ class Settings:
             raise ValueError(f"points: expected at least 2, got {self.points}")
 
 
-SECONDS = 40  # of the full run, about, on two cores
+SECONDS = 26  # of the full run, about, on two cores
 #: A third of the points and two fifths of the steps, with decay and learning in step with them.
 QUICK = Settings(points=16, share=5e-4, share_on_visits=3e-2, lag=400)
 QUICK_SECONDS = 6
