@@ -212,7 +212,7 @@ def _one_kind(
 
     # Runs of the sweep alone are looked at when they are done.
     first = 1 + max(parts["cut"].max(), parts["control"].max())
-    every = np.tile(seen, (first, 1, 1))
+    every = jnp.asarray(np.tile(seen, (first, 1, 1)))
 
     def look(learner: Learner, begin: int) -> tuple[np.ndarray, np.ndarray]:
         """Embeddings of held-out and of known points by ``first`` plans from there."""
