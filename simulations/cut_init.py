@@ -24,7 +24,7 @@ from simulations._settings import check_positive
 from simulations.encoders.data import Points, SameClassPairs, repeated
 from simulations.encoders.measures import networks_are_right
 from simulations.encoders.models import FLOAT, Mlp, Norm
-from simulations.encoders.objectives import NewLearner
+from simulations.encoders.objectives import Batch, Learner, NewLearner
 from simulations.encoders.training import Run, embed, start, train
 from simulations.encoders.worlds import LatentSettings
 
@@ -68,6 +68,16 @@ class Settings(LatentSettings):
 
 
 SECONDS = 50  # of the full run, about, on two cores
+#: Smaller networks and batches, fewer points, half as many steps, and every second rate.
+QUICK = Settings(
+    points=400,
+    hidden=32,
+    batch=64,
+    steps=200,
+    records=4,
+    rates=tuple(9.0**k for k in range(-1, 5)),
+)
+QUICK_SECONDS = 9
 SMOKE = Settings(
     cuts=(1.0, 3.0),
     classes=4,
@@ -86,27 +96,70 @@ SMOKE = Settings(
 
 @dataclass(frozen=True)
 class _Plan:
-    """Cuts, rates and decays of runs that are trained side by side, each for every world."""
+    """Cuts, rates and decays of runs that are trained side by side, each for every world.
+
+    No two are the same: a control may be a run of the sweep, or a cut run.
+    """
 
     cut: np.ndarray
     rate: np.ndarray
     decay: np.ndarray
 
 
-def _plan(settings: Settings) -> tuple[_Plan, dict[str, slice]]:
-    """All runs: cut ones and their controls (both with decay 0 and λ), then the sweep of rates."""
+def _plan(settings: Settings) -> tuple[_Plan, dict[str, np.ndarray]]:
+    """All runs: cut ones and their controls (both with decay 0 and λ), then the sweep of rates.
+
+    Returns:
+        The plan, and where in it the runs of every part are.
+    """
     cuts, rate = np.array(settings.cuts), settings.learning_rate
     decay = np.array([0.0, settings.weight_decay])
     d, c = (a.ravel() for a in np.meshgrid(decay, cuts, indexing="ij"))
     swept_cut, swept = (a.ravel() for a in np.meshgrid(cuts, settings.rates, indexing="ij"))
-    plan = _Plan(
+    wanted = zip(
         np.concatenate([c, np.ones_like(c), swept_cut]),
         rate * np.concatenate([np.ones_like(c), c**2, swept]),
         np.concatenate([d, d / c**2, np.zeros_like(swept)]),
+        strict=True,
     )
+    place: dict[tuple[float, ...], int] = {}
+    where = np.array([place.setdefault(tuple(map(float, one)), len(place)) for one in wanted])
     n = len(c)
-    parts = {"cut": slice(0, n), "control": slice(n, 2 * n), "sweep": slice(2 * n, None)}
-    return plan, parts
+    parts = {"cut": where[:n], "control": where[n : 2 * n], "sweep": where[2 * n :]}
+    return _Plan(*np.array(list(place)).T), parts
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Pairs that were drawn before, as :func:`_draws` does; data are the points and the pairs."""
+
+    sample: SameClassPairs
+
+    def draw(self, key: jax.Array, step: int | jax.Array, data: Any) -> tuple[jax.Array, jax.Array]:
+        """Numbers of points and of their partners."""
+        _, (first, second) = data
+        return first[step], second[step]
+
+    def batch(self, drawn: tuple[jax.Array, jax.Array], data: Any) -> Batch:
+        """The points and their partners."""
+        return self.sample.batch(drawn, data[0])
+
+
+def _draws(settings: Settings, points: Points) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs of all steps, (runs, steps, pairs) each: all networks of a run see the same.
+
+    To draw them in every program would double what there is to compile.
+    """
+    sample = SameClassPairs(settings.batch // 2)
+
+    def one(seed: jax.Array, points: Points) -> tuple[jax.Array, jax.Array]:
+        key = jax.random.wrap_key_data(seed, impl="threefry2x32")
+        steps = jnp.arange(settings.steps, dtype=jnp.int32)
+        return jax.vmap(lambda step: sample.draw(key, step, points))(steps)
+
+    seeds = jnp.asarray([(settings.seed, r) for r in range(settings.runs)], jnp.uint32)
+    first, second = jax.jit(jax.vmap(one))(seeds, points)
+    return np.asarray(first), np.asarray(second)
 
 
 def _right(settings: Settings, z: np.ndarray, known: np.ndarray, data: Any) -> np.ndarray:
@@ -129,12 +182,18 @@ def _cosine(z: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.divide(np.sum(z * y, axis=-1), lengths, out=np.zeros_like(lengths), where=usable)
 
 
-def _one_kind(settings: Settings, kind: str, data: tuple[Points, Points]) -> dict[str, np.ndarray]:
+def _one_kind(
+    settings: Settings,
+    kind: str,
+    data: tuple[Points, Points],
+    draws: tuple[np.ndarray, np.ndarray],
+) -> dict[str, np.ndarray]:
     biases, norm = KINDS[kind]
     sizes = (settings.data_dimension, settings.hidden, settings.hidden, settings.dimension)
     plan, parts = _plan(settings)
     many, runs = len(plan.cut), settings.runs
-    points, held_out = (repeated(p, many) for p in data)
+    points, held_out = data
+    seen = np.concatenate([held_out.x[:, ::2], points.x], axis=1)
 
     def each(values: np.ndarray) -> jax.Array:
         return jnp.repeat(jnp.asarray(values, FLOAT), runs)
@@ -146,43 +205,43 @@ def _one_kind(settings: Settings, kind: str, data: tuple[Points, Points]) -> dic
         each(plan.rate),
         each(plan.decay),
     )
-    uncut = jax.tree.map(lambda a: a[:runs], state.learner)
+    uncut = jax.tree.map(lambda a: np.asarray(a)[:runs], state.learner)
     cut = [nt.cut_init(uncut, float(c)) for c in plan.cut]
-    learner = jax.tree.map(lambda *a: jnp.concatenate(a), *cut)
+    learner = jax.tree.map(lambda *a: jnp.asarray(np.concatenate(a)), *cut)
     state = Run(learner, None, state.memory, state.key, state.rate, state.decay)
 
-    def look(state: Run) -> tuple[np.ndarray, np.ndarray]:
-        z, known = (
-            np.asarray(embed(state.learner, x, shared=False)).reshape(many, runs, -1, sizes[-1])
-            for x in (held_out.x[:, ::2], points.x)
-        )
-        return z, known
+    # Runs of the sweep alone are looked at when they are done.
+    first = 1 + max(parts["cut"].max(), parts["control"].max())
+    every = jnp.asarray(np.tile(seen, (first, 1, 1)))
 
-    first = parts["control"].stop
+    def look(learner: Learner, begin: int) -> tuple[np.ndarray, np.ndarray]:
+        """Embeddings of held-out and of known points by ``first`` plans from there."""
+        part = slice(begin * runs, (begin + first) * runs)
+        some = jax.tree.map(lambda a: jnp.asarray(np.asarray(a)[part]), learner)
+        z = np.asarray(embed(some, every, shared=False))
+        z = z.reshape(first, runs, *z.shape[1:])
+        return z[:, :, : -points.x.shape[1]], z[:, :, -points.x.shape[1] :]
+
     accuracies: list[np.ndarray] = []
 
-    def follow(state: Run) -> tuple[np.ndarray, np.ndarray]:
-        z, known = look(state)
-        accuracies.append(_right(settings, z[:first], known[:first], data).mean(axis=-1))
-        return z, known
+    def follow(state: Run) -> None:
+        accuracies.append(_right(settings, *look(state.learner, 0), data).mean(axis=-1))
 
-    last: list[tuple[np.ndarray, np.ndarray]] = []
-
-    def keep_last(state: Run) -> None:
-        last[:] = [follow(state)]
-
-    _, step, _, loss = train(
+    state, step, _, loss = train(
         state,
-        points,
-        SameClassPairs(settings.batch // 2),
+        (repeated(points, many), tuple(np.tile(a, (many, 1, 1)) for a in draws)),
+        _Drawn(SameClassPairs(settings.batch // 2)),
         settings.recipe(),
         steps=settings.steps,
         records=settings.records,
-        look=keep_last,
+        look=follow,
         shared=False,
         name=f"cut_init, {kind}",
     )
-    (z, known) = last[0]
+    begins = [min(k, many - first) for k in range(0, many, first)]
+    z, known = (np.empty((many, runs, *a.shape[2:]), a.dtype) for a in look(state.learner, 0))
+    for k in begins:
+        z[k : k + first], known[k : k + first] = look(state.learner, k)
     shape = (2, len(settings.cuts), runs)
     accuracy = np.stack(accuracies, axis=-1)
     cosine = _cosine(z[parts["cut"]], z[parts["control"]])
@@ -219,7 +278,8 @@ def run(settings: Settings) -> xr.Dataset:
     """
     worlds = settings.worlds((1.0,) * settings.classes)
     data = worlds(settings.seed, settings.runs)
-    found = [_one_kind(settings, kind, data) for kind in KINDS]
+    draws = _draws(settings, data[0])
+    found = [_one_kind(settings, kind, data, draws) for kind in KINDS]
 
     def stack(name: str) -> np.ndarray:
         return np.stack([f[name] for f in found])

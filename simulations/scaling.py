@@ -63,6 +63,15 @@ class Settings:
 
 
 SECONDS = 35  # of the full run, about, on two cores
+#: Smaller sizes, whose exponents are rougher: a fixed cost of calls is not yet small beside theirs.
+QUICK = Settings(
+    pairs=(65_536, 131_072, 262_144),
+    points=(512, 1024, 2048, 4096),
+    dense_points=2048,
+    optax_points=512,
+    rivals=131_072,
+)
+QUICK_SECONDS = 13
 SMOKE = Settings(
     pairs=(512, 1024),
     points=(64, 128),

@@ -123,8 +123,9 @@ def start(
         rate: learning rates, a number or shape (runs,).
         decay: weight decays, likewise.
     """
-    new = {seed: make(np.random.default_rng(seed)) for seed in seeds}
-    learner = jax.tree.map(lambda *a: jnp.stack(a), *(new[seed] for seed in seeds))
+    new = {seed: make(np.random.default_rng(seed)) for seed in dict.fromkeys(seeds)}
+    # By numpy: JAX would compile a program for every shape.
+    learner = jax.tree.map(lambda *a: jnp.asarray(np.stack(a)), *(new[seed] for seed in seeds))
     memory = recipe.optimizer(1.0, 0.0).init(eqx.filter(learner, eqx.is_inexact_array))
     runs = (len(seeds),)
     return Run(

@@ -93,7 +93,7 @@ def test_rates_are_chosen_on_even_and_judged_on_odd_points_and_losses_are_of_the
         return np.broadcast_to(np.arange(50) % 2 == 1, (len(z), settings.runs, 50))
 
     monkeypatch.setattr(cut_init, "_right", right)
-    found = cut_init._one_kind(settings, "biases", data)
+    found = cut_init._one_kind(settings, "biases", data, cut_init._draws(settings, points))
     np.testing.assert_array_equal(found["chosen_on"], 0)
     np.testing.assert_array_equal(found["tuned"], 1)
     # The loss of the only step is that of the networks before it.

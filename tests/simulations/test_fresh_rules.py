@@ -104,3 +104,9 @@ def test_the_seed_decides(steps):
     sgd = {"dense": PLANS["dense"]}
     other = run_rules(sgd, 4, 8, blocks=2, lag=1, seed=4, frequency=FREQUENCY)
     assert (other.point_square[0, ..., 1] != steps.point_square[0, ..., 1]).any()
+
+
+def test_points_apart_are_the_same_points(steps):
+    apart = run_rules(PLANS, 4, 8, blocks=STEPS, lag=1, seed=3, frequency=FREQUENCY, apart=True)
+    np.testing.assert_allclose(apart.point_square, steps.point_square, rtol=1e-12)
+    assert apart.square.size == apart.moved.size == 0

@@ -78,7 +78,7 @@ def test_laws_are_powers_of_the_frequency(made):
         assert float(one.law_exponent) == pytest.approx(exponent, abs=1e-12)
     assert arguments == (4, 64)
     assert options.pop("frequency").tolist() == [1.0, 0.2, 0.1]
-    assert options == {"blocks": 5, "lag": 10, "seed": 0}
+    assert options == {"blocks": 5, "lag": 10, "seed": 0, "apart": True}
     # At frequency 1, after 45 steps: ρ⁴ gains 2γ²E[s²], and ρ² η²d a step.
     law, sine = result.law[:, 0].values, 1 - 1 / 64
     assert law[0] ** 4 == pytest.approx(2 * 0.01**2 * sine * 45)
