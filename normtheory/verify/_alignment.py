@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from normtheory._program import brief
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify._equiangular import rotation, simplex
 from normtheory.verify._plain_losses import PLAIN
-from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column, joined
 
 

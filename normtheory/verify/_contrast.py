@@ -10,11 +10,11 @@ import jax
 import numpy as np
 from scipy.special import softmax
 
+from normtheory._program import brief
 from normtheory.losses import LOSSES
 from normtheory.sphere import uniform, von_mises_fisher
 from normtheory.verify import _clouds as clouds
 from normtheory.verify._plain_losses import PLAIN
-from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample
 
 #: Pairs of a batch.

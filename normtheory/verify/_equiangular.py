@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from normtheory._program import brief
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
-from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column, joined
 
 #: Sizes of the clouds; they fit into 5 dimensions.

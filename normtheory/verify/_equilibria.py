@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from normtheory._program import brief
 from normtheory.sphere import uniform
 from normtheory.verify import _definitions as definitions
 from normtheory.verify._normals import normals
-from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 
 Optimizer = Callable[[Mapping[str, Any]], optax.GradientTransformation]

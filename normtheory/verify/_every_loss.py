@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from normtheory._program import brief
 from normtheory.losses import LOSSES, Loss
 from normtheory.verify import _clouds as clouds
 from normtheory.verify._plain_losses import PLAIN
-from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample
 
 #: Points of each cloud, and batches that are differentiated in one call.

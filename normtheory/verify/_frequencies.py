@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from normtheory._program import brief
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
 from normtheory.verify._equilibria import NO_EPSILON, adamw, momentum, run
 from normtheory.verify._normals import normals
-from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 
 FREQUENCIES = (1.0, 0.3, 0.1, 0.03)

@@ -10,10 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from normtheory._program import brief
 from normtheory.interventions import cut_init
 from normtheory.sphere import uniform
 from normtheory.verify import _definitions as definitions
-from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 
 #: Wide enough that no input of a bias-free network dies: a zero embedding has no direction.

@@ -9,10 +9,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from normtheory._program import brief
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
-from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column, joined
 from normtheory.verify._steps import sgd_pair
 

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from normtheory._program import brief
 from normtheory.verify import _definitions as definitions
-from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 from normtheory.verify._steps import SYSTEM, _systems
 

@@ -9,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from normtheory._program import brief
 from normtheory.claims.simplex_steps import KINDS
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
 from normtheory.verify._equiangular import family, rotation
 from normtheory.verify._plain_losses import PLAIN
-from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column, joined
 
 

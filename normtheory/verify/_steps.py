@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from normtheory._program import brief
 from normtheory.sphere import uniform
 from normtheory.verify import _clouds as clouds
 from normtheory.verify import _definitions as definitions
-from normtheory.verify._program import brief
 from normtheory.verify._sample import Sample, column
 
 #: Points of one interacting system in the many-point measurements.

@@ -72,6 +72,9 @@ def over_runs(function: Callable[[Any, Any], Any], runs: Any, data: Any, shared:
     def whole(part: jax.Array) -> jax.Array:
         if not plan.repeated:
             return part
+        if jnp.issubdtype(part.dtype, jax.dtypes.prng_key):  # of keys JAX gathers the words alone
+            words = whole(jax.random.key_data(part))
+            return jax.random.wrap_key_data(words, impl=jax.random.key_impl(part))
         parts = jax.lax.all_gather(part, _AXIS)
         return jnp.concatenate([*parts[:-1], parts[-1, plan.repeated :]])
 

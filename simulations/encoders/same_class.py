@@ -8,6 +8,7 @@ being a positive is mutual, so that a point may have several. The loss of a poin
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -58,15 +59,17 @@ def positives(labels: jax.Array, present: jax.Array, which: jax.Array) -> jax.Ar
     # In the order of the classes, those that only fill up last, a class is a range of ranks.
     kind = jnp.where(present, labels, jnp.iinfo(labels.dtype).max)
     order = jnp.argsort(kind)
-    rank = jnp.argsort(order)
-    first, end = (jnp.searchsorted(kind[order], kind, side=side) for side in ("left", "right"))
+    number = jnp.arange(len(labels), dtype=order.dtype)
+    rank = jnp.zeros_like(order).at[order].set(number, unique_indices=True)
+    first, end = (
+        jnp.searchsorted(kind[order], kind, side=side, method="compare_all")
+        for side in ("left", "right")
+    )
     others = end - first - 1
     jump = 1 + jnp.floor(which * others.astype(which.dtype)).astype(first.dtype)
     partner = order[first + (rank - first + jump) % (others + 1)]
     found = present & (others > 0)
-    one = found[:, None] & (
-        partner[:, None] == jnp.arange(len(labels), dtype=partner.dtype)[None, :]
-    )
+    one = found[:, None] & (partner[:, None] == number[None, :])
     return one | one.T
 
 
@@ -90,8 +93,41 @@ class Batches:
 
     def draw(self, key: jax.Array, step: int | jax.Array, data: Points) -> Drawn:
         """Numbers of points, and of their positives."""
+        return self._draw(key, step, data, lambda epoch: self._order(key, epoch, data))
+
+    def draws(self, key: jax.Array, begin: jax.Array, steps: int, data: Points) -> Drawn:
+        """The same for steps one after the other; points are put in order once an epoch.
+
+        Args:
+            key: of the run.
+            begin: number of the first step, an int32.
+            steps: how many.
+            data: the points.
+        """
+        per_epoch = self.per_epoch(len(data.labels))
+        first = begin // per_epoch
+        # As many as the steps may touch, wherever in an epoch they begin.
+        epochs = first + jnp.arange(2 + (steps - 2) // per_epoch, dtype=jnp.int32)
+        orders = jax.vmap(lambda epoch: self._order(key, epoch, data))(epochs)
+        numbers = begin + jnp.arange(steps, dtype=jnp.int32)
+        return jax.vmap(
+            lambda step: self._draw(key, step, data, lambda epoch: orders[epoch - first])
+        )(numbers)
+
+    def _order(self, key: jax.Array, epoch: int | jax.Array, data: Points) -> jax.Array:
+        """Numbers of all points, in the order of an epoch."""
+        for_order, _ = jax.random.split(key)
+        return jax.random.permutation(jax.random.fold_in(for_order, epoch), len(data.labels))
+
+    def _draw(
+        self,
+        key: jax.Array,
+        step: int | jax.Array,
+        data: Points,
+        order: Callable[[Any], jax.Array],
+    ) -> Drawn:
         n = len(data.labels)
-        for_order, for_step = jax.random.split(key)
+        _, for_step = jax.random.split(key)
         for_points, for_positives = jax.random.split(jax.random.fold_in(for_step, step))
         which = jax.random.uniform(for_positives, (self.size,), data.x.dtype)
         if self.by_class:
@@ -102,9 +138,14 @@ class Batches:
             jump = jax.random.randint(for_member, (self.size,), 0, count, jnp.int32)
             return Drawn(first + jump, jnp.ones(self.size, bool), which)
         epoch, place = jnp.divmod(step, self.per_epoch(n))
-        order = jax.random.permutation(jax.random.fold_in(for_order, epoch), n)
         number = place * self.size + jnp.arange(self.size, dtype=jnp.int32)
-        return Drawn(order[jnp.minimum(number, n - 1)].astype(jnp.int32), number < n, which)
+        index = order(epoch)[jnp.minimum(number, n - 1)]
+        return Drawn(index.astype(jnp.int32), number < n, which)
+
+    @property
+    def without_draws(self) -> Batches:
+        """One for all ways of drawing: what was drawn says which batch it is."""
+        return Batches(self.size)
 
     def batch(self, drawn: Drawn, data: Points) -> Positives:
         """The points, and who is whose positive."""

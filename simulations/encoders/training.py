@@ -1,4 +1,4 @@
-"""Training of many runs at once: seeds, rates and decays side by side in one compiled program.
+"""Training of many runs at once: seeds, rates and decays side by side in compiled programs.
 
 A step of one run is written plainly; ``lax.scan`` repeats it and ``over_runs`` does it for all.
 Between chunks of steps Python looks at the networks. What is static, and so compiled in, is hashed
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import equinox as eqx
@@ -17,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from normtheory._program import brief
 from normtheory._progress import bar
 from simulations.encoders.devices import over_runs, place
 from simulations.encoders.models import BATCH, FLOAT, referring
@@ -30,7 +32,9 @@ class Sampler(Protocol):
         """What chance decides in that step of the run that has the key, a few numbers.
 
         Done for many steps at once, which is quicker. It is keyed by the number of the step, so
-        that looking more often changes nothing.
+        that looking more often changes nothing. A sampler may have ``draws(key, begin, steps,
+        data)`` besides: the same for so many steps one after the other, where they share work; and
+        ``without_draws``, one that makes the same batches and is equal where only draws differ.
         """
         ...
 
@@ -158,7 +162,6 @@ def _step(run: Run, batch: Any, recipe: Recipe) -> tuple[Run, Any]:
     return Run(learner, target, memory, run.key, run.rate, run.decay), value
 
 
-@eqx.filter_jit
 def advance(
     runs: Run,
     data: Any,
@@ -183,22 +186,49 @@ def advance(
     Returns:
         The runs, and their losses, shape (runs, steps).
     """
+    begin = jnp.asarray(begin, jnp.int32)
+    drawn = _draws(runs.key, data, begin, steps=steps, sample=sample, shared=shared)
+    batch = getattr(sample, "without_draws", sample)  # fewer programs to compile
+    return _steps(runs, data, drawn, recipe=recipe, sample=batch, shared=shared)
+
+
+@partial(brief, level=1, static_argnames=("steps", "sample", "shared"))
+def _draws(keys: Any, data: Any, begin: Any, *, steps: int, sample: Any, shared: Any) -> Any:
+    """What chance decides in some steps of all runs: (runs, steps, ...).
+
+    A program of its own. The many small operations of random numbers take XLA longer to compile
+    with care than the training of a small network does, and little time to run.
+    """
+    many = getattr(sample, "draws", None)
+
+    def one(words: jax.Array, data: Any) -> Any:
+        key = jax.random.wrap_key_data(words, impl="threefry2x32")
+        if many is not None:
+            return many(key, begin, steps, data)
+        numbers = begin + jnp.arange(steps, dtype=jnp.int32)
+        return jax.vmap(lambda k: sample.draw(key, k, data))(numbers)
+
+    return over_runs(one, keys, data, shared)
+
+
+@eqx.filter_jit
+def _steps(
+    runs: Run, data: Any, drawn: Any, *, recipe: Recipe, sample: Sampler, shared: Any
+) -> tuple[Run, jax.Array]:
+    """The steps of all runs for which something was drawn."""
     dynamic, static = eqx.partition(runs, eqx.is_array)
 
-    def one(dynamic: Any, data: Any) -> tuple[Any, jax.Array]:
-        def draw(k: jax.Array) -> Any:
-            key = jax.random.wrap_key_data(dynamic.key, impl="threefry2x32")
-            return sample.draw(key, k, data)
+    def one(dynamic: Any, seen: Any) -> tuple[Any, jax.Array]:
+        data, drawn = seen
 
         def body(dynamic: Any, drawn: Any) -> tuple[Any, jax.Array]:
             batch = sample.batch(drawn, data)
             after, value = _step(eqx.combine(dynamic, static), batch, recipe)
             return eqx.filter(after, eqx.is_array), value
 
-        numbers = jnp.asarray(begin, jnp.int32) + jnp.arange(steps, dtype=jnp.int32)
-        return jax.lax.scan(body, dynamic, jax.vmap(draw)(numbers))
+        return jax.lax.scan(body, dynamic, drawn)
 
-    dynamic, losses = over_runs(one, dynamic, data, shared)
+    dynamic, losses = over_runs(one, dynamic, (data, drawn), (shared, False))
     return eqx.combine(dynamic, static), losses
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 import figures
 from figures import spherical_codes as figure
@@ -101,6 +102,22 @@ def test_the_icosahedron_is_found_at_every_temperature(result):
     assert deviation(result.position.values[:12], CODES["icosahedron"]) == pytest.approx(
         float(last), abs=1e-14
     )
+
+
+def test_small_matrices_are_left_to_one_thread(monkeypatch):
+    seen = []
+
+    def search(code, settings):
+        seen.extend(pool for pool in threadpool_info() if pool["user_api"] == "blas")
+        return np.zeros((1, 1, 2)), np.zeros((code.points, code.dimension))
+
+    monkeypatch.setattr(spherical_codes, "_search", search)
+    with threadpool_limits(2, "blas"):  # as where there are several cores
+        spherical_codes.run(
+            spherical_codes.Settings(codes=("simplex",), temperatures=(0.1,), starts=1)
+        )
+    assert seen
+    assert {pool["num_threads"] for pool in seen} == {1}
 
 
 def test_the_antiprism_is_found_at_temperature_zero_alone(result):

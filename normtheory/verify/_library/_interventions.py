@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 import normtheory as nt
+from normtheory._program import brief
 from normtheory.claims import cut_init as cut_init_claim
 from normtheory.verify import _definitions as definitions
 from normtheory.verify._library._check import LibraryCheck, library
-from normtheory.verify._program import brief
 
 
 def _grad_scale(power: float) -> Any:

@@ -56,6 +56,8 @@ def compute() -> dict[str, np.ndarray]:
                 numbers, data
             )
         )
+        split = jax.jit(lambda n: over_runs(lambda a, _: jax.random.key(a), n, (), True))
+        found[f"keys {many}"] = np.asarray(jax.random.key_data(split(numbers)))
     return found
 
 

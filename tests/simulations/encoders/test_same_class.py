@@ -63,6 +63,19 @@ def test_a_pass_takes_every_point_once_and_the_next_in_another_order() -> None:
     assert not np.asarray(batch.positive)[2:].any()  # they only fill up
 
 
+@pytest.mark.parametrize("by_class", [False, True])
+@pytest.mark.parametrize(("begin", "steps"), [(0, 4), (3, 6), (5, 1), (2, 2)])
+def test_many_steps_draw_what_each_draws_alone(by_class: bool, begin: int, steps: int) -> None:
+    data, batches, key = one_world(), Batches(16, by_class), jax.random.key(5)  # 4 an epoch
+    many = jax.jit(batches.draws, static_argnums=2)
+    found = many(key, jnp.asarray(begin, jnp.int32), steps, data)
+    draw = jax.jit(batches.draw)
+    for i in range(steps):
+        alone = draw(key, jnp.asarray(begin + i, jnp.int32), data)
+        for a, b in zip(found, alone, strict=True):
+            np.testing.assert_array_equal(a[i], b)
+
+
 def test_by_class_the_weights_say_how_often_and_members_are_equally_likely() -> None:
     data = one_world()._replace(weight=jnp.asarray([3.0, 1.0], jnp.float32))
     batches = Batches(20_000, by_class=True)

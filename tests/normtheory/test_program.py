@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from normtheory.verify import _program as program
+from normtheory import _program as program
 from normtheory.verify import _verify
 from normtheory.verify._sample import Measurement, Sample
 
