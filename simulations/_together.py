@@ -16,7 +16,7 @@ import numpy as np
 import optax
 
 from normtheory._progress import bar
-from normtheory.verify._program import brief
+from normtheory._program import brief
 
 
 class Course(NamedTuple):
