@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from normtheory._progress import bar
 from normtheory._program import brief
+from normtheory._progress import bar
 
 
 class Course(NamedTuple):
