@@ -24,15 +24,27 @@ from matplotlib.figure import Figure
 import figures
 import simulations
 from figures import Row, _captions, _fidelity, _picture, _predicted
+from figures._made import made
 from normtheory._command import BAD_USAGE, FAILED, Parser, say, status_of
 from normtheory._drawing import style
 from normtheory._files import check_place, whole_file
 from normtheory._progress import bar
 from normtheory._text import shown
+from normtheory._workers import cores
 from simulations import _store
 from simulations._arguments import add_settings, with_given
 from simulations._cores import use_all_cores
 from simulations._overwrite import keep_inputs
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+_positive.__name__ = "positive integer"  # which the error says
 
 
 def _parser(name: str | None) -> Parser:
@@ -63,6 +75,13 @@ def _parser(name: str | None) -> Parser:
         "--quick", action="store_true", help="draw from fewer runs, for a first look in minutes"
     )
     parser.add_argument(
+        "--jobs",
+        type=_positive,
+        metavar="N",
+        help="processes that run experiments (default: one a core, at most 4, or this one where "
+        "all is soon done)",
+    )
+    parser.add_argument(
         "--json", action="store_true", help="print the closing table as JSON, and nothing else"
     )
     parser.add_argument(
@@ -89,6 +108,8 @@ def _parser(name: str | None) -> Parser:
     return parser
 
 
+SOON = 30
+"""Seconds of experiments that are not worth more processes, nor saying so."""
 _BAR = "{desc}: {percentage:3.0f}% |{bar}| {elapsed} gone, {remaining} to go"
 
 
@@ -287,7 +308,6 @@ def _run(arguments: list[str] | None) -> int:
         return 0
     use_all_cores()
     names = options.names or figures.names()
-    rows: list[Row] = []
     both = (
         (options.fidelity, _fidelity.TABLES, _fidelity_page),
         (options.predicted, ("predicted",), _predicted_page),
@@ -312,33 +332,36 @@ def _run(arguments: list[str] | None) -> int:
         costs = {name: _cost(name, settings, force=options.force) for name in names}
         if not options.names:  # the quick ones first, so that there is something to look at
             names = sorted(names, key=costs.__getitem__)
-        if not options.json and sum(costs.values()) > 30:
-            minutes = f"{sum(costs.values()) / 60:.1f}"
-            print(f"{len(names)} figures, about {minutes} minutes on two cores", flush=True)
-        progress = bar(round(sum(costs.values())), "s", bar_format=_BAR)
-        for name in names:
-            module = modules[name]
-            progress.set_description(name)
-            start = time.perf_counter()
-            try:
-                data = figures.result(name, force=options.force, settings=settings.get(name))
-            except ModuleNotFoundError as error:  # an extra that was not installed
+        total = sum(costs.values())
+        if not options.json and total > SOON:
+            print(f"{len(names)} figures, about {total / 60:.1f} minutes on two cores", flush=True)
+        jobs = options.jobs or (min(cores(), 4) if total > SOON else 1)
+        progress = bar(round(total), "s", bar_format=_BAR)
+        progress.set_description("experiments and figures")
+        compared: dict[str, list[Row]] = {}
+        for found in made(names, settings, force=options.force, jobs=jobs):
+            name, data = found.name, found.data
+            if found.missing:  # an extra that was not installed
                 if options.names:
-                    raise
-                progress.write(f"figures: {name} skipped: {shown(error, 400)}", file=sys.stderr)
+                    raise found.missing
+                why = shown(found.missing, 400)
+                progress.write(f"figures: {name} skipped: {why}", file=sys.stderr)
                 progress.update(round(costs[name]))
                 continue
+            module = modules[name]
+            start = time.perf_counter()
             picture = figures.draw(module, data)
             _save_both(picture, options.output / name, about(name, data))
             if hasattr(module, "animate"):
                 animate(module, data, options.output / f"{name}.gif")
             if data is not None and hasattr(module, "rows"):
-                rows += module.rows(data)
+                compared[name] = module.rows(data)
             if not options.json:
-                took = time.perf_counter() - start
+                took = found.seconds + time.perf_counter() - start
                 progress.write(f"{shown(options.output / name)}.png, .pdf  ({took:.1f} s)")
                 sys.stdout.flush()  # also into a file or a pipe: each as it is there
             progress.update(round(costs[name]))
+        rows = [row for name in names for row in compared.get(name, [])]
         progress.close()
     except (ModuleNotFoundError, FloatingPointError, RuntimeError) as error:
         say("figures", " ".join(str(error).split()))

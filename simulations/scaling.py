@@ -62,6 +62,8 @@ class Settings:
         check_positive(self)
 
 
+ALONE = True
+"""It takes the time of its calls: nothing else should run beside it."""
 SECONDS = 35  # of the full run, about, on two cores
 #: Smaller sizes, whose exponents are rougher: a fixed cost of calls is not yet small beside theirs.
 QUICK = Settings(

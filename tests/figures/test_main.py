@@ -252,7 +252,7 @@ def test_quick_figures_come_first_and_the_time_is_said(
     made: list[str] = []
     monkeypatch.setattr(figures, "result", lambda name, **_: made.append(name))
     monkeypatch.setattr(figures, "draw", lambda *_: Figure())
-    options = ["--output", str(tmp_path)]
+    options = ["--output", str(tmp_path), "--jobs", "1"]
     assert main(options) == 0
     assert made == ["class_imbalance", "gradient_field", "gradscale", "norm_effect"]
     # One second to draw each, and the two experiments that haven't run.
@@ -283,14 +283,15 @@ def test_a_first_look_is_drawn_from_quick_settings(
     )
     monkeypatch.setattr(figures, "draw", lambda *_: Figure())
     monkeypatch.setattr("figures.__main__.animate", lambda *_: None)
-    assert main(["--quick", "--output", str(tmp_path)]) == 0
+    assert main(["--quick", "--jobs", "1", "--output", str(tmp_path)]) == 0
     full = simulations.get("uniformity")
     assert made["gradscale"] == quick
     assert made["uniformity"] == full.Settings()  # quick as it is
     said = capsys.readouterr().out
     assert f"3 figures, about {(3 + 100 + full.SECONDS) / 60:.1f} minutes" in said
     assert "Drawn from fewer runs; without --quick the figures are those of the site." in said
-    assert main(["--quick", "gradscale", "--learning-rate", "0.25", "--output", str(tmp_path)]) == 0
+    options = ["gradscale", "--quick", "--jobs", "1", "--output", str(tmp_path)]
+    assert main([*options, "--learning-rate", "0.25"]) == 0
     assert made["gradscale"] == dataclasses.replace(quick, learning_rate=0.25)
     assert main(["--quick", "--smoke", "--output", str(tmp_path)]) == 2
     assert "not allowed with" in capsys.readouterr().err
