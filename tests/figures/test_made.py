@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -68,7 +67,6 @@ def test_a_process_keeps_results_where_it_is_told(
 ) -> None:
     monkeypatch.setattr(_made, "use_all_cores", lambda: None)
     make = _made._worker(tmp_path / "elsewhere")
-    assert _store.RESULTS == tmp_path / "elsewhere"
-    monkeypatch.setattr(figures, "result", lambda name, **options: SimpleNamespace(**options))
-    found = make(("density", 1, True)).data
-    assert (found.settings, found.force) == (1, True)
+    assert tmp_path / "elsewhere" == _store.RESULTS
+    monkeypatch.setattr(figures, "result", lambda name, **options: options)
+    assert make(("density", 1, True)).data == {"settings": 1, "force": True}
