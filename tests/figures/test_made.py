@@ -1,4 +1,4 @@
-"""Experiments by several processes: the same results, kept in the same place, each as it is there."""
+"""Experiments by several processes: the same results, kept in the same place."""
 
 from __future__ import annotations
 

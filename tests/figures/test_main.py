@@ -21,6 +21,7 @@ import figures
 import normtheory
 import simulations
 from figures.__main__ import main
+from figures._made import Made
 from simulations._store import ROOT
 
 from ..helpers import HOSTILE
@@ -295,3 +296,15 @@ def test_a_first_look_is_drawn_from_quick_settings(
     assert made["gradscale"] == dataclasses.replace(quick, learning_rate=0.25)
     assert main(["--quick", "--smoke", "--output", str(tmp_path)]) == 2
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_the_table_is_in_the_order_of_the_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["weight_decay", "gradscale"]
+    ended = [Made(name, smoke(name), 1.0) for name in reversed(names)]
+    monkeypatch.setattr("figures.__main__.made", lambda *_, **__: iter(ended))
+    monkeypatch.setattr("figures.__main__.save", lambda *_: None)
+    assert main([*names, "--smoke", "--json", "--output", str(tmp_path)]) == 0
+    said = [row["quantity"] for row in json.loads(capsys.readouterr().out)]
+    assert said == [row.quantity for n in names for row in figures.get(n).rows(smoke(n))]
