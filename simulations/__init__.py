@@ -3,8 +3,9 @@
 An experiment NAME is the module ``simulations.NAME`` with a frozen dataclass ``Settings`` (its
 defaults are the full size), an instance ``SMOKE`` that runs in a second, ``run(settings)``, and
 ``SECONDS``, about how long the full run takes. Where that is more than a few, there is also an
-instance ``QUICK`` for a first look, with fewer runs, steps or points, and ``QUICK_SECONDS``. It is
-found by its file: adding an experiment is adding one file.
+instance ``QUICK`` for a first look, with fewer runs, steps or points, and ``QUICK_SECONDS``. One
+that takes the time of its own calls says ``ALONE = True``: others wait for it. It is found by its
+file: adding an experiment is adding one file.
 """
 
 from __future__ import annotations
