@@ -149,3 +149,16 @@ def test_a_lesson_runs_in_jupyter() -> None:
         notebook, timeout=1800, kernel_name="python3", resources={"metadata": {"path": ROOT}}
     )
     client.execute()
+
+
+def test_commands_name_files_that_there_are() -> None:
+    missing = [
+        f"{page.relative_to(ROOT)}: {name}"
+        for page in PAGES
+        for block in re.findall(r"^```(?:sh|bash)\n(.*?)^```", page.read_text(), re.M | re.S)
+        for name in re.findall(
+            r"(?<![\w/.])(?:docs|tests|figures|simulations|normtheory)/[\w./-]*[\w/]", block
+        )
+        if not {"_build", "_figures"} & set(Path(name).parts) and not (ROOT / name).exists()
+    ]
+    assert not missing
