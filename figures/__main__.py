@@ -134,9 +134,8 @@ def about(name: str, data: xr.Dataset | None) -> About:
     return About(name, figures.caption(name, data), _captions.command(name, data))
 
 
-def _about_file(path: Path) -> About:
+def _about_file(path: Path, data: xr.Dataset) -> About:
     """Of a result in a file: of its run the configuration, where it has one."""
-    data = _picture.dataset_of(path)
     name = data.attrs.get("experiment")
     if name in figures.names():
         return about(name, data)
@@ -243,12 +242,13 @@ def _write(path: Path, text: str) -> None:
 def _draw_file(path: Path, folder: Path) -> int:
     """Draw the result in a file; the exit status."""
     try:
-        found = figures.picture(path)
+        data = _picture.dataset_of(path)
+        found = figures.picture(data)
     except ValueError as error:
         say("figures", f"--of {shown(path)}: {error}")
         return BAD_USAGE
     folder.mkdir(parents=True, exist_ok=True)
-    _save_both(found, folder / path.stem, _about_file(path))
+    _save_both(found, folder / path.stem, _about_file(path, data))
     print(f"{shown(folder / path.stem)}.png, .pdf")
     return 0
 

@@ -308,3 +308,18 @@ def test_the_table_is_in_the_order_of_the_names(
     assert main([*names, "--smoke", "--json", "--output", str(tmp_path)]) == 0
     said = [row["quantity"] for row in json.loads(capsys.readouterr().out)]
     assert said == [row.quantity for n in names for row in figures.get(n).rows(smoke(n))]
+
+
+def test_many_experiments_run_on_the_cores_and_few_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    monkeypatch.setattr("figures.__main__.made", lambda *_, jobs, **__: asked.append(jobs) or ())
+    monkeypatch.setattr("simulations._store.kept", lambda *_: tmp_path / "none")
+    monkeypatch.setattr(simulations.get("gradscale"), "SECONDS", 100)
+    for cores, more in ((3, []), (16, []), (16, ["--smoke"]), (16, ["--jobs", "7"])):
+        monkeypatch.setattr("figures.__main__.cores", lambda n=cores: n)
+        assert main(["gradscale", "--output", str(tmp_path), *more]) == 0
+    assert asked == [3, 4, 1, 7]
+    assert main(["gradscale", "--jobs", "0"]) == 2
+    assert len(asked) == 4
