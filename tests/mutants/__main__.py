@@ -31,7 +31,10 @@ KILLED, BY_SLOW, SURVIVED = "killed", "killed by slow tests", "survived"
 GOAL = 0.95
 COMPILED = ".compiled"
 LONGEST = 600
-"""Seconds after which the tests of an error are ended: it made something endless, and is killed."""
+"""Seconds after which the tests of an error are ended: it made something endless, and is killed.
+
+On a slow machine more: as many as all tests took without an error, which nothing ends.
+"""
 
 
 def copy_of_the_clone(folder: Path) -> Path:
@@ -45,8 +48,10 @@ def copy_of_the_clone(folder: Path) -> Path:
     return folder
 
 
-def run(copy: Path, tests: Sequence[str], marks: str, *more: str) -> tuple[int, str]:
-    """Run tests in a copy: pytest's status (1 also if they never end), and what was printed."""
+def run(
+    copy: Path, tests: Sequence[str], marks: str, *more: str, longest: float | None = None
+) -> tuple[int, str]:
+    """Run tests in a copy: pytest's status (1 also if they don't end), and what was printed."""
     environment = os.environ | {
         "PYTHONPATH": str(copy),  # before the clone, also in processes that a test starts
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -62,21 +67,21 @@ def run(copy: Path, tests: Sequence[str], marks: str, *more: str) -> tuple[int, 
             env=environment,
             capture_output=True,
             text=True,
-            timeout=LONGEST,
+            timeout=longest,
         )
     except subprocess.TimeoutExpired:
         return 1, "ended after a time"
     return done.returncode, done.stdout + done.stderr
 
 
-def verdict(error: Error, copy: Path) -> str:
+def verdict(error: Error, copy: Path, longest: float = LONGEST) -> str:
     """Plant an error, run its tests, take it away again."""
     place = copy / error.file
     before = place.read_text()
     place.write_text(error.planted(before))
     try:
         for marks, found in (("not slow", KILLED), ("slow", BY_SLOW)):
-            status, printed = run(copy, error.tests, marks, "-x", "-n0")
+            status, printed = run(copy, error.tests, marks, "-x", "-n0", longest=longest)
             # 2: the tests can't be collected with it. 5: no test has the mark.
             if status in (1, 2):
                 return found
@@ -146,6 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if status:
             print(printed[-3000:], "the tests fail without an error", sep="\n")
             return 2
+        longest = max(LONGEST, time.perf_counter() - started)
         copies: SimpleQueue[Path] = SimpleQueue()
         copies.put(first)
         for i in range(1, given.workers):
@@ -154,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         def judge(error: Error) -> tuple[Error, str]:
             copy = copies.get()
             try:
-                found = verdict(error, copy)
+                found = verdict(error, copy, longest)
             finally:
                 copies.put(copy)
             print(f"{found:<22} {error.area}: {error.what} ({error.file})", flush=True)

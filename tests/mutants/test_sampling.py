@@ -58,7 +58,7 @@ def survivors(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     """Nothing is copied or run; what is in the set survives."""
     names: set[str] = set()
 
-    def verdict(error: Error, copy: Path) -> str:
+    def verdict(error: Error, copy: Path, longest: float) -> str:
         return tool.SURVIVED if error.what in names else tool.KILLED
 
     monkeypatch.setattr(tool, "copy_of_the_clone", lambda folder: folder)
@@ -66,6 +66,28 @@ def survivors(monkeypatch: pytest.MonkeyPatch) -> set[str]:
     monkeypatch.setattr(tool, "verdict", verdict)
     monkeypatch.setattr(tool.shutil, "copytree", lambda _, folder: Path(folder))
     return names
+
+
+def test_only_tests_of_an_error_are_ended_and_not_before_all_have_taken_as_long(
+    survivors: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, limits = [0.0], []
+
+    def run(*_: object, longest: float | None = None) -> tuple[int, str]:
+        assert longest is None  # whatever they take on this machine
+        clock[0] += took
+        return 0, ""
+
+    def verdict(error: Error, copy: Path, longest: float) -> str:
+        limits.append(longest)
+        return tool.KILLED
+
+    monkeypatch.setattr(tool.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(tool, "run", run)
+    monkeypatch.setattr(tool, "verdict", verdict)
+    for took in (30.0, 1000.0):
+        tool.main(["losses", "--sample", "2"])
+    assert limits == [600.0, 600.0, 1000.0, 1000.0]
 
 
 def planted(printed: str) -> list[str]:
