@@ -130,3 +130,13 @@ def test_a_simplified_counterexample_is_no_borderline_case() -> None:
         return 1e-5 * {6: 50.0, 3: 5.5, 2: 4.5, 1: 4.5}.get(len(example.base), 0.0)
 
     assert len(simplest(slight, _example(6), 1e-5).base) == 3
+
+
+@pytest.mark.parametrize(("first", "kept"), [(1.0, 6), (np.inf, 1)])
+def test_a_loss_that_is_undefined_on_fewer_points_has_not_failed_there(
+    first: float, kept: int
+) -> None:
+    def judge(example: Example) -> float:
+        return first if len(example.base) == 6 else np.inf
+
+    assert len(simplest(judge, _example(6), 1e-5).base) == kept
