@@ -78,7 +78,7 @@ SECONDS = 15  # of the full run, about, on two cores
 QUICK = Settings(runs=6)
 QUICK_SECONDS = 5
 SMOKE = Settings(
-    points=120, hidden=16, data_dimension=16, batch=32, epochs=15, learning_rate=0.05, runs=2
+    points=120, hidden=16, data_dimension=16, batch=32, epochs=15, learning_rate=0.05, runs=3
 )
 
 

@@ -23,11 +23,13 @@ def buckets(norm: np.ndarray, right: np.ndarray, many: int) -> Buckets:
     """Count images by their norm, scaled by min-max.
 
     Args:
-        norm: shape (runs, n), not all the same in a run.
+        norm: shape (runs, n). Where all of a run are the same, as in a network that has collapsed
+            to one output, all are in the first bucket.
         right: booleans, likewise.
         many: how many buckets.
     """
     low, high = norm.min(axis=1, keepdims=True), norm.max(axis=1, keepdims=True)
-    bucket = np.minimum((norm - low) / (high - low) * many, many - 1)
+    width = np.where(high > low, high - low, 1)
+    bucket = np.minimum((norm - low) / width * many, many - 1)
     is_in = bucket.astype(int)[..., None] == np.arange(many)
     return Buckets(is_in.sum(axis=1), (is_in & right[..., None]).sum(axis=1))

@@ -41,11 +41,15 @@ def test_other_settings_than_the_papers_have_no_published_norms() -> None:
 
 
 def test_the_rare_class_ends_smaller_though_it_starts_alike() -> None:
-    course = smoke("class_imbalance").course.mean("assignment")
-    start_, end = course.isel(epoch=0), course.isel(epoch=-1)
-    assert (spread(end - start_) > 0).all()
-    # Every class has had every frequency; what differs is the draw of some twenty points: 4 %.
-    assert abs(start_.sel(frequency=8.0) / start_.sel(frequency=1.0) - 1).max() < 0.25
+    settings = dataclasses.replace(class_imbalance.SMOKE, runs=16)
+    # Samples, runs, looks, classes by frequency: every class has had every frequency.
+    norm = class_imbalance._train(settings, VARIANTS[0], 1).mean(axis=1)
+    growth = norm[:, :, -1] - norm[:, :, 0]
+    # False alarms: below 1e-12. Of one world 1.9 ± 0.9, of 16 eight standard errors (30 seeds).
+    assert (growth[..., 1] - growth[..., 0]).mean(axis=1).min() > 0
+    # What differs at first is the draw of some twenty points: 4 % ± 3 % in a world. False alarms:
+    # below 1e-12.
+    assert abs(norm[:, :, 0, 1] / norm[:, :, 0, 0] - 1).mean() < 0.15
 
 
 def test_the_published_variant_is_where_its_course_was_at_the_epochs_shown() -> None:

