@@ -12,7 +12,10 @@ from normtheory.claims._plane import PlanePair, cross
 from normtheory.claims._symbolic import square, xp
 from normtheory.claims.weight_decay import turn, turn_planted
 
-_AVERAGE = "an average over 256 points and 2000 steps, and terms of higher order early in the run"
+_AVERAGE = (
+    "an average over at least 128 points and 2000 steps: standard error 1 % of the power; terms of "
+    "higher order early in the run"
+)
 
 
 def effective_rate(norm: Any, learning_rate: Any, gradscale: Any) -> Any:
@@ -186,7 +189,7 @@ CLAIM = Claim(
             planted=mean_law_planted,
             mistake="factor 2 for every p",
             unit="relative",
-            tolerance=0.03,
+            tolerance=0.06,
             reason=_AVERAGE,
         ),
     ),

@@ -12,7 +12,8 @@ from normtheory.claims._symbolic import ArbitraryLoss, square, xp
 
 _AVERAGE = (
     "means over at least 8 points and 4000 steps, of which the rarest is seen in 120, after as "
-    "many to settle; leading order in γλ/p and ηλ/p, at most 0.017; d = 64"
+    "many to settle: standard error of the rarest 0.8 % under SGD and 1.2 % under Adam; leading "
+    "order in γλ/p and ηλ/p, at most 0.017; d = 64"
 )
 
 
@@ -364,10 +365,10 @@ CLAIM = Claim(
             tolerance=0.03,
             reason="as in the claim quartic_growth",
         ),
-        _norms("sgd", "every step", sgd_norm, sgd_norm_planted, "p^½", 0.03),
+        _norms("sgd", "every step", sgd_norm, sgd_norm_planted, "p^½", 0.045),
         _norms("sgd", "on visits", sgd_norm_on_visits, sgd_norm, "decay in every step", 0.03),
         _norms("lazy_adam", None, adam_growth_norm, adam_growth_norm_planted, "SGD's p^¼", 0.05),
-        _norms("lazy_adam", "every step", adamw_norm, adamw_norm_planted, "SGD's p^¼", 0.06),
+        _norms("lazy_adam", "every step", adamw_norm, adamw_norm_planted, "SGD's p^¼", 0.07),
         _norms(
             "lazy_adam", "on visits", adamw_norm_on_visits, adamw_norm, "decay in every step", 0.06
         ),
@@ -400,8 +401,9 @@ CLAIM = Claim(
             planted=squared_slope_planted,
             mistake="negatives that all count the same",
             unit="relative",
-            tolerance=0.08,
-            reason="128 keys and d = 64: q varies from draw to draw",
+            tolerance=0.1,
+            reason="128 keys and d = 64: q varies from draw to draw, which adds 4 % where it is "
+            "small; standard error 1 % over 300 steps, whose keys all points share",
         ),
         Check(
             name="harder anchors, larger norms",
@@ -412,7 +414,7 @@ CLAIM = Claim(
             mistake="q = 1",
             unit="relative",
             tolerance=0.03,
-            reason="a quarter of the error of the squared gradient; means over 200 steps",
+            reason="a quarter of the error of the squared gradient; means over 300 steps",
         ),
     ),
     implemented_by=("normtheory.equilibrium.frequency_exponent",),

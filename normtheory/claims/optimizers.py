@@ -205,9 +205,9 @@ CLAIM = Claim(
             formula=equilibrium_fourth,
             planted=equilibrium_fourth_planted,
             mistake="momentum left out",
-            tolerance=0.03,
+            tolerance=0.04,
             unit="relative",
-            reason="an average over draws, to leading order in γλ = 0.01",
+            reason="an average over draws: standard error 0.4 %; to leading order in γλ = 0.01",
         ),
         Check(
             name="angular step",

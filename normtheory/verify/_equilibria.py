@@ -326,7 +326,7 @@ def lion_equilibrium(d: int, points: int, rng: np.random.Generator) -> Sample:
         rows,
         start,
         d,
-        4 * points,
+        12 * points,
         rng,
         lag=lag,
         burn_in=6 * blocks,

@@ -173,7 +173,7 @@ def hard_anchors(d: int, points: int, rng: np.random.Generator) -> Sample:
     }
     size = (rate**2 * scale**2 * (np.sin(angle) ** 2 + 1 / _KEYS) / (2 * lost)) ** 0.25
     key = jax.random.key(int(rng.integers(2**31)))
-    found = _anchors(key, 1.2 * size[:, None] * uniform(rng, n, d), setting, 400)
+    found = _anchors(key, 1.2 * size[:, None] * uniform(rng, n, d), setting, 600)
     square, slope = (np.asarray(a).reshape(len(rows), many).mean(axis=1) for a in found)
     inputs = {k: column(v.reshape(len(rows), many)[:, 0]) for k, v in setting.items()}
     inputs |= {

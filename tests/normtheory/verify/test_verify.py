@@ -40,6 +40,11 @@ def report() -> Report:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_claim_passes(name):
+    """False alarms: below 1e-6 a run, for tolerances of means over draws of 5.5 standard errors.
+
+    So far or farther from what was found under 12 other seeds they lie, beyond what is known to
+    be left out of the formula. Counts of steps differ by rounding, which is bounded.
+    """
     result = _result(name)
     assert result.proof == "exact"
     failed = [c for c in (*result.checks, *result.conditions) if not c.passed]
