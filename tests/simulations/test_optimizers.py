@@ -10,6 +10,8 @@ from simulations import optimizers
 pytestmark = pytest.mark.slow  # five optimizers are compiled
 
 # Few norms, far apart: either side of the crossover of the heavy ball at ρ = 8.7.
+# False alarms: below 1e-9. Under 12 other seeds the standard deviation of what is compared is less
+# than a sixth of its distance to the bound.
 SETTINGS = optimizers.Settings(
     norms=(1.0, 32.0), points=3, pairs=16, starts=2, sgd_rate=0.1, adam_rate=0.005
 )
@@ -25,8 +27,8 @@ def _steps(result, optimizer: str) -> np.ndarray:
 
 
 def test_sgd_has_exponent_two(result):
-    # The flow is off by 2 % at x = 0.1, the smallest norm.
-    np.testing.assert_allclose(result.exponent.sel(optimizer="SGD"), 2, atol=0.03)
+    # The flow is off by 2 % at x = 0.1, the smallest norm, and three pairs by 0.5 %.
+    np.testing.assert_allclose(result.exponent.sel(optimizer="SGD"), 2, atol=0.045)
 
 
 def test_the_heavy_ball_is_ten_times_as_fast_until_it_stops_seeing_the_norm(result):

@@ -90,6 +90,8 @@ def test_what_is_no_code_deviates():
 
 
 def test_the_icosahedron_is_found_at_every_temperature(result):
+    # False alarms: none known. 12 points, and 8 below, ended here from all of 100 other starts, as
+    # where there is no other minimum.
     one = result.sel(code="icosahedron")
     assert (one.deviation < 1e-6).all()
     assert abs(one.largest - 5**-0.5).max() < 1e-6
@@ -133,9 +135,9 @@ def test_the_antiprism_is_found_at_temperature_zero_alone(result):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["600-cell", "E8"])
 def test_the_large_codes_are_found_from_random_starts(name):
-    settings = spherical_codes.Settings(codes=(name,), starts=4)
-    ends = spherical_codes.run(settings).deviation[0, :, -1]
-    assert int((ends < 1e-6).sum()) >= 2  # of forty 40 and 32 do
+    # Of forty starts 40 and 32 end there. False alarms: below 1e-8, since one of 13 is enough.
+    runs = (spherical_codes.Settings(codes=(name,), starts=1, seed=seed) for seed in range(13))
+    assert any(spherical_codes.run(settings).deviation[0, 0, -1] < 1e-6 for settings in runs)
 
 
 @pytest.mark.parametrize(
