@@ -241,14 +241,21 @@ def _series(of: Any) -> dict[str, Any]:
     c = [sp.cancel(power.subs(k, j) / a) for j in range(_TERMS)]
 
     def total(terms: Any) -> Any:
-        return sp.summation(terms, (k, 0, sp.oo))
+        """Σ p(k) xᵏ at x = ½, p a polynomial: x d/dx multiplies each power by its k."""
+        x = sp.Symbol("x", positive=True)
+        series, found = 1 / (1 - x), sp.S.Zero  # Σ xᵏ
+        for coefficient in reversed(sp.Poly(terms * 2**k, k).all_coeffs()):
+            found += coefficient * series.subs(x, sp.Rational(1, 2))
+            series = x * sp.diff(series, x)
+        return found
 
+    seldom: Any = sp.summation(sp.limit(of(k, a) / a, a, 0), (k, 0, sp.oo))
     return {
         # (2 − u)² Σ c_k uᵏ = 2, power by power.
         "series": [4 * c[0] - 2, c[1] - c[0]]
         + [4 * c[j] - 4 * c[j - 1] + c[j - 2] for j in range(2, _TERMS)],
         # S/a for a → 0, S for a → ∞, and a(1 − S) there.
-        "seldom": total(sp.limit(of(k, a) / a, a, 0)) - 1,
+        "seldom": seldom - 1,
         "often": total(power / a) / 2 - 1,
         "nearly always": total(power * (1 + k) / a) / 4 - sp.Rational(3, 2),
     }

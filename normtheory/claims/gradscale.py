@@ -95,11 +95,10 @@ def _residuals(rate_of: Any, count: Any, fixed: Any, law: Any) -> dict[str, Any]
     )
     for p in (sp.Integer(0), sp.Rational(1, 2), sp.Integer(1), sp.Rational(3, 2)):
         pair = PlanePair(power=p, keep=1 - gamma * decay)
-        after = square(pair.stepped[0]).subs({pair.norm_i: fixed(pair.s, gamma, decay, p)})
-        before = fixed(pair.s, gamma, decay, p) ** 2
-        relative: Any = sp.simplify(after.subs(pair.c**2, 1 - pair.s**2) / before)
-        combined: Any = sp.powdenest(sp.powsimp(relative, force=True), force=True)
-        found[f"fixed point, p={p}"] = sp.simplify(combined - 1)
+        # A sum of powers of ρ, those of its fixed value.
+        relative = sp.expand(square(pair.stepped[0]) / pair.norm_i**2)
+        there = relative.subs(pair.norm_i, fixed(pair.s, gamma, decay, p))
+        found[f"fixed point, p={p}"] = sp.cancel(there.subs(pair.c**2, 1 - pair.s**2) - 1)
     # Growth of ρ^(4−2p) to leading order in h, the growth of the squared norm.
     grown = sp.diff((norm**2 + h) ** (2 - power), h).subs(h, 0)
     square_growth = (gamma * norm ** (power - 1) * s) ** 2

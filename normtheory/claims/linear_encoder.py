@@ -49,7 +49,7 @@ def squared_row_step(gradient: Any, inverse_gram: Any) -> Any:
 
 def squared_row_step_planted(gradient: Any, inverse_gram: Any) -> Any:
     """Planted: every row moves as far as every other, n/d of them in all."""
-    return squared_row_step(gradient, inverse_gram) * 0 + 0.5
+    return (squared_row_step(gradient, inverse_gram) * 0 + 1) / 2
 
 
 def _moments(width: int, white: bool) -> np.ndarray:

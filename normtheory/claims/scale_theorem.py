@@ -121,7 +121,8 @@ def _direction(name: str, g: np.ndarray, z: np.ndarray, k: Any, decay: Any, thir
     The memories are those of one step from the start, which is all that scales: sums of gradients
     scale by 1/k, of their squares by 1/k², whatever the weights.
     """
-    root = np.frompyfunc(sp.sqrt, 1, 1)
+    # Of products, so that k and squares come out of the root.
+    root = np.frompyfunc(lambda square: sp.sqrt(sp.factor(square)), 1, 1)
     g = g / k
     if name == "adam_l2":
         g = g + decay * z
@@ -137,7 +138,7 @@ def _direction(name: str, g: np.ndarray, z: np.ndarray, k: Any, decay: Any, thir
     # The polar factor of a matrix of two rows in the plane with positive determinant.
     (a, b), (c, d) = g.reshape(2, 2)
     factor = np.array([a + d, b - c, c - b, a + d], dtype=object)
-    return factor / sp.sqrt((a + d) ** 2 + (b - c) ** 2)
+    return factor / root((a + d) ** 2 + (b - c) ** 2)
 
 
 def _of_optimizers(factors: dict[str, tuple[Any, Any, Any]]) -> dict[str, Any]:
@@ -152,7 +153,7 @@ def _of_optimizers(factors: dict[str, tuple[Any, Any, Any]]) -> dict[str, Any]:
 
         small = step(z, sp.S.One, eta, decay, third)
         large = step(k * z, k, of_rate(k) * eta, of_decay(k) * decay, of_third(k) * third)
-        found[name] = [sp.simplify(a - k * b) for a, b in zip(large, small, strict=True)]
+        found[name] = [sp.cancel(a - k * b) for a, b in zip(large, small, strict=True)]
     return found
 
 

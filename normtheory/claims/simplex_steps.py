@@ -10,7 +10,7 @@ from scipy import special
 
 from normtheory.claims import equiangular
 from normtheory.claims._claim import Check, Claim
-from normtheory.claims._symbolic import xp
+from normtheory.claims._symbolic import reduce, xp
 
 #: How many wrong keys weigh against an own one in the exponential slopes, in units of n − 1.
 WRONG = {"info_nce": 1, "info_nce_two": 1, "clip_two": 1, "nt_xent": 2}
@@ -137,16 +137,16 @@ def _residuals(slopes: Any, form: Any, constant: Any) -> dict[str, Any]:
             along = 2 * sp.diff(loss, c) / (n * (n - 1))
             if name == "nt_xent":
                 along = along / 2  # both views move along, and share it
-            found[f"slope of {name}, n={n}"] = sp.simplify(along - w)
+            found[f"slope of {name}, n={n}"] = reduce(along - w, {})
         # Decoupled, anchors alone: −b·own + log Σ of n − 1 equal wrong keys, mean over n anchors;
         # a pair of anchors meets each other's keys, one each.
         s = sp.Symbol("s", real=True)
         of_one_key = sp.diff(sp.log(sp.exp(b * s) + (n - 2) * sp.exp(b * c)), s).subs(s, c) / n
-        found[f"slope of decoupled, n={n}"] = sp.simplify(of_one_key - decoupled(n, b))
+        found[f"slope of decoupled, n={n}"] = reduce(of_one_key - decoupled(n, b), {})
         of_one = sp.diff(sp.log(sp.exp(b * s) + sp.exp(b) + (n - 2) * sp.exp(b * c)), s)
         of_one = of_one.subs(s, c) / n
-        found[f"slope of two clouds, n={n}"] = sp.simplify(
-            of_one - shares * exponential(c, n, b, 1, xp)
+        found[f"slope of two clouds, n={n}"] = reduce(
+            of_one - shares * exponential(c, n, b, 1, xp), {}
         )
     # The flow of the map: dc/dK = −2(γw/ρ²)(1−c)(1+(n−1)c), from m' to first order in a.
     n, a, w, y = sp.symbols("n a w y", positive=True)

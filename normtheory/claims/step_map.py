@@ -158,7 +158,7 @@ def _residuals(rotation: Any, squared: Any, turning: Any) -> dict[str, Any]:
         sp.sin(phi) * real + sp.cos(phi) * imaginary,
     )
     found["turn is the complex form"] = np.array(
-        [sp.simplify(a - b / length) for a, b in zip(moved, turned, strict=True)], dtype=object
+        [sp.cancel(a - b / length) for a, b in zip(moved, turned, strict=True)], dtype=object
     )
     return found
 

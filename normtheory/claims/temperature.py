@@ -78,7 +78,7 @@ def _residuals(slope: Any, best: Any, floor: Any, bias: Any, radial: Any) -> dic
         for k, x in enumerate(c):
             weights[k] = sp.exp(b * x) / share
         claimed = slope(c[0], weights, c, b)[0]
-        found[f"gradient, {keys} keys"] = sp.simplify(b * sp.diff(loss, b) - claimed)
+        found[f"gradient, {keys} keys"] = reduce(b * sp.diff(loss, b) - claimed, {})
         # An anchor z of norm ρ against unit keys: its logits are ρ times the cosines.
         z = vector("z", 2)
         rho = sp.Symbol("rho", positive=True)
