@@ -52,7 +52,7 @@ def test_the_closed_form_is_the_gradient_of_the_plain_definition(case, shape):
     some = False
     for spread, given, closed, exact in _over_the_clouds(shape):
         clouds, options = given[case.label]
-        found, by_grad = closed[case.label], exact[case.label][1]
+        found, by_grad = closed[case.label], exact[case.label].clouds
         assert len(found) == len(case.loss.trained)
         sizes = case.sizes(clouds, options)
         for position, gradient, size in zip(case.loss.trained, found, sizes, strict=True):
@@ -68,12 +68,10 @@ def test_the_closed_form_is_the_gradient_of_the_plain_definition(case, shape):
 
 @pytest.mark.parametrize("case", **cases.cases)
 def test_the_value_is_that_of_the_plain_definition_and_its_derivatives_are_the_closed_form(case):
-    given = batch(0)
-    clouds, options = given[case.label]
-    found = batches.library(given)[case.label]
-    value, _ = batches.plain(given)[case.label]
+    clouds, options = batch(0)[case.label]
+    found, exact = batches.library_of(0)[case.label], batches.plain_of(0)[case.label]
     np.testing.assert_allclose(
-        found.value, value, rtol=tolerance("closed_form"), atol=tolerance("gradient")
+        found.value, exact.value, rtol=tolerance("closed_form"), atol=tolerance("gradient")
     )
     expected = 0.0
     sizes = case.sizes(clouds, options)
@@ -83,4 +81,8 @@ def test_the_value_is_that_of_the_plain_definition_and_its_derivatives_are_the_c
         expected += float(np.sum(closed * found.tangents[position]))
     # A direction as long as the rows: a sum over the rows of what each may have.
     most = sum(len(z) * np.max(s) for z, s in zip(clouds, sizes, strict=False))
+    for name, closed in found.options.items():
+        half = 0.5 * batches.full(case, options)[name]
+        expected += half * closed
+        most += abs(half) * case.option_size(7)
     assert abs(found.change - expected) <= tolerance("similarity") * most
