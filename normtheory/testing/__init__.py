@@ -8,12 +8,14 @@ written in numpy, JAX or PyTorch. Of a loss with several clouds, hold all but on
     >>> keys = np.random.default_rng(0).standard_normal((6, 4))
     >>> def loss(z):
     ...     return nt.losses.info_nce(z, keys, temperature=0.1)
-    >>> nt.testing.assert_inverse_norm_gradient(loss, n=6, dimension=4)
+    >>> nt.testing.assert_inverse_norm_gradient(loss, n=6, dimension=4, backend="jax")
 
-and once more with the keys free and the queries fixed. The assertions raise AssertionError with the
-smallest counterexample found, the measured exponent of gradient norm against embedding norm, and
-the likely cause, which is measured, too. They need no test runner. A fault of the call (a loss that
-isn't callable, returns NaN or a vector, ...) is a TypeError or ValueError instead.
+and once more with the keys free and the queries fixed. (Without ``backend`` this loss, which takes
+arrays of any library, would be differentiated in numpy, by finite differences.) The assertions
+raise AssertionError with the smallest counterexample found, the measured exponent of gradient norm
+against embedding norm, and the likely cause, which is measured, too. They need no test runner. A
+fault of the call (a loss that isn't callable, returns NaN or a vector, ...) is a TypeError or
+ValueError instead.
 
 The strategies :func:`norms`, :func:`pairs` and :func:`point_clouds` are for hypothesis tests of
 one's own. Give those ``@settings(deadline=None)``: a loss is compiled for every new shape, and the

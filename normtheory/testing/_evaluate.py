@@ -173,6 +173,8 @@ class JaxEvaluator:
         self._jax = jax
         self._loss = loss
         self._slope: Callable[[Any], Any] | None = None
+        self._compiled = False
+        self._refused: dict[tuple[int, ...], Exception] = {}
 
     def _context(self) -> Any:
         if self.dtype == "float64":
@@ -192,7 +194,7 @@ class JaxEvaluator:
             array = self._jax.numpy.asarray(z, self.dtype)
             if self._slope is None:
                 self._slope = self._choose(array)
-            value, gradient = self._slope(array)
+            value, gradient = self._call(self._slope, array)
             gradient = np.asarray(gradient, dtype=np.float64)
             return Slope(as_number(value, self.dtype), gradient, np.zeros_like(gradient))
 
@@ -204,7 +206,21 @@ class JaxEvaluator:
             compiled(array)
         except Exception:  # noqa: BLE001 (a stranger's loss may raise anything)
             return plain
+        self._compiled = True
         return compiled
+
+    def _call(self, slope: Callable[[Any], Any], array: Any) -> Any:
+        """Call it, but not twice with a shape that it refused: tracing sees no more than that."""
+        if array.shape in self._refused:
+            raise self._refused[array.shape].with_traceback(None)
+        try:
+            return slope(array)
+        except (self._jax.errors.JaxRuntimeError, FloatingPointError):
+            raise  # while it ran
+        except Exception as error:
+            if self._compiled:
+                self._refused[array.shape] = error
+            raise
 
 
 class TorchEvaluator:

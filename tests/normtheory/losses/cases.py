@@ -138,6 +138,26 @@ _NEW = tuple(_new(name) for name in LOSSES if name not in {case.name for case in
 CASES = tuple(case for case in (*_KNOWN, *_NEW) if ONLY in (None, case.name))
 ONE_EACH = tuple({case.name: case for case in CASES if not case.options}.values())
 
+ALIKE = frozenset(
+    ()
+    if ONLY
+    else (
+        "repulsion()",
+        "info_nce()",
+        "info_nce(symmetric=True)",
+        "decoupled()",
+        "simsiam()",
+        "normface()",
+        "cosface()",
+        "swav()",
+    )
+)
+"""Labels of those written as another is, but for a number, a sign or a part that is left out.
+
+The default run compiles all losses in float64, and without these once more for every other way:
+in float32, in blocks, under vmap. numpy, which has nothing to compile, goes all ways with all.
+"""
+
 cases = {"argvalues": CASES, "ids": [case.label for case in CASES]}
 one_each = {"argvalues": ONE_EACH, "ids": [case.name for case in ONE_EACH]}
 

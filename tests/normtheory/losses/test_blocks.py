@@ -18,13 +18,19 @@ from normtheory.losses._jax import JaxNamespace
 from normtheory.losses._numpy import NumpyNamespace
 from tests.helpers import precision, tolerance
 from tests.normtheory.losses import batches
-from tests.normtheory.losses.batches import as_dtype, batch
-from tests.normtheory.losses.cases import CASES, Case, error
+from tests.normtheory.losses.batches import BLOCK, Found, as_dtype, batch, full, part
+from tests.normtheory.losses.cases import ALIKE, CASES, Case, error
 from tests.normtheory.particles.compiling import counted
 
-N, BLOCK = 7, 3
+N = 7
 IN_BLOCKS = [case for case in CASES if case.loss.all_pairs]
 in_blocks = {"argvalues": IN_BLOCKS, "ids": [case.label for case in IN_BLOCKS]}
+by_jax = {
+    "argvalues": [
+        pytest.param(case, marks=[pytest.mark.slow] * (case.label in ALIKE)) for case in IN_BLOCKS
+    ],
+    "ids": in_blocks["ids"],
+}
 LOSSES_IN_BLOCKS = list({case.name: case.loss for case in IN_BLOCKS}.values())
 by_loss = {"argvalues": LOSSES_IN_BLOCKS, "ids": [loss.name for loss in LOSSES_IN_BLOCKS]}
 
@@ -81,48 +87,35 @@ def test_the_block_does_not_matter_in_jax(name):
                 _close(case, clouds, options, found, dense, tolerance("gradient"))
 
 
-def _differentiated(case: Case, clouds: Any, options: dict[str, Any]) -> Any:
-    """What autodiff makes of the loss in blocks: gradients, and a change, which jvp gives."""
-    if not case.loss.all_pairs:
-        return ()
-    f = partial(case.loss, block=BLOCK)
-    numbers = {
-        o.name: jnp.asarray(options[o.name])
-        for o in case.loss.options
-        if o.name in options and o.trained
-    }
-    others = {k: x for k, x in options.items() if k not in numbers}
-
-    def value(z: Any, x: Any) -> Any:
-        return f(*z, **others, **x)
-
-    by_grad = jax.grad(value, (0, 1))(clouds, numbers)
-    tangents = (
-        tuple(jnp.roll(z, 1, axis=1) for z in clouds),
-        {k: 0.5 * x for k, x in numbers.items()},
-    )
-    return by_grad, jax.jvp(value, (clouds, numbers), tangents)[1]
+@cache
+def _in_blocks(alike: bool) -> dict[str, Found]:
+    return batches.in_blocks(part(batch(0), alike))
 
 
-@pytest.mark.parametrize("case", **in_blocks)
+@pytest.mark.parametrize("case", **by_jax)
 def test_autodiff_in_blocks_takes_the_closed_form(case):
     clouds, options = batch(0)[case.label]
-    (by_grad, by_option), change = batches.run(_differentiated, batch(0))[case.label]
+    options = full(case, options)
+    jax_says = _in_blocks(case.label in ALIKE)[case.label]
     value, gradients, _ = _all(case.loss, clouds, options, BLOCK)
     closed: Any = [np.zeros_like(z) for z in clouds]  # constants have a zero gradient
     for i, g in zip(case.loss.trained, gradients, strict=True):
         closed[i] = g
-    of_options = {k: case.loss.option_gradient(k, *clouds, **options) for k in by_option}
-    trained = [by_grad[i] for i in case.loss.trained]
+    of_options = {
+        o.name: case.loss.option_gradient(o.name, *clouds, **options)
+        for o in case.loss.options
+        if o.trained
+    }
+    trained = [jax_says.by_grad[i] for i in case.loss.trained]
     exact = value, gradients, list(of_options.values())
-    found = value, trained, [by_option[k] for k in of_options]
+    found = jax_says.value, trained, [jax_says.by_option[k] for k in of_options]
     _close(case, clouds, options, found, exact, tolerance("gradient"))
     for i in set(range(len(clouds))) - set(case.loss.trained):
-        assert not by_grad[i].any()
+        assert not jax_says.by_grad[i].any()
     expected = sum(np.sum(g * np.roll(z, 1, axis=1)) for g, z in zip(closed, clouds, strict=True))
     expected += sum(0.5 * options[k] * x for k, x in of_options.items())
     most = N * case.option_size(N)  # of what cancels in the sum
-    assert abs(change - expected) <= most * tolerance("gradient")
+    assert abs(jax_says.change - expected) <= most * tolerance("gradient")
 
 
 KINDS = ["info_nce", "clip", "siglip", "uniformity"]
@@ -266,20 +259,21 @@ def test_a_zero_row_is_named_in_blocks_too(loss):
 
 
 @cache
-def _spoilt() -> dict[str, Any]:
+def _spoilt(alike: bool) -> dict[str, Found]:
     given = {}
-    for label, (clouds, options) in batch(0).items():
+    for label, (clouds, options) in part(batch(0), alike).items():
         given[label] = (tuple(z.copy() for z in clouds), options)
         given[label][0][0][N - 1] = 0
-    return batches.run(_differentiated, given)
+    return batches.in_blocks(given)
 
 
-@pytest.mark.parametrize("case", **in_blocks)
+@pytest.mark.parametrize("case", **by_jax)
 def test_a_zero_row_makes_nan_where_it_cannot_be_seen(case):
-    (by_grad, by_option), change = _spoilt()[case.label]
-    assert np.isnan(by_grad[0][N - 1]).all()
-    assert np.isnan(change)
-    assert all(np.isnan(x) for x in by_option.values())
+    found = _spoilt(case.label in ALIKE)[case.label]
+    assert np.isnan(found.by_grad[0][N - 1]).all()
+    assert np.isnan(found.change)
+    assert found.options.keys() <= found.by_option.keys()
+    assert all(np.isnan(found.by_option[name]) for name in found.options)
 
 
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=list(LOSSES))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from normtheory.losses import LOSSES
@@ -19,6 +19,8 @@ from tests.normtheory.losses.cases import CASES, SPREADS, error
 from tests.strategies import rotation
 
 N, D = 7, 3
+FEW = settings(PROPERTY, max_examples=15)
+"""An example is of all losses, of some ten rows each."""
 SEEDS = st.integers(0, 2**16)
 
 
@@ -45,7 +47,7 @@ def _moved(drawn: Batch, move: Callable[[np.ndarray], np.ndarray]) -> Batch:
     return {label: (tuple(map(move, z)), options) for label, (z, options) in drawn.items()}
 
 
-@PROPERTY
+@FEW
 @given(seed=SEEDS, spread=st.sampled_from(SPREADS))
 def test_the_gradient_is_orthogonal_to_every_row(seed, spread):
     for row in _rows(batch(seed, N, D, spread)):
@@ -55,7 +57,7 @@ def test_the_gradient_is_orthogonal_to_every_row(seed, spread):
         assert (along <= tolerance("relative") * length).all(), row.name
 
 
-@PROPERTY
+@FEW
 @given(seed=SEEDS, decades=st.lists(st.floats(-6, 6), min_size=8, max_size=8))
 def test_a_row_times_alpha_has_its_gradient_divided_by_alpha(seed, decades):
     drawn = batch(seed, N, D)
@@ -74,7 +76,7 @@ def test_a_row_times_alpha_has_its_gradient_divided_by_alpha(seed, decades):
         assert off <= tolerance("law"), case.label
 
 
-@PROPERTY
+@FEW
 @given(seed=SEEDS, exponents=st.lists(st.integers(-40, 40), min_size=8, max_size=8))
 def test_a_row_times_a_power_of_two_has_the_same_gradient_bit_for_bit(seed, exponents):
     drawn = batch(seed, N, D)
@@ -87,7 +89,7 @@ def test_a_row_times_a_power_of_two_has_the_same_gradient_bit_for_bit(seed, expo
         np.testing.assert_array_equal(after.g * factors(before.z), before.g, before.name)
 
 
-@PROPERTY
+@FEW
 @given(seed=SEEDS)
 def test_turning_the_clouds_turns_the_gradient(seed):
     drawn, turn = batch(seed, N, D), rotation(seed, D)
@@ -97,7 +99,7 @@ def test_turning_the_clouds_turns_the_gradient(seed):
         assert off.max() <= tolerance("law"), before.name
 
 
-@PROPERTY
+@FEW
 @given(seed=SEEDS)
 def test_shuffling_the_batch_shuffles_the_gradient(seed):
     drawn, order = batch(seed, N, D), np.random.default_rng(seed).permutation(N)
@@ -115,7 +117,7 @@ def test_shuffling_the_batch_shuffles_the_gradient(seed):
         assert off.max() <= tolerance("law"), before.name
 
 
-@PROPERTY
+@FEW
 @given(seed=SEEDS, spread=st.sampled_from(SPREADS), decade=st.floats(-3, 3))
 def test_one_step_grows_every_norm_by_pythagoras(seed, spread, decade):
     for row in _rows(batch(seed, N, D, spread)):

@@ -7,7 +7,7 @@ import pytest
 
 from normtheory.losses import LOSSES
 from tests.helpers import tolerance
-from tests.normtheory.losses.batches import batch, library
+from tests.normtheory.losses.batches import batch, library_of
 from tests.normtheory.losses.cases import one_each
 from tests.normtheory.losses.loops import LOOPS, exact
 
@@ -19,7 +19,7 @@ def test_every_loss_has_a_loop():
 @pytest.mark.parametrize("case", **one_each)
 def test_value_and_gradient_are_those_of_the_loop(case):
     clouds, options = batch(5)[case.label]
-    found = library(batch(5))[case.label]
+    found = library_of(5)[case.label]
     entries = [(index, 1, component) for index in case.loss.trained for component in (0, 2)]
     loop, derivatives = exact(case.name, clouds, options, entries=entries, digits=60)
     assert abs(float(loop) - found.value) <= case.pull * tolerance("gradient")

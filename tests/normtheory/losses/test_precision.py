@@ -8,8 +8,8 @@ of the loss, which the pull of a row contains: so 64 eps leave some dozen roundi
 
 from __future__ import annotations
 
-from functools import cache, partial
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,60 +17,28 @@ import numpy as np
 import pytest
 
 from normtheory.losses import LOSSES
-from normtheory.verify._plain_losses import PLAIN
 from tests.helpers import precision, tolerance
 from tests.normtheory.losses import batches
-from tests.normtheory.losses.batches import Batch, as_dtype, batch, split
-from tests.normtheory.losses.cases import CASES, SPREADS, Case, cases, error, one_each
+from tests.normtheory.losses.batches import (
+    BLOCK,
+    All,
+    Batch,
+    as_dtype,
+    batch,
+    full,
+    ours,
+    part,
+    split,
+)
+from tests.normtheory.losses.cases import ALIKE, CASES, SPREADS, Case, error, one_each
 
 N = 7
-BLOCK = 3
-"""No divisor of 7, of the 14 views of NT-Xent, nor of the 15 keys of a queue."""
 
 DRAWS = {
     np.float32: ((0, "uniform"), (1, "von_mises_fisher")),
     np.float64: tuple(enumerate(SPREADS)),
 }
 """Nearly parallel points coincide in float32, where the plain definitions have no derivative."""
-
-
-class All(NamedTuple):
-    """Value, gradients of the trained clouds, derivatives by the trained options."""
-
-    value: Any
-    clouds: tuple[Any, ...]
-    options: dict[str, Any]
-
-
-def _trained(case: Case) -> list[str]:
-    return [option.name for option in case.loss.options if option.trained]
-
-
-def _full(case: Case, options: dict[str, Any]) -> dict[str, Any]:
-    """Options with the defaults of those that are trained."""
-    return {name: case.loss.option(name).default for name in _trained(case)} | options
-
-
-def _ours(block: int | None, case: Case, clouds: Any, options: dict[str, Any]) -> All:
-    options = _full(case, options)
-    if case.loss.all_pairs:
-        options["block"] = block
-    value, gradients = case.loss.value_and_gradient(*clouds, **options)
-    by_option = {
-        name: case.loss.option_gradient(name, *clouds, **options) for name in _trained(case)
-    }
-    return All(value, gradients, by_option)
-
-
-def _plain(case: Case, clouds: Any, options: dict[str, Any]) -> All:
-    numbers = {
-        name: jnp.asarray(x) for name, x in _full(case, options).items() if name in _trained(case)
-    }
-    others = {name: x for name, x in options.items() if name not in numbers}
-    value, (by_cloud, by_option) = jax.value_and_grad(
-        lambda z, x: PLAIN[case.name](*z, **others, **x), (0, 1)
-    )(clouds, numbers)
-    return All(value, tuple(by_cloud[i] for i in case.loss.trained), by_option)
 
 
 def _rounded(x: Any, dtype: Any) -> Any:
@@ -88,33 +56,32 @@ def _drawn(dtype: Any, seed: int, spread: str) -> Batch:
     return {
         case.label: (
             tuple(_rounded(z, dtype) for z in clouds),
-            {k: _rounded(x, dtype) for k, x in _full(case, options).items()},
+            {k: _rounded(x, dtype) for k, x in full(case, options).items()},
         )
         for case in CASES
         for clouds, options in [batch(seed, spread=spread)[case.label]]
     }
 
 
-_in_blocks, _dense = partial(_ours, BLOCK), partial(_ours, None)
-
-
 @cache
 def _exact(*draw: Any) -> dict[str, All]:
-    return batches.run(_plain, _drawn(*draw))
+    return batches.plain(_drawn(*draw))
 
 
 @cache
-def _by_jax(block: int | None, dtype: Any, *draw: Any) -> dict[str, All]:
+def _by_jax(alike: bool, block: int | None, dtype: Any, *draw: Any) -> dict[str, All]:
     given = {
         label: (tuple(z.astype(dtype) for z in clouds), options)
-        for label, (clouds, options) in _drawn(dtype, *draw).items()
+        for label, (clouds, options) in part(_drawn(dtype, *draw), alike).items()
     }
-    return batches.run(_in_blocks if block else _dense, given)
+    if block is None:
+        return batches.dense(given)
+    return {k: All(x.value, x.gradients, x.options) for k, x in batches.in_blocks(given).items()}
 
 
 def _by_numpy(case: Case, block: int | None, dtype: Any, *draw: Any) -> All:
     clouds, options = _drawn(dtype, *draw)[case.label]
-    found = _ours(block, case, tuple(z.astype(dtype) for z in clouds), options)
+    found = ours(block, case, tuple(z.astype(dtype) for z in clouds), options)
     assert all(isinstance(g, np.ndarray) for g in found.clouds)
     assert all(isinstance(x, np.floating) for x in (found.value, *found.options.values()))
     return found
@@ -122,30 +89,36 @@ def _by_numpy(case: Case, block: int | None, dtype: Any, *draw: Any) -> All:
 
 WAYS = [
     # A program of all losses each: JAX dense in float64 is in test_closed_forms, too.
-    pytest.param(*way, marks=[pytest.mark.slow] * slow, id=label)
-    for *way, slow, label in [
-        (None, np.float32, "numpy", False, "dense-float32-numpy"),
-        (None, np.float64, "numpy", False, "dense-float64-numpy"),
-        (BLOCK, np.float32, "numpy", False, "blocks-float32-numpy"),
-        (BLOCK, np.float64, "numpy", False, "blocks-float64-numpy"),
-        (None, np.float32, "JAX", False, "dense-float32-JAX"),
-        (None, np.float64, "JAX", True, "dense-float64-JAX"),
-        (BLOCK, np.float32, "JAX", True, "blocks-float32-JAX"),
-        (BLOCK, np.float64, "JAX", False, "blocks-float64-JAX"),
-    ]
+    (None, np.float32, "numpy", False, "dense-float32-numpy"),
+    (None, np.float64, "numpy", False, "dense-float64-numpy"),
+    (BLOCK, np.float32, "numpy", False, "blocks-float32-numpy"),
+    (BLOCK, np.float64, "numpy", False, "blocks-float64-numpy"),
+    (None, np.float32, "JAX", False, "dense-float32-JAX"),
+    (None, np.float64, "JAX", True, "dense-float64-JAX"),
+    (BLOCK, np.float32, "JAX", True, "blocks-float32-JAX"),
+    (BLOCK, np.float64, "JAX", False, "blocks-float64-JAX"),
 ]
 
 
-@pytest.mark.parametrize(("block", "dtype", "library"), WAYS)
-@pytest.mark.parametrize("case", **cases)
+@pytest.mark.parametrize(
+    ("case", "block", "dtype", "library"),
+    [
+        pytest.param(
+            *(case, block, dtype, library),
+            marks=[pytest.mark.slow] * (slow or (library == "JAX" and case.label in ALIKE)),
+            id=f"{case.label}-{way}",
+        )
+        for block, dtype, library, slow, way in WAYS
+        for case in CASES
+        if case.loss.all_pairs or not block
+    ],
+)
 def test_value_and_every_derivative_are_those_of_autodiff(case, block, dtype, library):
-    if block and not case.loss.all_pairs:
-        pytest.skip("it has no blocks")
     eps = tolerance("gradient", dtype)
     for draw in DRAWS[dtype]:
         exact = _exact(dtype, *draw)[case.label]
         if library == "JAX":
-            found = _by_jax(block, dtype, *draw)[case.label]
+            found = _by_jax(case.label in ALIKE, block, dtype, *draw)[case.label]
         else:
             found = _by_numpy(case, block, dtype, *draw)
         everything = (found.value, *found.clouds, *found.options.values())
@@ -156,10 +129,13 @@ def test_value_and_every_derivative_are_those_of_autodiff(case, block, dtype, li
         assert abs(found.value - exact.value) <= eps * size, draw
         sizes = case.sizes(clouds, options)
         assert len(found.clouds) == len(case.loss.trained)
-        for i, g, e, size in zip(case.loss.trained, found.clouds, exact.clouds, sizes, strict=True):
+        by_cloud = [exact.clouds[i] for i in case.loss.trained]
+        for i, g, e, size in zip(case.loss.trained, found.clouds, by_cloud, sizes, strict=True):
             assert g.shape == clouds[i].shape
             assert (error(g, e, clouds[i]) / size).max() <= eps, (draw, i)
-        assert found.options.keys() == set(_trained(case))
+        assert found.options.keys() == {
+            option.name for option in case.loss.options if option.trained
+        }
         for name, derivative in found.options.items():
             off = abs(derivative - exact.options[name])
             assert off <= eps * max(abs(exact.options[name]), case.option_size(N)), (draw, name)
@@ -179,7 +155,7 @@ def test_half_precision_is_computed_in_float32(case, half):
         back = jnp.bfloat16
         if case.name not in ("attraction", "info_nce", "normface"):
             pytest.skip("JAX takes one way for all; compiling takes the time")
-    found, exact = (_ours(BLOCK, case, z, options) for z in (narrow, wide))
+    found, exact = (ours(BLOCK, case, z, options) for z in (narrow, wide))
     assert found.value == exact.value
     assert found.value.dtype == np.float32
     assert found.options == exact.options

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import numpy as np
 import pytest
 
-from tests.normtheory.losses import batches
-from tests.normtheory.losses.batches import batch, library
+from tests.normtheory.losses.batches import Found, batch, library, library_of
 from tests.normtheory.losses.cases import ONE_EACH
 
 PARTNERS = [case for case in ONE_EACH if not (case.loss.all_pairs or case.loss.stop_gradient)]
 """Losses in which a row sees its partners alone."""
 
 
-def _changed(change: Callable[[np.ndarray], np.ndarray], position: int) -> batches.Batch:
-    """A batch in which one cloud of every loss is changed."""
+@cache
+def _changed(change: Callable[[np.ndarray], np.ndarray], position: int) -> dict[str, Found]:
+    """What the library says of a batch in which one cloud of every loss is changed."""
     changed = {}
     for label, (clouds, options) in batch(0).items():
         moved = tuple(change(z.copy()) if i == position else z for i, z in enumerate(clouds))
         changed[label] = (moved, options)
-    return changed
+    return library(changed)
 
 
 def _zeroed(z: np.ndarray) -> np.ndarray:
@@ -37,10 +38,10 @@ def _turned(z: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("case", ONE_EACH, ids=lambda case: case.name)
 def test_under_jit_a_zero_row_spoils_what_depends_on_it_and_nothing_else(case):
     clouds, _ = batch(0)[case.label]
-    before = library(batch(0))[case.label].gradients
+    before = library_of(0)[case.label].gradients
     for position in range(len(clouds)):
-        spoilt = library(_changed(_zeroed, position))[case.label]
-        moved = library(_changed(_turned, position))[case.label].gradients
+        spoilt = _changed(_zeroed, position)[case.label]
+        moved = _changed(_turned, position)[case.label].gradients
         assert np.isnan(spoilt.value)
         for index, g in enumerate(spoilt.gradients):
             nan = np.asarray(np.isnan(g).any(axis=1))
@@ -56,13 +57,14 @@ def test_under_jit_a_zero_row_spoils_what_depends_on_it_and_nothing_else(case):
             np.testing.assert_allclose(g[~nan & ~depends], before[index][~nan & ~depends])
 
 
+def _spoilt(z: np.ndarray) -> np.ndarray:
+    z[4] = np.nan
+    return z
+
+
 @pytest.mark.parametrize("case", PARTNERS, ids=lambda case: case.name)
 def test_under_jit_a_nan_row_spoils_its_partners_only(case):
-    def spoil(z: np.ndarray) -> np.ndarray:
-        z[4] = np.nan
-        return z
-
-    for g in library(_changed(spoil, 0))[case.label].gradients:
+    for g in _changed(_spoilt, 0)[case.label].gradients:
         assert np.flatnonzero(np.isnan(g).any(axis=1)).tolist() == [4]
 
 

@@ -27,6 +27,13 @@ def _jax_info_nce(z: jax.Array) -> jax.Array:
     return -jnp.mean(jnp.diag(jax.nn.log_softmax(logits, axis=1)))
 
 
+def _first_component(z: jax.Array) -> jax.Array:
+    """A loss of directions with little to compile, and nothing of simpler clouds."""
+    if z.shape != CLOUD.shape:
+        raise ValueError("six rows, please")
+    return jnp.mean(_jax_unit(z)[:, 0] ** 3)
+
+
 def _method_only(z: Any) -> Any:
     """Works on a tensor, without the name torch in sight."""
     return (z / z.norm(dim=1, keepdim=True))[:, 0].mean()
@@ -58,6 +65,34 @@ def test_a_loss_that_looks_at_values_runs_without_compilation() -> None:
         return jnp.sum(_jax_unit(z)[:, 0])
 
     nt.testing.assert_inverse_norm_gradient(loss, max_examples=6)
+
+
+def test_a_shape_that_a_loss_refuses_is_traced_once() -> None:
+    traced = []
+
+    def loss(z: jax.Array) -> jax.Array:
+        traced.append(z.shape)
+        return _first_component(z)
+
+    evaluator = evaluator_of(loss, CLOUD, "jax", "float64")
+    traced.clear()
+    for cloud in (CLOUD[:3], 2 * CLOUD[:3], CLOUD[:5]):
+        with pytest.raises(ValueError, match="six rows, please"):
+            evaluator.slope(cloud)
+    assert traced == [(3, 4), (5, 4)]
+    assert np.isfinite(evaluator.slope(2 * CLOUD).value)
+
+
+def test_a_loss_that_refuses_values_is_asked_for_others() -> None:
+    def loss(z: jax.Array) -> jax.Array:
+        if float(jax.lax.stop_gradient(z)[0, 0]) > 100:
+            raise ValueError("too large")
+        return z[0, 0] ** 2
+
+    evaluator = evaluator_of(loss, CLOUD, "jax", "float64")
+    with pytest.raises(ValueError, match="too large"):
+        evaluator.slope(abs(1e9 * CLOUD))
+    assert evaluator.slope(CLOUD).value == pytest.approx(CLOUD[0, 0] ** 2)
 
 
 def test_automatic_and_numeric_gradients_agree() -> None:
@@ -96,7 +131,7 @@ def test_planted_faults_in_jax_are_rejected(plant: Any, cause: str) -> None:
 
 def test_gradscale_is_orthogonal_but_not_inverse() -> None:
     def loss(z: jax.Array) -> jax.Array:
-        return _jax_info_nce(nt.grad_scale(z, 1.0))
+        return _first_component(nt.grad_scale(z, 1.0))
 
     nt.testing.assert_orthogonal_gradient(loss)
     with pytest.raises(AssertionError, match=r"backward pass multiplies it by norm\^1\.00"):
@@ -105,6 +140,8 @@ def test_gradscale_is_orthogonal_but_not_inverse() -> None:
 
 def test_a_stopped_norm_is_inverse_but_not_orthogonal() -> None:
     def loss(z: jax.Array) -> jax.Array:
+        if z.shape != CLOUD.shape:
+            raise ValueError("six rows, please")
         norm = jax.lax.stop_gradient(jnp.linalg.norm(z, axis=1, keepdims=True))
         return jnp.mean((z / norm)[:, 0] ** 3)
 
@@ -119,10 +156,8 @@ def _undefined_above(norm: float, row: int) -> Any:
     """A loss of directions whose gradient is NaN where one row is above a norm: ∞ times 0."""
 
     def loss(z: jax.Array) -> jax.Array:
-        if z.shape != CLOUD.shape:  # nothing simpler is compiled
-            raise ValueError("six rows, please")
         below = jnp.maximum(norm - jnp.linalg.norm(z[row]), 0.0)
-        return _jax_info_nce(z) + 0.0 * jnp.sqrt(below)
+        return _first_component(z) + 0.0 * jnp.sqrt(below)
 
     return loss
 

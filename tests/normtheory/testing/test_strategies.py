@@ -13,7 +13,8 @@ import normtheory as nt
 from normtheory import testing
 
 FEW = settings(max_examples=30, deadline=None, derandomize=True, database=None)
-DRAWN = (Phase.generate,)  # any example will do, not the simplest
+ANY = settings(FEW, max_examples=500, phases=(Phase.generate,))
+"""For any example, not the simplest."""
 
 
 @FEW
@@ -54,17 +55,19 @@ def test_the_vectors_of_a_pair_have_norms_of_their_own(angle: float | None, long
         norms = np.linalg.norm(pair, axis=1)
         return norms[longer] > 1e3 * norms[1 - longer]
 
-    assert apart(find(testing.pairs(3, angle=angle), apart))
+    assert apart(find(testing.pairs(3, angle=angle), apart, settings=ANY))
 
 
 def test_the_norms_of_a_pair_are_those_asked_for() -> None:
     strategy = testing.pairs(3, norms=st.sampled_from([2.0, 5.0]))
     for wanted in ([2.0, 5.0], [5.0, 2.0], [2.0, 2.0]):
         pair = find(
-            strategy, lambda pair, w=wanted: bool(np.allclose(np.linalg.norm(pair, axis=1), w))
+            strategy,
+            lambda pair, w=wanted: bool(np.allclose(np.linalg.norm(pair, axis=1), w)),
+            settings=ANY,
         )
         assert np.linalg.norm(pair, axis=1) == pytest.approx(wanted, rel=1e-14)
-    for z in find(strategy, lambda pair: True):
+    for z in find(strategy, lambda pair: True, settings=ANY):
         assert min(abs(np.linalg.norm(z) - norm) for norm in (2.0, 5.0)) < 1e-14
 
 
@@ -81,12 +84,16 @@ def test_every_row_and_every_positive_has_its_own_norm(ends: tuple[str, str]) ->
         return bool(longest > 100 * shortest)
 
     strategy = testing.point_clouds(3, 2, norm_spread=1e4, positives=0.5)
-    assert apart(find(strategy, apart, settings=settings(FEW, max_examples=500, phases=DRAWN)))
+    assert apart(find(strategy, apart, settings=ANY))
 
 
 def test_pairs_without_an_angle_meet_parallel_and_antiparallel_ones() -> None:
     for wanted in (0.0, np.pi):
-        z, y = find(testing.pairs(4), lambda pair, w=wanted: abs(float(nt.angle(*pair)) - w) < 1e-7)
+        z, y = find(
+            testing.pairs(4),
+            lambda pair, w=wanted: abs(float(nt.angle(*pair)) - w) < 1e-7,
+            settings=ANY,
+        )
         assert np.abs(z / np.linalg.norm(z) - np.cos(wanted) * y / np.linalg.norm(y)).max() < 1e-6
 
 
@@ -113,7 +120,7 @@ def test_clouds_keep_their_promises(cloud: testing.PointCloud) -> None:
 
 
 def test_a_spread_of_one_is_the_unit_sphere() -> None:
-    cloud = find(testing.point_clouds(5, 3, norm_spread=1.0), lambda cloud: True)
+    cloud = find(testing.point_clouds(5, 3, norm_spread=1.0), lambda cloud: True, settings=ANY)
     assert np.linalg.norm(cloud.embeddings, axis=1) == pytest.approx(1.0, abs=1e-15)
     assert cloud.positives is None
 
