@@ -40,7 +40,7 @@ from simulations.encoders.judged import (
 from simulations.encoders.outcome import outcome
 from simulations.encoders.relations import difference
 from simulations.encoders.saved import SavedEncoder
-from simulations.encoders.trained import REFERENCE, Trained, refers
+from simulations.encoders.trained import BATCH, REFERENCE, Trained, refers
 from simulations.encoders.training import start, train
 
 DTYPE = "float32"
@@ -130,8 +130,13 @@ def _train(
         shared=(True, False),
         name=f"confidence, {method}",
     )
-    # Where the trained ones lie, so that one program embeds by both.
-    before = jax.tree.map(lambda a, b: jax.device_put(a, b.sharding), new.learner, state.learner)
+    # Where the trained ones lie, so that one program embeds by both; to put them where they are
+    # already would make another program.
+    before = jax.tree.map(
+        lambda a, b: a if a.sharding == b.sharding else jax.device_put(a, b.sharding),
+        new.learner,
+        state.learner,
+    )
     if not refers(state.learner):
         return Trained(before, None), Trained(state.learner, None)
     first = np.asarray(among.index)[:, : min(REFERENCE, int(among.count.min()))]
@@ -170,11 +175,12 @@ def _one_method(settings: Settings, method: str, data: Data) -> tuple[Found, Sav
     rng = np.random.default_rng(settings.seed)
     shape = (data.out.shape[1], *images.images.shape[1:])
     noise = rng.integers(0, 256, size=shape, dtype=np.uint8)
-    z = trained.embeddings(images.images)
-    of_noise = trained.embeddings(noise)[runs:]
-    inverted = trained.embeddings(255 - images.images)[runs:]
+    batch = min(BATCH, len(images.images))  # of fewer held out, too: one program
+    z = trained.embeddings(images.images, batch)
+    of_noise = trained.embeddings(noise, batch)[runs:]
+    inverted = trained.embeddings(255 - images.images, batch)[runs:]
     votes = Votes(images.labels, data.fit, data.out, settings.neighbours)
-    before, after = (votes.judge(a[:runs]) for a in (new.embeddings(images.images), z))
+    before, after = (votes.judge(a[:runs]) for a in (new.embeddings(images.images, batch), z))
     of_pixels = np.stack([pixels(images.images, known) for known in data.fit])
     by_pixels = votes.held_out(of_pixels)
     rng = np.random.default_rng(settings.seed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import doctest
+import functools
 import re
 from pathlib import Path
 
@@ -98,7 +99,8 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert found, f"{page.name} points to {target}, which does not exist"
 
 
-def project_files() -> list[Path]:
+@functools.cache
+def project_texts() -> dict[Path, str]:
     """Text files of the project, built and hidden ones left out (but not .ci)."""
     skipped = {"_build", "_figures", "results", "mutants", "__pycache__"}
     found = [ROOT / ".ci" / "run"]
@@ -108,14 +110,15 @@ def project_files() -> list[Path]:
             continue
         if path.suffix in TEXT_FILES and path.is_file():
             found.append(path)
-    return found
+    return {path: path.read_text() for path in found}
 
 
 def test_only_known_addresses_are_named() -> None:
     named = {
         (str(path.relative_to(ROOT)), host)
-        for path in project_files()
-        for host in re.findall(r"\w+://(?:www\.)?([\w.-]+\.[a-z]{2,})", path.read_text())
+        for path, text in project_texts().items()
+        if "://" in text
+        for host in re.findall(r"\w://(?:www\.)?([\w.-]+\.[a-z]{2,})", text)
     }
     strangers = {(path, host) for path, host in named if host not in KNOWN_HOSTS}
     assert not strangers, sorted(strangers)
@@ -130,7 +133,7 @@ def test_every_public_name_is_on_the_api_pages() -> None:
 
 def test_every_source_is_cited() -> None:
     keys = set(re.findall(r"^@\w+\{([^,]+),", (ROOT / "docs/references.bib").read_text(), re.M))
-    text = "".join(p.read_text() for p in project_files() if p.suffix in {".md", ".py"})
+    text = "".join(t for p, t in project_texts().items() if p.suffix in {".md", ".py"})
     cited = {
         k for group in re.findall(r"\{?cite(?::\w+)?\}?:?`([^`]+)`", text) for k in group.split(",")
     }

@@ -89,7 +89,16 @@ def test_wheel_works_outside_the_clone(installed: Path, tmp_path: Path) -> None:
     assert json.loads(gradient) == [0.0, 0.5]
 
 
-def test_wheel_brings_a_working_command(installed: Path, tmp_path: Path) -> None:
+def test_wheel_brings_a_working_command(installed: Path, root: Path, tmp_path: Path) -> None:
+    command = installed.parent / "normtheory"
+    example = run(command, "simulate", "--example", "pairs", cwd=tmp_path)
+    assert example == (root / "normtheory" / "cli" / "examples" / "pairs.toml").read_text()
+    listed = run(command, "verify", "--list", "--json", cwd=tmp_path)
+    assert tuple(json.loads(listed)) == tuple(normtheory.claims.list())
+
+
+@pytest.mark.slow
+def test_the_command_of_the_wheel_verifies(installed: Path, tmp_path: Path) -> None:
     command = installed.parent / "normtheory"
     output = run(command, "verify", "--claim", "cosine_gradient", "--json", cwd=tmp_path)
     (claim,) = json.loads(output)["claims"]
@@ -105,10 +114,13 @@ def test_wheel_holds_the_library_alone(installed: Path, tmp_path: Path) -> None:
     assert run(installed, "-c", program, cwd=tmp_path).strip() == "[True, False, False, False]"
 
 
-def test_wheel_marks_its_types_and_carries_its_licence_and_examples(wheel: Path) -> None:
+def test_wheel_has_all_files_of_the_library_and_its_licence(wheel: Path, root: Path) -> None:
     import zipfile
 
     names = zipfile.ZipFile(wheel).namelist()
+    library = (path for path in (root / "normtheory").rglob("*") if path.is_file())
+    own = {str(p.relative_to(root)) for p in library if "__pycache__" not in p.parts}
+    assert own <= set(names)
     assert "normtheory/py.typed" in names
     assert "normtheory/cli/examples/pairs.toml" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)

@@ -15,6 +15,7 @@ from simulations.encoders.saved import SavedEncoder
 from simulations.encoders.training import embed
 
 REFERENCE = 256  # images whose mean and variance a batch normalisation takes after training
+BATCH = 500  # images embedded at a time
 
 
 class Trained(NamedTuple):
@@ -29,10 +30,9 @@ class Trained(NamedTuple):
     learners: Learner
     reference: np.ndarray | None
 
-    def embeddings(self, images: np.ndarray, batch: int = 500) -> np.ndarray:
-        """Embeddings (networks, n, d) of images (n, ...), a batch of one size at a time."""
+    def embeddings(self, images: np.ndarray, batch: int) -> np.ndarray:
+        """Embeddings (networks, n, d) of images (n, ...), a batch of that size at a time."""
         n = len(images)
-        batch = min(batch, n)
         padded = np.resize(images, (-(-n // batch) * batch, *images.shape[1:]))
         before = None if self.reference is None else unit_range(jnp.asarray(self.reference))
         found = []

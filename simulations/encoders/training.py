@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Protocol
 
 import equinox as eqx
@@ -23,6 +22,9 @@ from normtheory._progress import bar
 from simulations.encoders.devices import over_runs, place
 from simulations.encoders.models import BATCH, FLOAT, referring
 from simulations.encoders.objectives import Learner, NewLearner
+
+FEW = 1000
+"""Steps of all runs together that are drawn in milliseconds, however their program is compiled."""
 
 
 class Sampler(Protocol):
@@ -192,8 +194,7 @@ def advance(
     return _steps(runs, data, drawn, recipe=recipe, sample=batch, shared=shared)
 
 
-@partial(brief, level=1, static_argnames=("steps", "sample", "shared"))
-def _draws(keys: Any, data: Any, begin: Any, *, steps: int, sample: Any, shared: Any) -> Any:
+def _drawn(keys: Any, data: Any, begin: Any, *, steps: int, sample: Any, shared: Any) -> Any:
     """What chance decides in some steps of all runs: (runs, steps, ...).
 
     A program of its own. The many small operations of random numbers take XLA longer to compile
@@ -209,6 +210,16 @@ def _draws(keys: Any, data: Any, begin: Any, *, steps: int, sample: Any, shared:
         return jax.vmap(lambda k: sample.draw(key, k, data))(numbers)
 
     return over_runs(one, keys, data, shared)
+
+
+_STATIC = ("steps", "sample", "shared")
+_few_drawn, _many_drawn = (brief(_drawn, level=k, static_argnames=_STATIC) for k in (0, 1))
+
+
+def _draws(keys: Any, data: Any, begin: Any, *, steps: int, sample: Any, shared: Any) -> Any:
+    """The same, compiled with the care that so many steps are worth: the numbers don't differ."""
+    compiled = _few_drawn if len(keys) * steps <= FEW else _many_drawn
+    return compiled(keys, data, begin, steps=steps, sample=sample, shared=shared)
 
 
 @eqx.filter_jit

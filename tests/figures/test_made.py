@@ -16,16 +16,21 @@ from simulations import _store
 
 def test_processes_find_what_this_one_finds(results: Path) -> None:
     smallest = {"phase_diagram": simulations.get("phase_diagram").SMOKE}
-    names = ("step_change", "phase_diagram")
-    found = {m.name: m for m in _made.made(names, smallest, force=False, jobs=2)}
-    assert found["step_change"].data is None  # there is no such experiment
+    # One item, one process: that several answer in turn is tested with `shared`.
+    (found,) = _made.made(("phase_diagram",), smallest, force=False, jobs=2)
     kept = _store.kept("phase_diagram", smallest["phase_diagram"])
     assert kept.parent == results
     assert kept.exists()
     here = simulations.get("phase_diagram").run(smallest["phase_diagram"])
-    assert found["phase_diagram"].data is not None
-    xr.testing.assert_equal(found["phase_diagram"].data, here)
-    assert found["phase_diagram"].seconds > 0
+    assert found.name == "phase_diagram"
+    assert found.data is not None
+    xr.testing.assert_equal(found.data, here)
+    assert found.seconds > 0
+
+
+def test_a_figure_without_an_experiment_needs_no_result() -> None:
+    (found,) = _made.made(("step_change",), {}, force=False, jobs=1)
+    assert (found.name, found.data, found.missing) == ("step_change", None, None)
 
 
 def test_what_times_itself_runs_when_nothing_else_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,21 +62,31 @@ def test_all_figures_are_written_and_compared(
     assert re.search(r"published +predicted +simulated +deviation", said)
 
 
-def test_a_saved_picture_is_fit_for_print(tmp_path: Path) -> None:
-    main(["step_change", "--output", str(tmp_path)])
-    pdf = (tmp_path / "step_change.pdf").read_bytes()
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the pictures of a figure that needs no experiment."""
+    folder = tmp_path_factory.mktemp("drawn")
+    assert main(["step_change", "--smoke", "--output", str(folder)]) == 0
+    return folder
+
+
+def test_a_saved_picture_is_fit_for_print(drawn: Path, tmp_path: Path) -> None:
+    pdf = (drawn / "step_change.pdf").read_bytes()
     assert b"/Type3" not in pdf  # bitmap-like fonts, which journals refuse
     assert b"CreationDate" not in pdf
-    width = int.from_bytes((tmp_path / "step_change.png").read_bytes()[16:20], "big")
+    png = (drawn / "step_change.png").read_bytes()
+    width = int.from_bytes(png[16:20], "big")
     assert width == pytest.approx(300 * figures.PAGE, abs=2)
+    # Drawn again, whatever somebody else's settings are, it is the same, byte for byte.
     with rc_context(HOSTILE):
-        main(["step_change", "--output", str(tmp_path / "again")])
-    assert (tmp_path / "again" / "step_change.pdf").read_bytes() == pdf
+        assert main(["step_change", "--output", str(tmp_path)]) == 0
+    for kind, found in (("pdf", pdf), ("png", png)):
+        assert (tmp_path / f"step_change.{kind}").read_bytes() == found
 
 
 @pytest.mark.parametrize("name", ["gradscale", "step_change"])
 def test_a_picture_alone_says_what_it_is_and_how_it_is_drawn_again(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, again = tmp_path / "first", tmp_path / "again"
     experiment, given = name in simulations.names(), []
@@ -85,7 +95,9 @@ def test_a_picture_alone_says_what_it_is_and_how_it_is_drawn_again(
         monkeypatch.setattr(
             simulations.get(name), "run", lambda s: given.append(s) or result.copy()
         )
-    assert main([name, "--smoke", "--output", str(first)]) == 0
+        assert main([name, "--smoke", "--output", str(first)]) == 0
+    else:
+        first = drawn
     with Image.open(first / f"{name}.png") as picture:
         said: dict[Any, str] = picture.info
     assert said["Title"] == name
@@ -102,14 +114,23 @@ def test_a_picture_alone_says_what_it_is_and_how_it_is_drawn_again(
     # The command needs no --smoke and nothing else, and gives the same files byte for byte.
     python, option, module, *arguments = shlex.split(said["Comment"])
     assert (python, option, module) == ("python", "-m", "figures")
+    if not experiment:  # and that it is the same file then is tested above
+        assert arguments == [name]
+        return
     assert main([*arguments, "--force", "--output", str(again)]) == 0
-    assert given == ([simulations.get(name).SMOKE] * 2 if experiment else [])
+    assert given == [simulations.get(name).SMOKE] * 2
     for kind in ("png", "pdf"):
         path = f"{name}.{kind}"
         assert (first / path).read_bytes() == (again / path).read_bytes()
 
 
-@pytest.mark.usefixtures("ready")
+@pytest.fixture
+def unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written where only what is said counts."""
+    monkeypatch.setattr("figures.__main__.save", lambda *_: None)
+
+
+@pytest.mark.usefixtures("ready", "unsaved")
 def test_json_is_the_closing_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["quartic_growth", "--smoke", "--json", "--output", str(tmp_path)]) == 0
     rows = json.loads(capsys.readouterr().out)
@@ -119,6 +140,7 @@ def test_json_is_the_closing_table(tmp_path: Path, capsys: pytest.CaptureFixture
     assert [(r["within"], r["verdict"]) for r in rows] == [(r.within, r.verdict) for r in expected]
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_force_runs_the_experiment_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -128,7 +150,6 @@ def test_force_runs_the_experiment_again(
         "run",
         lambda settings: runs.append(settings) or result.copy(),
     )
-    monkeypatch.setattr("figures.__main__.save", lambda *_: None)
     command = ["gradscale", "--smoke", "--output", str(tmp_path)]
     main(command)
     main(command)
@@ -219,6 +240,7 @@ def test_the_command_runs_from_a_clone(tmp_path: Path) -> None:
     assert (tmp_path / "gradient_field.png").exists()
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_what_an_experiment_cannot_do_is_one_line_and_json_has_no_nan(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -238,6 +260,7 @@ def test_what_an_experiment_cannot_do_is_one_line_and_json_has_no_nan(
     assert capsys.readouterr().err == "figures: not converged after 10 steps\n"
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_quick_figures_come_first_and_the_time_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -268,6 +291,7 @@ def test_quick_figures_come_first_and_the_time_is_said(
     assert made == ["norm_effect", "gradscale"]
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_a_first_look_is_drawn_from_quick_settings(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -298,13 +322,13 @@ def test_a_first_look_is_drawn_from_quick_settings(
     assert "not allowed with" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("unsaved")
 def test_the_table_is_in_the_order_of_the_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = ["weight_decay", "gradscale"]
     ended = [Made(name, smoke(name), 1.0) for name in reversed(names)]
     monkeypatch.setattr("figures.__main__.made", lambda *_, **__: iter(ended))
-    monkeypatch.setattr("figures.__main__.save", lambda *_: None)
     assert main([*names, "--smoke", "--json", "--output", str(tmp_path)]) == 0
     said = [row["quantity"] for row in json.loads(capsys.readouterr().out)]
     assert said == [row.quantity for n in names for row in figures.get(n).rows(smoke(n))]

@@ -25,8 +25,9 @@ def no_digits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_among_all_it_is_skipped_with_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("figures.__main__.save", lambda picture, path, *_: path.touch())
     assert main(["--smoke", "--output", str(tmp_path / "figures")]) == 0
     assert {p.stem for p in (tmp_path / "figures").iterdir()} == {"norm_effect"}
     said = capsys.readouterr().err

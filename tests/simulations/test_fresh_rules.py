@@ -107,6 +107,7 @@ def test_the_seed_decides(steps):
 
 
 def test_points_apart_are_the_same_points(steps):
-    apart = run_rules(PLANS, 4, 8, blocks=STEPS, lag=1, seed=3, frequency=FREQUENCY, apart=True)
-    np.testing.assert_allclose(apart.point_square, steps.point_square, rtol=1e-12)
+    two = {name: PLANS[name] for name in ("dense", "lazy Adam")}
+    apart = run_rules(two, 4, 8, blocks=STEPS, lag=1, seed=3, frequency=FREQUENCY, apart=True)
+    np.testing.assert_allclose(apart.point_square, steps.point_square[[0, 3]], rtol=1e-12)
     assert apart.square.size == apart.moved.size == 0

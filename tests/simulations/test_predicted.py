@@ -224,6 +224,8 @@ def test_a_program_is_for_both_ways_to_draw_partners(monkeypatch: pytest.MonkeyP
     small: dict[str, Any] = {"items": 6, "members": 2, "pairs": 3, "dimension": 4, "runs": 1}
     small |= {"lag": 4, "burn_in": 2, "blocks": 2}
     made: list[str] = []
+    few = {name: OPTIMIZERS[name] for name in ("SGD", "Adam + L2")}
+    monkeypatch.setattr(predicted, "five", lambda *_: few)
     make = predicted._programs  # pyright: ignore[reportPrivateUsage]
     monkeypatch.setattr(predicted, "_programs", lambda s, n: made.append(n) or make(s, n))
     both = predicted.run(predicted.Settings(("CLIP-stay", "CLIP-anew"), share=0.02, **small))

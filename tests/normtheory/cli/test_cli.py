@@ -144,7 +144,7 @@ def test_help_shows_an_example(capsys):
 
 def test_runs_as_a_module():
     found = subprocess.run(
-        [sys.executable, "-m", "normtheory", "verify", "--claim", "nonsense"],
+        [sys.executable, "-m", "normtheory", "nonsense"],
         capture_output=True,
         text=True,
         check=False,

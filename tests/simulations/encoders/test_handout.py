@@ -15,12 +15,31 @@ from simulations import confidence
 from simulations.__main__ import main
 from simulations._overwrite import keep_inputs
 from simulations.confidence import SMOKE
+from simulations.encoders.data import Images
 from simulations.encoders.handout import HandOut
 from simulations.encoders.saved import load
+from simulations.encoders.trained import Trained
+from simulations.encoders.training import start
 from tests.simulations import coloured
 
+TRAIN = confidence._train
 RUNS, PARTS = range(2), ("train", "held_out")
 SIZES = {"train": 120, "held_out": 80}
+
+
+def _train(
+    settings: confidence.Settings, method: str, images: Images, fit: np.ndarray
+) -> tuple[Trained, Trained]:
+    """SimCLR is trained; other networks stand for those that SimSiam would train."""
+    if method == "SimCLR":
+        return TRAIN(settings, method, images, fit)
+    recipe, make = settings.recipe(method), settings.learner(method, 3)
+    both = np.tile(fit, (2, 1))
+    learners = [
+        start(recipe, make, [(seed, r) for r in range(len(both))], 0.1).learner for seed in (0, 1)
+    ]
+    before, after = (Trained(one, images.images[both[:, :40]]) for one in learners)
+    return before, after
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +66,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         scores=str(folder / "scores.npy"),
     )
     hand_out = HandOut(folder / "new" / "out.npz", (folder / "more.npy", folder / "pictures"))
-    result = confidence.run(settings, hand_out)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(confidence, "_train", _train)
+        result = confidence.run(settings, hand_out)
     result.to_netcdf(folder / "result.nc", engine="netcdf4")
     return folder
 

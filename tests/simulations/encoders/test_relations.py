@@ -151,10 +151,13 @@ def test_two_columns_in_one_order_have_no_interval() -> None:
     assert np.isnan([low, high]).all()
 
 
-def test_over_all_images_unrelated_columns_leave_out_zero_in_one_of_twenty_draws() -> None:
+@pytest.mark.parametrize("draws", [300, pytest.param(3000, marks=pytest.mark.slow)])
+def test_over_all_images_unrelated_columns_leave_out_zero_in_one_of_twenty_draws(
+    draws: int,
+) -> None:
     """False alarms: 4e-7 (measured over 20,000 draws: 94.0 % hold it; of 90 %, 90.7 % of 2,000)."""
     rng = np.random.default_rng(3)
-    ends = [overall(planted(rng, 6, 25, 2, 0.0, 0.0))[1:] for _ in range(3000)]
+    ends = [overall(planted(rng, 6, 25, 2, 0.0, 0.0))[1:] for _ in range(draws)]
     assert_held((low <= 0 <= high for low, high in ends), 0.94)
 
 

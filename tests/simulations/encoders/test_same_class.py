@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import equinox as eqx
@@ -12,7 +13,13 @@ import pytest
 
 from simulations.encoders.data import LatentClasses
 from simulations.encoders.objectives import Learner
-from simulations.encoders.same_class import Batches, Positives, SameClass, positives
+from simulations.encoders.same_class import (
+    Batches,
+    Drawn,
+    Positives,
+    SameClass,
+    positives,
+)
 
 LABELS = np.array([2, 0, 1, 0, 0, 2, 1, 1, 3, 0], np.int32)
 PRESENT = np.array([True] * 9 + [False])  # of class 0 three, of class 3 one
@@ -63,17 +70,26 @@ def test_a_pass_takes_every_point_once_and_the_next_in_another_order() -> None:
     assert not np.asarray(batch.positive)[2:].any()  # they only fill up
 
 
-@pytest.mark.parametrize("by_class", [False, True])
-@pytest.mark.parametrize(("begin", "steps"), [(0, 4), (3, 6), (5, 1), (2, 2)])
-def test_many_steps_draw_what_each_draws_alone(by_class: bool, begin: int, steps: int) -> None:
-    data, batches, key = one_world(), Batches(16, by_class), jax.random.key(5)  # 4 an epoch
-    many = jax.jit(batches.draws, static_argnums=2)
-    found = many(key, jnp.asarray(begin, jnp.int32), steps, data)
-    draw = jax.jit(batches.draw)
-    for i in range(steps):
-        alone = draw(key, jnp.asarray(begin + i, jnp.int32), data)
-        for a, b in zip(found, alone, strict=True):
-            np.testing.assert_array_equal(a[i], b)
+@functools.cache
+def alone(by_class: bool) -> list[Drawn]:
+    """What each of some steps draws, 4 of them an epoch."""
+    draw, data = jax.jit(Batches(16, by_class).draw), one_world()
+    return [draw(jax.random.key(5), jnp.asarray(k, jnp.int32), data) for k in range(9)]
+
+
+@pytest.mark.parametrize(
+    ("by_class", "steps", "begins"),
+    [(False, 6, (0, 3)), (False, 1, (5,)), (False, 2, (2, 3)), (True, 6, (3,))],
+)
+def test_many_steps_draw_what_each_draws_alone(
+    by_class: bool, steps: int, begins: tuple[int, ...]
+) -> None:
+    many = jax.jit(Batches(16, by_class).draws, static_argnums=2)
+    for begin in begins:
+        found = many(jax.random.key(5), jnp.asarray(begin, jnp.int32), steps, one_world())
+        for i in range(steps):
+            for a, b in zip(found, alone(by_class)[begin + i], strict=True):
+                np.testing.assert_array_equal(a[i], b)
 
 
 def test_by_class_the_weights_say_how_often_and_members_are_equally_likely() -> None:

@@ -13,7 +13,9 @@ from scipy import ndimage, stats
 
 from simulations.encoders.augmentations import Augmentation
 
-H, W, KEYS = 17, 25, 3500
+H, W, KEYS = 9, 25, 3500
+TALL = 17
+"""Rows of an image whose noise is measured."""
 NONE: dict[str, Any] = {
     "crop": (1.0, 1.0),
     "shift": 0.0,
@@ -49,7 +51,7 @@ def numbers() -> dict[str, np.ndarray]:
     point[y, x] = 1
     blurred = views(point, blur=2.0)[..., 0]
     share = blurred[:, y] / blurred[:, y].sum(axis=-1, keepdims=True)
-    noisy = views(np.zeros((H, W, 1)), noise=0.2)
+    noisy = views(np.zeros((TALL, W, 1)), noise=0.2)
     return {
         "crop": cropped[:, y + 1, x, 0] - cropped[:, y, x, 0],
         "crop along the other axis": cropped[:, y, x + 1, 1] - cropped[:, y, x, 1],
@@ -132,7 +134,7 @@ def test_all_effects_at_once_are_one_reading_then_contrast() -> None:
 
 
 def test_noise_is_drawn_anew_for_every_pixel_and_channel() -> None:
-    noisy = views(np.full((H, W, 3), 0.5), 200, noise=0.2) - 0.5
+    noisy = views(np.full((TALL, W, 3), 0.5), 200, noise=0.2) - 0.5
     # False alarms: 3e-7 (the distribution; 0.02 are 5.8 standard errors of the others).
     sigma = noisy.std(axis=(1, 2, 3))
     pixels = (noisy / sigma[:, None, None, None]).reshape(-1, 3)
