@@ -25,9 +25,11 @@ def test_the_value_is_untouched_and_the_gradient_multiplied_by_the_norm_to_the_p
     z *= norm / np.linalg.norm(z)
     plain = -nt.cosine_gradient(z, y)
     with jax.enable_x64(True):
+        alone = nt.grad_scale(jnp.asarray(z), power)
         value, back = jax.vjp(lambda z: nt.grad_scale(z, power), jnp.asarray(z))
         (scaled,) = back(jnp.asarray(plain))
     np.testing.assert_array_equal(value, z)
+    np.testing.assert_array_equal(alone, z)
     # one power and one product: a few eps, relative to the gradient
     np.testing.assert_allclose(scaled, plain * norm**power, rtol=1e-12, atol=1e-14 / norm)
 
