@@ -313,9 +313,16 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize(
-    "library", ["jax", "jax.jit", pytest.param("torch", marks=pytest.mark.torch)]
+    ("library", "dtype"),
+    [
+        ("jax", np.float64),
+        ("jax.jit", np.float32),
+        pytest.param("jax", np.float32, marks=pytest.mark.slow),
+        pytest.param("jax.jit", np.float64, marks=pytest.mark.slow),
+        pytest.param("torch", np.float32, marks=pytest.mark.torch),
+        pytest.param("torch", np.float64, marks=pytest.mark.torch),
+    ],
 )
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_arrays_of_every_library(name, library, dtype):
     if library == "torch":

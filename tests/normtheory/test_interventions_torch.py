@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import normtheory as nt
@@ -46,7 +46,7 @@ def test_every_row_arrives_multiplied_by_its_own_norm_to_the_power(power, decade
     )  # log10 of numbers up to 300 keeps 300 eps
 
 
-@PROPERTY
+@settings(PROPERTY, max_examples=10)  # the values themselves are above, here only the agreement
 @given(st.floats(-2.0, 3.0), st.floats(-3, 3), st.integers(0, 2**31))
 def test_it_is_what_jax_gives(power, decades, seed):
     z, gradient = np.random.default_rng(seed).standard_normal((2, 4, 3)).astype(np.float32)

@@ -97,7 +97,10 @@ def test_an_interval_from_resamples_holds_the_truth_in_95_percent() -> None:
     assert_held(held, 0.948)
 
 
-@pytest.mark.parametrize(("kind", "probability"), [("continuous", 0.942), ("yes or no", 0.905)])
+@pytest.mark.parametrize(
+    ("kind", "probability"),
+    [pytest.param("continuous", 0.942, marks=pytest.mark.slow), ("yes or no", 0.905)],
+)
 def test_an_interval_of_few_unrelated_samples_holds_0_as_often_as_is_said(
     kind: str, probability: float
 ) -> None:
@@ -114,7 +117,10 @@ def test_an_interval_of_few_unrelated_samples_holds_0_as_often_as_is_said(
     assert_held(held, probability)
 
 
-@pytest.mark.parametrize(("classes", "apart", "share"), [(6, 3.0, 0.946), (10, 0.5, 0.958)])
+@pytest.mark.parametrize(
+    ("classes", "apart", "share"),
+    [(6, 3.0, 0.946), pytest.param(10, 0.5, 0.958, marks=pytest.mark.slow)],
+)
 def test_of_unrelated_columns_and_classes_an_interval_for_others_holds_0(
     classes: int, apart: float, share: float
 ) -> None:

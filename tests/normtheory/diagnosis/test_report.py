@@ -34,6 +34,12 @@ def report() -> nt.Diagnosis:
     return nt.diagnose(z, names, second_view=z[:, ::-1].copy(), **OPTIONS)
 
 
+@pytest.fixture(scope="module")
+def html(report) -> str:
+    """Its page: pictures take their time."""
+    return report.to_html()
+
+
 class _Page(HTMLParser):
     """Tags still open, every reference to elsewhere, the pictures, and the text."""
 
@@ -74,8 +80,8 @@ def _read(html: str) -> _Page:
     return page
 
 
-def test_page_is_whole_and_loads_nothing(report, tmp_path):
-    html = report.to_html(tmp_path / "report.html")
+def test_page_is_whole_and_loads_nothing(report, html, tmp_path):
+    assert report.to_html(tmp_path / "report.html") == html
     assert (tmp_path / "report.html").read_text(encoding="utf-8") == html
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
     page = _read(html)
@@ -91,17 +97,15 @@ def test_page_is_whole_and_loads_nothing(report, tmp_path):
         assert ElementTree.fromstring(picture).tag.endswith("svg")
 
 
-def test_labels_are_shown_as_they_are_and_run_nothing(report):
-    html = report.to_html()
+def test_labels_are_shown_as_they_are_and_run_nothing(html):
     assert "<script" not in html
     assert "<script>alert(1)</script>" in _read(html).text
     assert "$\\frac" in _read(html).text
 
 
-def test_same_report_same_page_whatever_the_settings_of_matplotlib(report):
-    page = report.to_html()
+def test_same_report_same_page_whatever_the_settings_of_matplotlib(report, html):
     with rc_context(HOSTILE):
-        assert report.to_html() == page
+        assert report.to_html() == html
 
 
 def test_text_of_the_user_is_shown_and_not_obeyed():
@@ -109,12 +113,12 @@ def test_text_of_the_user_is_shown_and_not_obeyed():
     names = ["\x1b[2Jescape\0", "two\nlines \udc80", 200_000 * "猫" + "\u202e"]
     found = nt.diagnose(z, [names[k] for k in labels])
     said = [r"\x1b[2Jescape\x00", r"two\nlines \udc80", rf"{39 * '猫'}…{19 * '猫'}\u202e"]
-    text, html = str(found), _read(found.to_html())
+    text, html = str(found), found.to_html()
     for shown, n in zip(said, np.bincount(labels), strict=True):
         (line,) = [x for x in text.splitlines() if x.startswith(f"  {shown}  ")]
         assert int(line.split()[-5]) == n
-        assert shown in html.text
-    for page in (text, found.to_html()):
+        assert shown in _read(html).text
+    for page in (text, html):
         assert len(page.encode("utf-8")) < 500_000
         assert not set(page) & set("\x1b\0\u202e")
     data = json.loads(found.to_json().encode("ascii"))
@@ -167,9 +171,9 @@ def test_a_page_that_cannot_be_written_leaves_nothing(report, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
 
 
-def test_text_and_page_tell_the_same_numbers(report):
+def test_text_and_page_tell_the_same_numbers(report, html):
     text = " ".join(str(report).replace("\u00a0", " ").split())
-    page = " ".join(_read(report.to_html()).text.replace("\u00a0", " ").split())
+    page = " ".join(_read(html).text.replace("\u00a0", " ").split())
     median = f"{report.norms.median:.4g}"
     slowdown = f"{report.turning.slowdown:.4g}"
     for said in (median, slowdown, f"{report.neighbours.accuracy:.4g}", "As free embeddings"):
@@ -212,7 +216,7 @@ def test_every_number_has_a_formula_and_a_source_that_exists(report):
     assert "--formulas" in str(report).splitlines()[-1]
 
 
-def test_the_answer_comes_first(report):
+def test_the_answer_comes_first(report, html):
     lines = str(report).splitlines()
     said = " ".join(" ".join(lines[2 : lines.index("Suggestions")]).split())
     # What a warning says is not said twice.
@@ -227,7 +231,7 @@ def test_the_answer_comes_first(report):
     assert report.summary[-1] == (
         f"To do: GradScale with p = {report.advice.gradscale:.2f} would even out the speeds"
     )
-    page = _read(report.to_html())
+    page = _read(html)
     for line in report.summary:
         assert f"{line}." in said
         assert page.text.index(f"{line}.") < page.text.index("Suggestions")

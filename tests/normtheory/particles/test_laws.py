@@ -75,7 +75,7 @@ def test_the_squared_norm_grows_by_the_squared_step(name):
     assert max(norm_growth_error(name, np.float64, rate) for rate in (0.5, 20.0)) < GROWTH_EPS
 
 
-@pytest.mark.parametrize("name", ["attraction", "info_nce"])
+@pytest.mark.parametrize("name", ["attraction", pytest.param("info_nce", marks=pytest.mark.slow)])
 def test_the_squared_norm_grows_by_the_squared_step_in_float32(name):
     assert norm_growth_error(name, np.float32, 20.0) < GROWTH_EPS
 

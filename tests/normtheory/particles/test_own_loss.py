@@ -50,7 +50,7 @@ def plainly(z: Any, centres: Any, *, labels: Any, every: Any, strength: Any) -> 
     return strength * jnp.sum(apart.astype(z.dtype) * (u @ v.T) ** 2) / len(z)
 
 
-@pytest.mark.parametrize("block", [None, 4, "auto"])
+@pytest.mark.parametrize("block", [None, 4, pytest.param("auto", marks=pytest.mark.slow)])
 def test_it_moves_particles_as_autodiff_of_its_definition_does(block: Any) -> None:
     rng = np.random.default_rng(0)
     z, y = rng.standard_normal((2, N, D))
@@ -78,8 +78,8 @@ def test_its_labels_follow_a_minibatch() -> None:
     with jax.enable_x64(True):
         batch = tuple(jnp.asarray(x[moved]) for x in (z, y))
         some = jnp.asarray(labels[moved])
-        gradients = jax.grad(
-            lambda clouds: plainly(*clouds, labels=some, every=some, strength=1.0)
+        gradients = jax.jit(
+            jax.grad(lambda clouds: plainly(*clouds, labels=some, every=some, strength=1.0))
         )(batch)
     for k, g in enumerate(gradients):
         expected = np.asarray(start.positions[k])[moved] - 0.5 * np.asarray(g)

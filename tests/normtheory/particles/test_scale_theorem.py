@@ -12,10 +12,15 @@ from normtheory.particles import System, forces, init, optimizers, run
 N, D, STEPS = 6, 5, 200
 
 
-def end(alpha: float, rate: float, decay: float | None = None, **more: Any) -> list[np.ndarray]:
+INFO_NCE = forces.loss("info_nce", temperature=0.3)
+
+
+def end(
+    alpha: float, rate: float, decay: float | None = None, force: Any = INFO_NCE, **more: Any
+) -> list[np.ndarray]:
     """Positions after a run from positions α times as large."""
     clouds = np.random.default_rng(3).standard_normal((2, N, D))
-    system = System(forces.loss("info_nce", temperature=0.3), rate, weight_decay=decay, **more)
+    system = System(force, rate, weight_decay=decay, **more)
     state = run(system, init(system, *(alpha * clouds)), STEPS, record=()).state
     return [np.asarray(z) for z in state.positions]
 
@@ -45,9 +50,12 @@ def test_decoupled_decay():
 
 
 def test_adam():
-    one = end(1.0, 0.01, optimizer=optimizers.adam(eps=1e-8))
-    assert same_bits(end(4.0, 0.04, optimizer=optimizers.adam(eps=1e-8 / 4)), one, 4.0)
-    assert not same_bits(end(4.0, 0.04, optimizer=optimizers.adam(eps=1e-8)), one, 4.0)
+    def of(alpha: float, rate: float, eps: float) -> list[np.ndarray]:
+        return end(alpha, rate, force=forces.attraction(), optimizer=optimizers.adam(eps=eps))
+
+    one = of(1.0, 0.01, 1e-8)
+    assert same_bits(of(4.0, 0.04, 1e-8 / 4), one, 4.0)
+    assert not same_bits(of(4.0, 0.04, 1e-8), one, 4.0)
 
 
 @pytest.mark.parametrize("name", ["lion", "rowwise_adagrad", "muon"])
@@ -59,7 +67,7 @@ def test_steps_that_forget_the_size_of_a_gradient(name):
             "rowwise_adagrad": optimizers.rowwise_adagrad(0.01 / alpha**2),
             "muon": optimizers.muon(eps=0.0),
         }
-        return {"optimizer": rules[name]}
+        return {"optimizer": rules[name], "force": forces.attraction()}
 
     one = end(1.0, 0.01, 0.02, **of(1.0))
     assert same_bits(end(4.0, 0.04, 0.02 / 4, **of(4.0)), one, 4.0)

@@ -30,6 +30,7 @@ OVER = {
     "seed": [3, 4],
 }
 RULE = stop.mean_cosine(1e-2)
+TWO_LANES = 4_000  # bytes; of the same axes, rules and records a sweep compiles nothing anew
 
 
 def clouds(seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -57,10 +58,35 @@ def swept(memory: int = 2**30, record_every: int | None = None) -> Any:
     )
 
 
-def single(norm: float, seed: int, **numbers: float) -> Any:
+def single(
+    norm: float, seed: int, steps: int = 3000, every: int = 40, rule: Any = RULE, **numbers: float
+) -> Any:
     system = SYSTEM.with_numbers(**numbers)
     start = init(system, *(norm * unit(z) for z in clouds(seed)), seed=seed)
-    return run(system, start, 3000, stop=RULE, record=("loss", "norms"), record_every=40)
+    return run(system, start, steps, stop=rule, record=("loss", "norms"), record_every=every)
+
+
+def in_two_lanes(
+    steps: int,
+    rule: Any = RULE,
+    record_every: int | None = None,
+    *,
+    axes: Any = None,
+    **options: Any,
+) -> Any:
+    """A sweep over the axes above, where not told otherwise of one value each."""
+    over = {name: values[:1] for name, values in OVER.items()} | (axes or {})
+    return sweep(
+        SYSTEM,
+        clouds,
+        over,
+        steps,
+        stop=rule,
+        record=("loss", "norms"),
+        record_every=record_every,
+        memory=TWO_LANES,
+        **options,
+    )
 
 
 def test_a_sweep_equals_single_runs():
@@ -81,18 +107,10 @@ def test_a_sweep_equals_single_runs():
 
 def test_a_small_memory_takes_the_runs_in_turn_and_compiles_once():
     whole = swept()
-    swept(memory=40_000)  # a few lanes
+    few = swept(memory=TWO_LANES)
     with counted() as nothing:
-        few = swept(memory=40_000)
-        sweep(
-            SYSTEM,
-            clouds,
-            {**OVER, "norm": [0.5, 1.5], "learning_rate": [0.5, 0.7, 3.0]},
-            500,
-            stop=stop.mean_cosine(0.1),
-            record=("loss", "norms"),
-            memory=40_000,
-        )
+        others = {**OVER, "norm": [0.5, 1.5], "learning_rate": [0.5, 0.7, 3.0]}
+        in_two_lanes(500, stop.mean_cosine(0.1), axes=others)
     assert nothing == [0]
     assert np.array_equal(few.steps, whole.steps)
     np.testing.assert_allclose(few.loss, whole.loss, rtol=1e-12)
@@ -115,15 +133,15 @@ def test_norms_seen_by_a_sweep_obey_the_norm_effect():
 
 
 def test_numbers_of_the_force_and_the_optimizer_are_axes_too():
-    system = System(
-        forces.loss("info_nce", temperature=0.5), 0.1, optimizers.momentum(0.5), norm=1.0
-    )
+    force = forces.loss("info_nce", temperature=0.5)
+    system = System(force, 0.1, optimizers.momentum(0.5), weight_decay=0.1, norm=1.0)
     over = {"temperature": [0.2, 1.0], "decay": [0.0, 0.9], "norm": [1.0, 3.0]}
+    over |= {"learning_rate": [0.1, 1.0], "weight_decay": [0.1, 0.9]}  # 0.9 together may be
     found = sweep(system, clouds(0), over, 30, record="loss")
-    for temperature, decay, norm in ((0.2, 0.9, 3.0), (1.0, 0.0, 1.0)):
-        one = system.with_numbers(temperature=temperature, decay=decay, norm=norm)
+    for values in ((0.2, 0.9, 3.0, 1.0, 0.9), (1.0, 0.0, 1.0, 0.1, 0.9)):
+        place = dict(zip(over, values, strict=True))
+        one = system.with_numbers(**place)
         exact = run(one, init(one, *clouds(0)), 30).records["loss"][-1]
-        place = {"temperature": temperature, "decay": decay, "norm": norm}
         assert float(found.loss.sel(place)) == pytest.approx(exact, rel=1e-12)
     assert not found.converged.any()
     assert (found.steps == 30).all()
@@ -144,37 +162,38 @@ def test_axes_that_cannot_be_are_refused(over, message):
         sweep(SYSTEM, clouds, over, 10)
 
 
+BLOWING_UP = System(forces.attraction(), 1.0, frozen=(1,))
+
+
 def test_a_run_that_blows_up_is_named():
     z, y = (x.astype(np.float32) for x in clouds(0))
     with pytest.raises(FloatingPointError, match=r"norm 1e-2\d.*learning_rate 1e\+15"):
-        sweep(
-            System(forces.attraction(), 1.0),
-            (z, y),
-            {"norm": [1.0, 1e-25], "learning_rate": [1.0, 1e15]},
-            10,
-        )
+        sweep(BLOWING_UP, (z, y), {"norm": [1.0, 1e-25], "learning_rate": [1.0, 1e15]}, 10)
+
+
+AT_NO_TIME = stop.mean_cosine(1e-12)
 
 
 def test_a_run_that_ends_at_a_record_has_it():
-    over = {"learning_rate": [1.0, 2.0, 3.0]}
-    found = sweep(SYSTEM, clouds(0), over, 10, record="loss", record_every=5)
+    rates = [1.0, 2.0, 3.0]
+    found = in_two_lanes(10, AT_NO_TIME, record_every=5, axes={"learning_rate": rates})
     assert found.step.values.tolist() == [0, 5, 10]
-    for rate in over["learning_rate"]:
-        one = SYSTEM.with_numbers(learning_rate=rate)
-        exact = run(one, init(one, *clouds(0)), 10, record="loss", record_every=5).records["loss"]
-        np.testing.assert_allclose(found.loss.sel(learning_rate=rate), exact, rtol=1e-12)
+    for rate in rates:
+        exact = single(1.0, 3, 10, 5, AT_NO_TIME, learning_rate=rate).records["loss"]
+        one = found.loss.sel(learning_rate=rate).squeeze(drop=True)
+        np.testing.assert_allclose(one, exact, rtol=1e-12)
 
 
 @pytest.mark.parametrize("record_every", [7, 12])
 def test_no_record_is_passed_over_where_chunks_begin_between_two(record_every):
     # The first chunks are of 8 steps.
-    found = sweep(SYSTEM, clouds(0), {"gradscale": [0.0, 1.0]}, 40, record_every=record_every)
+    found = in_two_lanes(40, AT_NO_TIME, record_every=record_every, axes={"gradscale": [0.0, 1.0]})
     assert found.step.values.tolist() == list(range(0, 41, record_every))
     for power in (0.0, 1.0):
-        one = SYSTEM.with_numbers(gradscale=power)
-        exact = run(one, init(one, *clouds(0)), 40, record_every=record_every).records
+        exact = single(1.0, 3, 40, record_every, AT_NO_TIME, gradscale=power).records
         kept = exact["step"] % record_every == 0
-        np.testing.assert_allclose(found.loss.sel(gradscale=power), exact["loss"][kept], rtol=1e-12)
+        one = found.loss.sel(gradscale=power).squeeze(drop=True)
+        np.testing.assert_allclose(one, exact["loss"][kept], rtol=1e-12)
 
 
 def test_every_seed_of_a_sweep_draws_as_its_own_run_does():
@@ -196,16 +215,10 @@ def test_a_run_that_blows_up_is_named_also_where_runs_go_in_turn(bad):
     rates = np.array([1e-3, 2e-3, 3e-3, 4e-3])
     rates[bad] = 1e15
     with pytest.raises(FloatingPointError, match=r"the run at learning_rate 1e\+15 is not finite"):
-        sweep(
-            System(forces.attraction(), 1.0, frozen=(1,)),
-            (z, y),
-            {"learning_rate": rates},
-            9,
-            memory=1,  # one lane
-        )
+        sweep(BLOWING_UP, (z, y), {"learning_rate": rates}, 9, memory=1)  # one lane
 
 
-@pytest.mark.parametrize("n", [60, 120])
+@pytest.mark.parametrize("n", [60, pytest.param(120, marks=pytest.mark.slow)])
 def test_a_step_is_taken_to_need_a_few_arrays_of_the_size_of_the_similarities(n):
     z, y = np.random.default_rng(0).standard_normal((2, n, 3)).astype(np.float32)
     system = System(forces.loss("info_nce", temperature=0.5), 1.0).cast(np.float32)
@@ -220,23 +233,12 @@ def test_rates_and_decays_of_a_sweep_must_be_below_1_together():
     over = {"learning_rate": [0.1, 1.0], "weight_decay": [0.1, 1.5]}
     with pytest.raises(ValueError, match=r"learning_rate \* weight_decay: expected < 1, got 1.5"):
         sweep(system, clouds(0), over, 1)
-    assert sweep(system, clouds(0), {**over, "weight_decay": [0.1, 0.9]}, 1).loss.shape == (2, 2)
 
 
 def test_a_sweep_that_is_stopped_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     def go(**options: Any) -> Any:
-        over = {"learning_rate": [8.0, 6.0, 2.0, 1.0, 0.5], "gradscale": [0.0]}
-        return sweep(
-            SYSTEM,
-            clouds(0),
-            over,
-            40,
-            stop=stop.mean_cosine(1e-2),
-            record=("loss", "norms"),
-            record_every=8,
-            memory=4_000,  # two lanes
-            **options,
-        )
+        axes = {"learning_rate": [8.0, 6.0, 2.0, 1.0, 0.5]} | options.pop("axes", {})
+        return in_two_lanes(40, record_every=8, axes=axes, **options)
 
     whole = go()
     save, written = checkpoint.Arrays.save, []
@@ -258,6 +260,6 @@ def test_a_sweep_that_is_stopped_goes_on_to_the_same_bits(tmp_path, monkeypatch)
     xr.testing.assert_identical(go(folder=tmp_path, every=1, resume=True), whole)
     assert sum(int(x["new"].sum()) for x in written) == 3  # begun after the first two, once each
     xr.testing.assert_identical(go(folder=tmp_path, resume=True), whole)  # nothing is left to do
-    over = {"learning_rate": [8.0, 6.0, 2.0, 1.0, 0.4], "gradscale": [0.0]}
+    other = {"learning_rate": [8.0, 6.0, 2.0, 1.0, 0.4]}
     with pytest.raises(checkpoint.CheckpointError, match="over learning_rate"):
-        sweep(SYSTEM, clouds(0), over, 40, memory=4_000, folder=tmp_path, resume=True)
+        go(folder=tmp_path, resume=True, axes=other)
