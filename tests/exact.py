@@ -60,13 +60,13 @@ def _one(z: np.ndarray, y: np.ndarray) -> tuple:
         factor = 1 / (zz * mp.sqrt(mp.mpf(yy)) * norm)
         rest = [b * zz - zy * a for a, b in zip(whole_z, whole_y, strict=True)]
         parts = [mp.mpf(r) * factor for r in rest]
-        leading = [float(p) for p in parts]
-        low = np.array([float(p - h) if p else 0.0 for p, h in zip(parts, leading, strict=True)])
+        high = np.array([float(p) for p in parts])
+        low = np.array([float(p - h) for p, h in zip(parts, high.tolist(), strict=True)])
         sine = mp.sqrt(mp.mpf(zz * yy - zy * zy))
         length = mp.sqrt(mp.mpf(zz) * yy)
         largest = mp.ldexp(mp.mpf(max(abs(r) for r in rest)) * factor, -exponent - unit_z)
         return (
-            np.array(leading), low, exponent + unit_z, float(norm), float(sine / length), float(largest),
+            high, low, exponent + unit_z, float(norm), float(sine / length), float(largest),
             float(zy / length), float(mp.atan2(sine, zy)),
         )  # fmt: skip
 
