@@ -100,7 +100,8 @@ def test_training_in_blocks_takes_the_path_of_the_dense_loss(
     in_blocks, log_scale_in_blocks = train(BLOCK)
     np.testing.assert_allclose(in_blocks, curve, rtol=_TOLERANCE)
     assert log_scale_in_blocks == pytest.approx(log_scale, rel=_TOLERANCE)
-    # It learns, the temperature too.
+    # It learns, the temperature too. False alarms: below 1e-12 (0.57 ± 0.02 and 0.64 ± 0.03, of 20
+    # seeds).
     assert np.mean(curve[-5:]) < 0.75 * curve[0]
     assert abs(log_scale - np.log(5.0)) > 0.01
 

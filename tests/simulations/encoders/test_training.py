@@ -54,7 +54,7 @@ def test_steps_are_those_of_momentum_decay_and_a_moving_average() -> None:
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
-def test_looking_more_often_changes_no_number_and_losses_go_down() -> None:
+def test_looking_more_often_changes_no_number() -> None:
     points, held_out = WORLDS(0, 2)
     recipe = Recipe(Objective("nt_xent"))
     ends = []
@@ -74,7 +74,6 @@ def test_looking_more_often_changes_no_number_and_losses_go_down() -> None:
         assert loss.shape == (2, records)
         ends.append(np.asarray(seen[-1]))
     np.testing.assert_array_equal(*ends)
-    assert loss[:, 5:].mean() < loss[:, :5].mean()
 
 
 def test_runs_of_one_seed_start_alike() -> None:
