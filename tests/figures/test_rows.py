@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import statistics
 
 import numpy as np
 import pytest
@@ -204,18 +205,20 @@ def test_density() -> None:
     for stage, text in (("trained", "trained"), ("new", "before training")):
         for sample in result["sample"].values:
             for name, points in (("overall", "all points"), ("within_classes", "within classes")):
-                a, b = result[name].sel(stage=stage, sample=sample).values
-                half = 12.706 * abs(a - b) / 2  # Student's t of one degree of freedom
+                of_runs = result[name].sel(stage=stage, sample=sample).values
+                # Student's t of two degrees of freedom.
+                half = 4.3027 * statistics.stdev(of_runs) / 3**0.5
                 wanted = f"ρ(norm, distance), {sample}, {text}, {points} (± {half:.2f})"
                 (row,) = [r for r in rows if r.quantity == wanted]
-                assert row.simulated == pytest.approx((a + b) / 2)
+                assert row.simulated == pytest.approx(statistics.mean(of_runs))
     # Of the same networks at both stages: the interval is that of their differences.
     *_, panel = density.draw(result).axes
     for label in panel.get_xticklabels():
         sample, change = label.get_text().split("\n")
         trained, new = (result.overall.sel(sample=sample, stage=s) for s in ("trained", "new"))
-        a, b = trained.values - new.values
-        assert change == f"{(a + b) / 2:+.2f} ± {12.706 * abs(a - b) / 2:.2f}"
+        change_of = trained.values - new.values
+        half = 4.3027 * statistics.stdev(change_of) / 3**0.5
+        assert change == f"{statistics.mean(change_of):+.2f} ± {half:.2f}"
 
 
 def test_near_the_antipode_all_curves_have_the_same_abscissa() -> None:
