@@ -30,7 +30,7 @@ class Trained(NamedTuple):
     learners: Learner
     reference: np.ndarray | None
 
-    def embeddings(self, images: np.ndarray, batch: int) -> np.ndarray:
+    def embeddings(self, images: np.ndarray, batch: int = BATCH) -> np.ndarray:
         """Embeddings (networks, n, d) of images (n, ...), a batch of that size at a time."""
         n = len(images)
         padded = np.resize(images, (-(-n // batch) * batch, *images.shape[1:]))
