@@ -80,8 +80,9 @@ def test_scores_of_every_kind_of_file(tmp_path: Path) -> None:
     np.savez(tmp_path / "3.npz", anything=SCORES)
     (tmp_path / "4.csv").write_text("\ufeffagreement\r\n0.5\r\n-1\r\nnan\r\n3\r\n\r\n")
     (tmp_path / "5.txt").write_text("0.5\n-1e0\nNaN\n3")
+    (tmp_path / "6.csv").write_text("\ufeff0.5\n-1\nnan\n3\n")  # no heading after the mark
     files = sorted(tmp_path.iterdir())
-    assert len(files) == 6
+    assert len(files) == 7
     for path in files:
         found = load_scores(path, 4)
         assert found.dtype == np.float64
