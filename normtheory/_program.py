@@ -37,6 +37,26 @@ def brief(function: Callable[..., Any], *, level: int = 0, **settings: Any) -> C
     return call
 
 
+def by_length(function: Callable[..., Any], *, few: int, **settings: Any) -> Callable[..., Any]:
+    """:func:`brief` with the care that a length is worth: level 0 up to ``few``, else 1.
+
+    Args:
+        function: To be compiled when it is first called.
+        few: Steps that take no time however they are compiled.
+        settings: As those of :func:`jax.jit`.
+
+    Returns:
+        The function with one more argument before the others: how many steps it is for.
+    """
+    short, long = (brief(function, level=level, **settings) for level in (0, 1))
+
+    @functools.wraps(function)
+    def call(length: int, /, *args: Any, **given: Any) -> Any:
+        return (short if length <= few else long)(*args, **given)
+
+    return call
+
+
 @functools.cache
 def _known() -> dict[str, Any]:
     """Those of :data:`QUICK` that this XLA has."""

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from normtheory._program import brief
+from normtheory._program import by_length
 from normtheory._progress import bar
 
 
@@ -65,10 +65,8 @@ def _some(draw: Callable[..., Any], lag: int, key: Any, runs: int, data: Any) ->
 
 
 # Of its own, so that trainings on the same batches compile it once; and that takes seven times as
-# long with XLA's own options. A few batches are not worth the first level of them either.
-_few_batches, _many_batches = (brief(_some, level=k, static_argnums=(0, 1, 3)) for k in (0, 1))
-FEW = 50
-"""Batches of all runs together: fewer than in any training that is told of."""
+# long with XLA's own options. Of all runs together, 50 are fewer than in any training told of.
+_batches = by_length(_some, few=50, static_argnums=(0, 1, 3))
 
 
 class Programs(NamedTuple):
@@ -185,10 +183,9 @@ def follow(
         states = training.begin(jax.tree.map(lambda *a: jnp.stack(a), *starts))
         found, lagged, looks = [], [], []
         draw, data = learner.draws
-        some = _few_batches if runs * lag <= FEW else _many_batches
         keys = jax.random.split(jax.random.key(seed), blocks)
         for number in bar(blocks, "block", iterable=range(blocks), desc=name, leave=False):
-            batches = some(draw, lag, keys[number], runs, data)
+            batches = _batches(runs * lag, draw, lag, keys[number], runs, data)
             states, (numbers, away, both) = training.block(states, batches)
             found.append([np.asarray(a, float) for a in numbers])
             lagged.append(np.asarray(away, float))

@@ -17,14 +17,11 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from normtheory._program import brief
+from normtheory._program import by_length
 from normtheory._progress import bar
 from simulations.encoders.devices import over_runs, place
 from simulations.encoders.models import BATCH, FLOAT, referring
 from simulations.encoders.objectives import Learner, NewLearner
-
-FEW = 1000
-"""Steps of all runs together that are drawn in milliseconds, however their program is compiled."""
 
 
 class Sampler(Protocol):
@@ -189,12 +186,13 @@ def advance(
         The runs, and their losses, shape (runs, steps).
     """
     begin = jnp.asarray(begin, jnp.int32)
-    drawn = _draws(runs.key, data, begin, steps=steps, sample=sample, shared=shared)
+    count = len(runs.key) * steps
+    drawn = _draws(count, runs.key, data, begin, steps=steps, sample=sample, shared=shared)
     batch = getattr(sample, "without_draws", sample)  # fewer programs to compile
     return _steps(runs, data, drawn, recipe=recipe, sample=batch, shared=shared)
 
 
-def _drawn(keys: Any, data: Any, begin: Any, *, steps: int, sample: Any, shared: Any) -> Any:
+def _some(keys: Any, data: Any, begin: Any, *, steps: int, sample: Any, shared: Any) -> Any:
     """What chance decides in some steps of all runs: (runs, steps, ...).
 
     A program of its own. The many small operations of random numbers take XLA longer to compile
@@ -212,14 +210,8 @@ def _drawn(keys: Any, data: Any, begin: Any, *, steps: int, sample: Any, shared:
     return over_runs(one, keys, data, shared)
 
 
-_STATIC = ("steps", "sample", "shared")
-_few_drawn, _many_drawn = (brief(_drawn, level=k, static_argnames=_STATIC) for k in (0, 1))
-
-
-def _draws(keys: Any, data: Any, begin: Any, *, steps: int, sample: Any, shared: Any) -> Any:
-    """The same, compiled with the care that so many steps are worth: the numbers don't differ."""
-    compiled = _few_drawn if len(keys) * steps <= FEW else _many_drawn
-    return compiled(keys, data, begin, steps=steps, sample=sample, shared=shared)
+# A thousand of all runs together are drawn in milliseconds, however that is compiled.
+_draws = by_length(_some, few=1000, static_argnames=("steps", "sample", "shared"))
 
 
 @eqx.filter_jit

@@ -74,7 +74,7 @@ def run(
     return done.returncode, done.stdout + done.stderr
 
 
-def verdict(error: Error, copy: Path, longest: float = LONGEST) -> str:
+def verdict(error: Error, copy: Path, longest: float) -> str:
     """Plant an error, run its tests, take it away again."""
     place = copy / error.file
     before = place.read_text()

@@ -38,6 +38,14 @@ def test_unknown_options_are_left_out() -> None:
     assert program.brief(_power, level=1, static_argnames="times")(2.0, times=3) == 8
 
 
+def test_a_length_chooses_the_level(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = program.by_length(_power, few=3, static_argnames="times")
+    assert [call(length, 2.0, times=length) for length in (3, 4)] == [8, 16]
+    monkeypatch.setattr(program, "brief", lambda function, *, level: lambda *_: level)
+    call = program.by_length(_power, few=3)
+    assert [call(length, 2.0) for length in (1, 3, 4, 100)] == [0, 0, 1, 1]
+
+
 def test_an_option_that_is_known_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     known = {"xla_cpu_parallel_codegen_split_count": 1}
     monkeypatch.setattr(program, "QUICK", {"xla_option_of_no_version": 1, **known})
