@@ -102,8 +102,8 @@ def _compile_quickly(config: pytest.Config) -> None:
     Of its last stage, whose optimisations change speed alone, nothing is kept, and with the slow
     tests the first level, without which long runs take five times as long. Where JAX still has
     these flags, loops are written by the older route and machine code in one piece: a newer one
-    ends the process at a flag that it doesn't know. `.ci/run` runs the library's tests and the slow
-    ones with all, as users have it; a caller who names the flag decides.
+    ends the process at a flag that it doesn't know. `.ci/run` runs the slow tests with all
+    optimisations, as users have it; a caller who names the flag decides.
     """
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_backend_optimization_level" in flags:
