@@ -49,7 +49,8 @@ def verify(
         names: Claims to verify; all by default.
         seed: Seed of the clouds.
         progress: Show a progress bar on standard error, if that is a terminal.
-        points: Pairs of each kind in a cloud.
+        points: Pairs of each kind in a cloud. Checks that sample are sure to pass, but for one seed
+            in a million or fewer, from 16 on; with fewer, chance refuses one more often.
         dimensions: Measure in these dimensions only. Measurements that are made in none of them
             use the smallest of their own.
         jobs: Processes that share the claims, this one alone by default. Others are started
