@@ -6,6 +6,7 @@ import doctest
 import functools
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,11 @@ PAGES = sorted(
         *(p for p in (ROOT / "docs").rglob("*.md") if not {"_build", "theory"} & set(p.parts)),
     ]
 )
+# Examples that compile for seconds what other tests of the default run call too.
+DEAR_PAGES = {
+    f"docs/how-to/{name}.md"
+    for name in ("particles-in-python", "test-your-own-loss", "verify-a-claim")
+}
 LESSONS = sorted((ROOT / "docs" / "course").glob("[0-9]-*.md"))
 
 # Everything that may be linked. Anything else, above all the address of a package registry (the
@@ -69,7 +75,16 @@ def test_readme_opens_with_a_picture() -> None:
     assert (ROOT / picture[1]).stat().st_size > 5_000
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def _by_cost(page: Path) -> Any:
+    name = str(page.relative_to(ROOT))
+    return pytest.param(page, id=name, marks=pytest.mark.slow if name in DEAR_PAGES else ())
+
+
+def test_dear_pages_are_there() -> None:
+    assert {str(page.relative_to(ROOT)) for page in PAGES} >= DEAR_PAGES
+
+
+@pytest.mark.parametrize("page", [_by_cost(page) for page in PAGES])
 def test_examples_on_pages_run(page: Path) -> None:
     text = page.read_text()
     examples = doctest.DocTestParser().get_doctest(

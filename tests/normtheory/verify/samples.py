@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from normtheory.claims._claim import Check, Condition
 from normtheory.verify._verify import _measurer
 
 #: Measured when first asked for.
 REDUCED = _measurer(1, 16, (3,))
+
+#: Runs of a second or more each, which the slow tests alone make.
+DEAR = frozenset(
+    (
+        *("lion_equilibrium", "adamw_equilibrium", "adam_growth", "frequency_norms"),
+        *("hard_anchors", "simplex_count", "simplex_slope", "equiangular_ends", "gap_run"),
+    )
+)
+
+
+def dear(check: Check | Condition) -> bool:
+    """Whether a check needs a long run."""
+    return check.measurement in DEAR
