@@ -22,7 +22,7 @@ from figures import class_imbalance
 from figures._letters import panels
 from normtheory.losses import DISOBEDIENT, LOSSES
 
-from ..simulations.smoke import smoke
+from ..simulations.smoke import cases, smoke
 
 
 class Drawing(NamedTuple):
@@ -46,7 +46,7 @@ def lay_out(picture: Figure) -> None:
 
 
 # From the end: another worker runs the experiments from the start, and they share results.
-@pytest.fixture(scope="module", params=figures.names()[::-1])
+@pytest.fixture(scope="module", params=cases(figures.names()[::-1]))
 def drawing(request: pytest.FixtureRequest) -> Iterator[Drawing]:
     """A figure and what belongs to it."""
     name = request.param

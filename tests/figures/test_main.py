@@ -130,8 +130,12 @@ def unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("figures.__main__.save", lambda *_: None)
 
 
-@pytest.mark.usefixtures("ready", "unsaved")
-def test_json_is_the_closing_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("unsaved")
+def test_json_is_the_closing_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = smoke("quartic_growth")
+    monkeypatch.setattr(simulations.get("quartic_growth"), "run", lambda settings: result.copy())
     assert main(["quartic_growth", "--smoke", "--json", "--output", str(tmp_path)]) == 0
     rows = json.loads(capsys.readouterr().out)
     expected = figures.get("quartic_growth").rows(smoke("quartic_growth"))
@@ -213,7 +217,6 @@ def test_a_folder_that_cannot_be_written_is_status_one(
     assert said.err.count("\n") == 1
 
 
-@pytest.mark.usefixtures("ready")
 def test_interruption_while_saving_leaves_no_half_picture(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -227,7 +230,15 @@ def test_interruption_while_saving_leaves_no_half_picture(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_runs_from_a_clone(tmp_path: Path) -> None:
+def test_the_command_starts_from_a_clone() -> None:
+    command = [sys.executable, "-m", "figures", "--list"]
+    answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert answer.stdout.startswith("class_imbalance ")
+    assert answer.stderr == ""
+
+
+@pytest.mark.slow
+def test_the_command_draws_from_a_clone(tmp_path: Path) -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "figures", "gradient_field", "--output", str(tmp_path)],
         cwd=ROOT,

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+import pytest
 import xarray as xr
 
 import simulations
 from simulations import _store
+
+DEAR = {"predicted"}
+"""Experiments whose parts have quick tests of their own: their smallest run is for slow tests."""
+
+
+def cases(names: Iterable[str]) -> list[Any]:
+    """Names as parameters of a test that reads the smallest run of each."""
+    return [pytest.param(n, marks=[pytest.mark.slow] * (n in DEAR)) for n in names]
 
 
 def folder() -> Path:

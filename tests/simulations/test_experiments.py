@@ -17,9 +17,10 @@ from simulations import _store
 from simulations.__main__ import main
 from simulations._settled import QUANTITIES
 
-from .smoke import smoke
+from .smoke import cases, smoke
 
 EVERY = pytest.mark.parametrize("name", simulations.names())
+RUN = pytest.mark.parametrize("name", cases(simulations.names()))
 
 # A second run of these compiles for long.
 LONG = {"confidence", "cut_init", "loss_atlas", "quartic_growth", "optimizers", "scaling"}
@@ -28,6 +29,13 @@ LONG |= {"gradscale_training", "interventions", "weight_decay_training"}
 LONG |= {"equilibria", "norm_and_frequency", "predicted", "radial_drift"}
 AGAIN = pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in simulations.names()]
+)
+
+# One command is read, run and kept like another: of three, the run is among the shortest.
+SHORT = {"norm_effect", "phase_diagram", "uniformity"}
+RERUN = pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[pytest.mark.slow] * (n not in SHORT)) for n in simulations.names()],
 )
 
 
@@ -49,7 +57,7 @@ def test_an_unknown_experiment_is_refused_with_the_known_names() -> None:
         simulations.get("nope")
 
 
-@EVERY
+@RUN
 def test_result_has_named_dimensions_and_units(name: str) -> None:
     result = smoke(name)
     for key in result.variables:
@@ -88,7 +96,7 @@ def test_every_size_knows_about_how_long_it_takes(name: str) -> None:
         assert simulations.seconds(name, quick) == module.QUICK_SECONDS < module.SECONDS
 
 
-@AGAIN
+@RERUN
 def test_the_rerun_command_gives_the_same_result(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

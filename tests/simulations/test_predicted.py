@@ -236,6 +236,7 @@ def test_a_program_is_for_both_ways_to_draw_partners(monkeypatch: pytest.MonkeyP
     for name in ("norm", "turn", "slope"):
         np.testing.assert_array_equal(both[name][:, 1], alone[name][:, 0])
     assert not np.array_equal(both.norm[:, 0], both.norm[:, 1])
+    assert all(variable.attrs.get("units") for variable in both.data_vars.values())
 
 
 @pytest.mark.parametrize("towers", [1, 2])

@@ -176,18 +176,17 @@ def test_a_damaged_archive_is_named_wherever_the_damage_is(
     save(path, images=RNG.integers(0, 256, IMAGES.shape, dtype=np.uint8), labels=LABELS)
     whole, expected = path.read_bytes(), load_images(path)
     refused = []
-    for place in range(0, len(whole), 31):
-        for bit in (1, 32):
-            damaged = bytearray(whole)
-            damaged[place] ^= bit
-            path.write_bytes(damaged)
-            try:
-                found = load_images(path)
-            except ValueError as error:
-                refused.append(str(error))
-            else:  # what says nothing about the arrays, such as a date
-                np.testing.assert_array_equal(found.images, expected.images)
-                np.testing.assert_array_equal(found.labels, expected.labels)
+    for k, place in enumerate(range(0, len(whole), 31)):
+        damaged = bytearray(whole)
+        damaged[place] ^= (1, 32)[k % 2]
+        path.write_bytes(damaged)
+        try:
+            found = load_images(path)
+        except ValueError as error:
+            refused.append(str(error))
+        else:  # what says nothing about the arrays, such as a date
+            np.testing.assert_array_equal(found.images, expected.images)
+            np.testing.assert_array_equal(found.labels, expected.labels)
     assert len(refused) > 100
     assert all(str(path) in message for message in refused)
     path.write_bytes(whole[: len(whole) // 2])

@@ -44,6 +44,7 @@ def test_a_loaded_encoder_embeds_to_the_same_bits(batch: bool, tmp_path: Path) -
         assert json.loads(str(file["head"]))["about"] == {"source": "a test"}
 
 
+@pytest.mark.slow
 def test_another_process_finds_the_same_bits(tmp_path: Path) -> None:
     first = encoder(batch=True)
     first.save(tmp_path / "it.npz")
