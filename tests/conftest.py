@@ -108,7 +108,7 @@ def _compile_quickly(config: pytest.Config) -> None:
     flags = os.environ.get("XLA_FLAGS", "")
     if "xla_backend_optimization_level" in flags:
         return
-    level = 0 if config.option.markexpr == "not slow" else 1
+    level = 0 if "not slow" in config.option.markexpr else 1
     flags += f" --xla_backend_optimization_level={level}"
     if jax.__version_info__ < (0, 10):
         flags += " --xla_cpu_use_fusion_emitters=false --xla_cpu_parallel_codegen_split_count=1"
