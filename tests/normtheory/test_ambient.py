@@ -33,7 +33,12 @@ def _other_keys():
 
 
 @pytest.mark.parametrize(
-    "ambient", [jax.disable_jit, _other_keys, lambda: jax.transfer_guard("disallow")]
+    "ambient",
+    [
+        pytest.param(jax.disable_jit, marks=pytest.mark.slow),
+        _other_keys,
+        lambda: jax.transfer_guard("disallow"),
+    ],
 )
 def test_a_run_is_the_same_under_settings_of_jax(ambient):
     expected = _drawn()
