@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,9 @@ DEAR = {"predicted"}
 """Experiments whose parts have quick tests of their own: their smallest run is for slow tests."""
 
 
-def cases(names: Iterable[str]) -> list[Any]:
-    """Names as parameters of a test that reads the smallest run of each."""
-    return [pytest.param(n, marks=[pytest.mark.slow] * (n in DEAR)) for n in names]
+def cases(names: Iterable[str], slow: Collection[str] = DEAR) -> list[Any]:
+    """Names as parameters of a test, by default of one that reads the smallest run of each."""
+    return [pytest.param(n, marks=[pytest.mark.slow] * (n in slow)) for n in names]
 
 
 def folder() -> Path:

@@ -27,16 +27,11 @@ LONG = {"confidence", "cut_init", "loss_atlas", "quartic_growth", "optimizers", 
 LONG |= {"class_imbalance", "density", "encoder_drift"}
 LONG |= {"gradscale_training", "interventions", "weight_decay_training"}
 LONG |= {"equilibria", "norm_and_frequency", "predicted", "radial_drift"}
-AGAIN = pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in simulations.names()]
-)
+AGAIN = pytest.mark.parametrize("name", cases(simulations.names(), LONG))
 
 # One command is read, run and kept like another: of three, the run is among the shortest.
 SHORT = {"norm_effect", "phase_diagram", "uniformity"}
-RERUN = pytest.mark.parametrize(
-    "name",
-    [pytest.param(n, marks=[pytest.mark.slow] * (n not in SHORT)) for n in simulations.names()],
-)
+RERUN = pytest.mark.parametrize("name", cases(simulations.names(), {*simulations.names()} - SHORT))
 
 
 def test_the_experiments_are_there() -> None:

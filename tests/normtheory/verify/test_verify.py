@@ -18,7 +18,7 @@ from normtheory.verify._judge import judge_condition
 from normtheory.verify._library import LIBRARY
 from normtheory.verify._verify import _measurer
 
-from .samples import REDUCED, dear
+from .samples import DEAR, REDUCED, dear
 
 NAMES = claims.list()
 #: One dimension, few points: for tests of the verdict, not of the theory.
@@ -90,6 +90,7 @@ def test_claim_passes_in_long_runs(name):
 
 
 def test_long_runs_are_of_few_claims():
+    assert set(MEASUREMENTS) >= DEAR
     assert len(LONG) <= 6
     proved_alone = {"adamw_equilibrium", "lion_equilibrium", "simplex_steps"}
     assert set(NAMES) - set(MEASURED) == proved_alone
