@@ -148,7 +148,11 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_sessionfinish() -> None:
-    """Remove the results that the workers left for each other."""
+    """Remove the results that the workers left for each other; let what is left be, all of it.
+
+    pytest would look for garbage in all that JAX traced, five times, and then the process ends.
+    """
+    gc.freeze()
     smoke = sys.modules.get("tests.simulations.smoke")
     if smoke is not None:
         shutil.rmtree(smoke.folder(), ignore_errors=True)

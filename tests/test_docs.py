@@ -21,7 +21,7 @@ PAGES = sorted(
     ]
 )
 # Examples that compile for seconds what other tests of the default run call too.
-DEAR_PAGES = {
+DEAR_PAGES = {"README.md"} | {
     f"docs/how-to/{name}.md"
     for name in ("particles-in-python", "test-your-own-loss", "verify-a-claim")
 }

@@ -78,6 +78,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return python
 
 
+@pytest.mark.slow
 def test_wheel_works_outside_the_clone(installed: Path, tmp_path: Path) -> None:
     program = (
         "import numpy as np, normtheory as nt;"
@@ -89,6 +90,7 @@ def test_wheel_works_outside_the_clone(installed: Path, tmp_path: Path) -> None:
     assert json.loads(gradient) == [0.0, 0.5]
 
 
+@pytest.mark.slow
 def test_wheel_brings_a_working_command(installed: Path, root: Path, tmp_path: Path) -> None:
     command = installed.parent / "normtheory"
     example = run(command, "simulate", "--example", "pairs", cwd=tmp_path)
@@ -106,6 +108,7 @@ def test_the_command_of_the_wheel_verifies(installed: Path, tmp_path: Path) -> N
     assert claim["passed"] is True
 
 
+@pytest.mark.slow
 def test_wheel_holds_the_library_alone(installed: Path, tmp_path: Path) -> None:
     program = (
         "import importlib.util as u;"
@@ -114,6 +117,7 @@ def test_wheel_holds_the_library_alone(installed: Path, tmp_path: Path) -> None:
     assert run(installed, "-c", program, cwd=tmp_path).strip() == "[True, False, False, False]"
 
 
+@pytest.mark.slow
 def test_wheel_has_all_files_of_the_library_and_its_licence(wheel: Path, root: Path) -> None:
     import zipfile
 
@@ -126,6 +130,7 @@ def test_wheel_has_all_files_of_the_library_and_its_licence(wheel: Path, root: P
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
+@pytest.mark.slow
 def test_editable_install_exposes_the_library_alone(root: Path, tmp_path: Path) -> None:
     python = bare_environment(tmp_path / "environment")
     run(
@@ -156,6 +161,7 @@ assert filters == list(warnings.filters), "importing normtheory changed the warn
     run(sys.executable, "-c", program, cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_no_public_name_changes_a_setting(root: Path, tmp_path: Path) -> None:
     program = f"""
 import sys
@@ -176,6 +182,7 @@ assert settings() == before, "loading the public names changed a global setting"
     run(sys.executable, "-c", program, cwd=tmp_path)
 
 
+@pytest.mark.slow
 def test_one_version(wheel: Path, root: Path) -> None:
     assert wheel.name.startswith(f"normtheory-{normtheory.__version__}-")
     assert f"## [{normtheory.__version__}]" in (root / "CHANGELOG.md").read_text()

@@ -7,12 +7,13 @@ usage, 130 interrupted.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -383,11 +384,16 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(status_of(_PROGRAM, lambda: _status(arguments)))
 
 
+@functools.cache
+def _command() -> Any:
+    """What :data:`app` declares, as a command: built once."""
+    return typer.main.get_command(app)
+
+
 def _status(arguments: list[str] | None) -> int:
-    command = typer.main.get_command(app)
     try:
         # Out of standalone mode errors come back here, to be told in one line.
-        return command.main(arguments, prog_name=_PROGRAM, standalone_mode=False)
+        return _command().main(arguments, prog_name=_PROGRAM, standalone_mode=False)
     except typer.Abort:
         return INTERRUPTED
     except Exception as error:

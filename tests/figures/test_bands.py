@@ -14,7 +14,7 @@ from matplotlib.container import ErrorbarContainer
 import figures
 from figures._bands import mean_and_interval
 
-from ..simulations.smoke import smoke
+from ..simulations.smoke import example
 from .test_row_values import half, scrambled, values
 
 
@@ -64,7 +64,7 @@ def test_norms_by_class_have_the_interval_over_worlds() -> None:
 
 
 def test_the_range_of_sgd_is_that_of_its_starts() -> None:
-    result = smoke("norm_effect").isel(sgd_start=[0, 0, 0])
+    result = example("norm_effect").isel(sgd_start=[0, 0, 0])
     factor = xr.DataArray([1.0, 1.01, 0.98], dims="sgd_start")
     result["sgd"] = (result.sgd * factor).transpose(*result.sgd.dims)
     below = axes_of("norm_effect", result)[1]
@@ -77,7 +77,7 @@ def test_the_range_of_sgd_is_that_of_its_starts() -> None:
 
 
 def test_the_band_of_the_curve_is_the_range_over_starts() -> None:
-    result = smoke("opposite_halves")
+    result = example("opposite_halves")
     rng = np.random.default_rng(0)
     drawn = rng.uniform(90, 110, result.closed_form.shape)
     result["closed_form"] = (result.closed_form.dims, drawn)
@@ -88,7 +88,7 @@ def test_the_band_of_the_curve_is_the_range_over_starts() -> None:
 
 
 def test_steps_of_optimizers_have_their_standard_deviation() -> None:
-    result = smoke("optimizers")
+    result = example("optimizers")
     rng = np.random.default_rng(0)
     result["steps"] = (result.steps.dims, rng.uniform(10, 20, result.steps.shape))
     over = values(result, "steps", "optimizer", "norm", "start")
@@ -100,7 +100,7 @@ def test_steps_of_optimizers_have_their_standard_deviation() -> None:
 
 
 def test_the_fourth_power_has_two_standard_errors() -> None:
-    result = smoke("quartic_growth")
+    result = example("quartic_growth")
     fourth = values(result, "fourth_power", "frequency", "step")
     error = values(result, "fourth_power_error", "frequency", "step")
     left = axes_of("quartic_growth", result)[0]
@@ -112,7 +112,7 @@ def test_the_fourth_power_has_two_standard_errors() -> None:
 
 
 def test_turns_have_their_interval_in_degrees() -> None:
-    result = smoke("equilibria")
+    result = example("equilibria")
     turn = axes_of("equilibria", result)[1]
     for k in range(result.sizes["optimizer"]):
         one = result.isel(optimizer=k, later=slice(k % 3, None, 3))

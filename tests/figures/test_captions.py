@@ -12,7 +12,7 @@ import figures
 import simulations
 from figures import _captions, _letters
 
-from ..simulations.smoke import cases, smoke
+from ..simulations.smoke import example
 
 COUNTED = ("pairs", "points", "runs", "starts", "dimension", "steps", "epochs", "seed")
 """Settings that a caption says, where an experiment has them."""
@@ -28,9 +28,9 @@ def said(result: xr.Dataset, **settings: int) -> str:
     return re.sub(r"(?<=\d),(?=\d{3})", "", text)
 
 
-@pytest.mark.parametrize("name", cases(simulations.names()[::-1]))
+@pytest.mark.parametrize("name", simulations.names()[::-1])
 def test_numbers_of_a_caption_are_those_of_the_settings(name: str) -> None:
-    result = smoke(name)
+    result = example(name)
     own = json.loads(result.attrs["settings"])
     known = [key for key in COUNTED if isinstance(own.get(key), int)]
     assert "seed" in known
@@ -39,10 +39,10 @@ def test_numbers_of_a_caption_are_those_of_the_settings(name: str) -> None:
             assert re.search(rf"\b{number}\b", said(result, **{key: number})), key
 
 
-@pytest.mark.parametrize("name", cases(figures.names()))
+@pytest.mark.parametrize("name", figures.names())
 def test_a_caption_is_text_in_sentences(name: str) -> None:
     if name in simulations.names():
-        text = figures.caption(name, smoke(name))
+        text = figures.caption(name, example(name))
     else:
         text = figures.caption(name)
     assert text.endswith(".")

@@ -18,7 +18,7 @@ import simulations
 from figures import gradient_field, loss_atlas, quartic_growth, scaling, step_change
 from simulations._tuned import choices, comparisons, target
 
-from ..simulations.smoke import smoke
+from ..simulations.smoke import example
 from .test_row_values import half, scrambled, values
 
 
@@ -37,7 +37,7 @@ def line(axes: Axes, label: str) -> tuple[np.ndarray, np.ndarray]:
 def test_the_phase_diagram_has_norms_across_and_rates_upwards() -> None:
     settings = dataclasses.replace(simulations.get("phase_diagram").SMOKE)
     assert settings.norms != settings.learning_rates
-    result = smoke("phase_diagram")
+    result = example("phase_diagram")
     rng = np.random.default_rng(0)
     result["steps"] = (result.steps.dims, rng.uniform(1, 2, result.steps.shape))
     map_ = axes_of("phase_diagram", result)[0]
@@ -49,7 +49,7 @@ def test_the_phase_diagram_has_norms_across_and_rates_upwards() -> None:
 
 
 def test_a_fixed_pair_bursts_at_the_root_of_the_rate() -> None:
-    result = smoke("weight_decay")
+    result = example("weight_decay")
     _, y = line(axes_of("weight_decay", result)[2], "√γ")
     assert result.attrs["learning_rate"] != 1
     np.testing.assert_allclose(y**2, result.attrs["learning_rate"])
@@ -87,14 +87,14 @@ def test_the_dashed_circle_has_the_norm_of_the_start() -> None:
 
 
 def test_the_heavy_ball_stops_seeing_the_norm_at_the_crossover() -> None:
-    result = smoke("optimizers")
+    result = example("optimizers")
     rate, momentum = result.attrs["sgd_rate"], result.attrs["momentum"]
     norm = figures.get("optimizers")._crossover(result)
     assert rate / norm**2 == pytest.approx((1 - np.sqrt(momentum)) ** 2 / 2)
 
 
 def test_the_thick_part_of_a_line_is_where_the_slope_was_fitted() -> None:
-    result = smoke("loss_atlas")
+    result = example("loss_atlas")
     one = result.isel(loss=0)
     one["fit_low"], one["fit_high"] = (
         xr.full_like(one[key], value) for key, value in (("fit_low", 0.5), ("fit_high", 5.0))
@@ -111,7 +111,7 @@ def test_the_thick_part_of_a_line_is_where_the_slope_was_fitted() -> None:
 
 
 def test_the_farthest_slope_may_lie_on_either_side() -> None:
-    result = smoke("loss_atlas")
+    result = example("loss_atlas")
     slope = result.slope.copy()
     slope[{"loss": 0, "view": 0}] = -1.5
     slope[{"loss": 1, "view": 0}] = -0.8

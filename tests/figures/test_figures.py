@@ -22,7 +22,7 @@ from figures import class_imbalance
 from figures._letters import panels
 from normtheory.losses import DISOBEDIENT, LOSSES
 
-from ..simulations.smoke import cases, smoke
+from ..simulations.smoke import example
 
 
 class Drawing(NamedTuple):
@@ -46,11 +46,11 @@ def lay_out(picture: Figure) -> None:
 
 
 # From the end: another worker runs the experiments from the start, and they share results.
-@pytest.fixture(scope="module", params=cases(figures.names()[::-1]))
+@pytest.fixture(scope="module", params=figures.names()[::-1])
 def drawing(request: pytest.FixtureRequest) -> Iterator[Drawing]:
     """A figure and what belongs to it."""
     name = request.param
-    result = smoke(name) if name in simulations.names() else None
+    result = example(name) if name in simulations.names() else None
     before = dict(plt.rcParams)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(class_imbalance, "DRAWS", 400)  # of means, enough for a curve
@@ -240,7 +240,7 @@ def test_a_notebook_gets_a_figure_in_one_call() -> None:
 
 
 def test_a_slope_without_an_error_is_unknown() -> None:
-    result = smoke("gradscale")
+    result = example("gradscale")
     result["recursion_exponent_error"] = ("power", [np.nan, 0.01, 0.01])
     drawn = figures.draw(figures.get("gradscale"), result)
     legend = drawn.axes[0].get_legend()
@@ -252,7 +252,7 @@ def test_a_slope_without_an_error_is_unknown() -> None:
 
 
 def test_the_atlas_lists_those_that_obey_and_has_a_panel_for_each_that_does_not() -> None:
-    result = smoke("loss_atlas")
+    result = example("loss_atlas")
     # A loss of directions that disobeys must stand out, too: what counts is what was measured.
     result["obeys"].loc[{"loss": "supcon"}] = 0
     drawn = figures.draw(figures.get("loss_atlas"), result)
@@ -271,7 +271,7 @@ def test_the_atlas_lists_those_that_obey_and_has_a_panel_for_each_that_does_not(
 
 
 def test_the_atlas_has_room_for_the_next_losses() -> None:
-    result = smoke("loss_atlas")
+    result = example("loss_atlas")
     more = result.isel(loss=[-1, -1]).assign_coords(loss=["one_more", "two_more"])
     drawn = figures.draw(figures.get("loss_atlas"), xr.concat([result, more], "loss"))
     lay_out(drawn)

@@ -14,6 +14,7 @@ from figures import _made
 from simulations import _store
 
 
+@pytest.mark.slow
 def test_processes_find_what_this_one_finds(results: Path) -> None:
     smallest = {"phase_diagram": simulations.get("phase_diagram").SMOKE}
     # One item, one process: that several answer in turn is tested with `shared`.

@@ -25,14 +25,14 @@ from figures._made import Made
 from simulations._store import ROOT
 
 from ..helpers import HOSTILE
-from ..simulations.smoke import smoke
+from ..simulations.smoke import example
 
 
 @pytest.fixture
 def ready(monkeypatch: pytest.MonkeyPatch) -> None:
     """Experiments whose smallest results are there at once."""
     for name in simulations.names():
-        result = smoke(name)
+        result = example(name)
         monkeypatch.setattr(simulations.get(name), "run", lambda settings, r=result: r.copy())
 
 
@@ -57,7 +57,7 @@ def test_all_figures_are_written_and_compared(
     for name in figures.names():
         assert f"{name}.png, .pdf" in said
     compared = [n for n in simulations.names() if hasattr(figures.get(n), "rows")]
-    for row in (r for n in compared for r in figures.get(n).rows(smoke(n))):
+    for row in (r for n in compared for r in figures.get(n).rows(example(n))):
         assert row.quantity in said
     assert re.search(r"published +predicted +simulated +deviation", said)
 
@@ -91,7 +91,7 @@ def test_a_picture_alone_says_what_it_is_and_how_it_is_drawn_again(
     first, again = tmp_path / "first", tmp_path / "again"
     experiment, given = name in simulations.names(), []
     if experiment:
-        result = smoke(name)
+        result = example(name)
         monkeypatch.setattr(
             simulations.get(name), "run", lambda s: given.append(s) or result.copy()
         )
@@ -102,7 +102,7 @@ def test_a_picture_alone_says_what_it_is_and_how_it_is_drawn_again(
         said: dict[Any, str] = picture.info
     assert said["Title"] == name
     assert said["Software"] == f"normtheory {normtheory.__version__}"
-    assert said["Description"] == figures.caption(name, *([smoke(name)] if experiment else []))
+    assert said["Description"] == figures.caption(name, *([example(name)] if experiment else []))
     pdf = (first / f"{name}.pdf").read_bytes()
     for key, text in (
         ("Title", name),
@@ -134,11 +134,11 @@ def unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_json_is_the_closing_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    result = smoke("quartic_growth")
+    result = example("quartic_growth")
     monkeypatch.setattr(simulations.get("quartic_growth"), "run", lambda settings: result.copy())
     assert main(["quartic_growth", "--smoke", "--json", "--output", str(tmp_path)]) == 0
     rows = json.loads(capsys.readouterr().out)
-    expected = figures.get("quartic_growth").rows(smoke("quartic_growth"))
+    expected = figures.get("quartic_growth").rows(example("quartic_growth"))
     assert [r["simulated"] for r in rows] == [r.simulated for r in expected]
     assert [r["deviation"] for r in rows] == [r.deviation for r in expected]
     assert [(r["within"], r["verdict"]) for r in rows] == [(r.within, r.verdict) for r in expected]
@@ -148,7 +148,7 @@ def test_json_is_the_closing_table(
 def test_force_runs_the_experiment_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    runs, result = [], smoke("gradscale")
+    runs, result = [], example("gradscale")
     monkeypatch.setattr(
         simulations.get("gradscale"),
         "run",
@@ -230,6 +230,7 @@ def test_interruption_while_saving_leaves_no_half_picture(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_command_starts_from_a_clone() -> None:
     command = [sys.executable, "-m", "figures", "--list"]
     answer = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -338,11 +339,11 @@ def test_the_table_is_in_the_order_of_the_names(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     names = ["weight_decay", "gradscale"]
-    ended = [Made(name, smoke(name), 1.0) for name in reversed(names)]
+    ended = [Made(name, example(name), 1.0) for name in reversed(names)]
     monkeypatch.setattr("figures.__main__.made", lambda *_, **__: iter(ended))
     assert main([*names, "--smoke", "--json", "--output", str(tmp_path)]) == 0
     said = [row["quantity"] for row in json.loads(capsys.readouterr().out)]
-    assert said == [row.quantity for n in names for row in figures.get(n).rows(smoke(n))]
+    assert said == [row.quantity for n in names for row in figures.get(n).rows(example(n))]
 
 
 def test_many_experiments_run_on_the_cores_and_few_here(

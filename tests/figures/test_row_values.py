@@ -11,12 +11,12 @@ from scipy import stats
 
 import figures
 
-from ..simulations.smoke import smoke
+from ..simulations.smoke import example
 
 
 def scrambled(name: str) -> xr.Dataset:
     """The smallest result of an experiment, its numbers replaced by random ones in (1, 2)."""
-    result = smoke(name)
+    result = example(name)
     rng = np.random.default_rng(zlib.crc32(name.encode()))
     for key, variable in result.data_vars.items():
         if variable.dtype.kind == "f":
@@ -159,7 +159,7 @@ def test_a_best_rate_at_the_end_for_one_of_two_cuts_is_told() -> None:
 
 
 def test_phase_diagram() -> None:
-    result = smoke("phase_diagram")
+    result = example("phase_diagram")
     rng = np.random.default_rng(0)
     for name in ("steps", "flow"):
         result[name] = (result[name].dims, rng.uniform(1, 2, result[name].shape))

@@ -24,11 +24,11 @@ from figures import (
 from figures.__main__ import table
 from normtheory.losses import DISOBEDIENT
 
-from ..simulations.smoke import smoke
+from ..simulations.smoke import example
 
 
 def test_norm_effect() -> None:
-    result = smoke("norm_effect")
+    result = example("norm_effect")
     result["published"] = ("norm", [1.0, np.nan, 3.0])
     rows = norm_effect.rows(result)
     assert [r.published for r in rows] == [1.0, None, 3.0]
@@ -38,7 +38,7 @@ def test_norm_effect() -> None:
 
 
 def test_opposite_halves() -> None:
-    result = smoke("opposite_halves")
+    result = example("opposite_halves")
     middle, end = figures.get("opposite_halves").rows(result)
     assert middle.simulated == float(result.recursion.isel(weight=3).mean())
     assert end.simulated == float(result.recursion.isel(weight=6).mean())
@@ -47,7 +47,7 @@ def test_opposite_halves() -> None:
 
 
 def test_gradscale() -> None:
-    result = smoke("gradscale")
+    result = example("gradscale")
     rows = gradscale.rows(result)
     assert [r.predicted for r in rows] == [2, 1, 0]
     assert [r.simulated for r in rows] == result.sgd_exponent.values.tolist()
@@ -56,7 +56,7 @@ def test_gradscale() -> None:
 
 
 def test_quartic_growth_of_an_exact_law() -> None:
-    result = smoke("quartic_growth")
+    result = example("quartic_growth")
     # A law with another exponent and another dependence on the frequency must show as such.
     result["fourth_power"] = result.step**2.0 * result.frequency**2
     result["batch_fourth_power"] = 0 * result.batch_predicted + result.frequency**4
@@ -74,7 +74,7 @@ def test_quartic_growth_of_an_exact_law() -> None:
 
 
 def test_quartic_growth_errors() -> None:
-    result = smoke("quartic_growth")
+    result = example("quartic_growth")
     result["fourth_power_error"] = 0.04 * result.fourth_power
     norm, error = quartic_growth._class_ratios(result)
     np.testing.assert_allclose(error[1:] / norm[1:], np.sqrt(2) * 0.01)
@@ -82,7 +82,7 @@ def test_quartic_growth_errors() -> None:
 
 
 def test_weight_decay() -> None:
-    result = smoke("weight_decay")
+    result = example("weight_decay")
     norm, turn, time = weight_decay.rows(result)
     assert norm.predicted == float(result.equilibrium_norm)
     assert turn.predicted == float(result.equilibrium_turn)
@@ -94,7 +94,7 @@ def test_weight_decay() -> None:
 
 
 def test_relaxation_time_of_an_exact_law() -> None:
-    result = smoke("weight_decay")
+    result = example("weight_decay")
     settled = result.equilibrium_norm**4
     far = np.exp(-result.step / 123) * (result.start**4 - settled)
     result["norm"] = (settled + far) ** 0.25
@@ -102,7 +102,7 @@ def test_relaxation_time_of_an_exact_law() -> None:
 
 
 def test_loss_atlas() -> None:
-    result = smoke("loss_atlas")
+    result = example("loss_atlas")
     result["slope"].loc[{"loss": "siglip", "view": "own"}] = -0.5
     obedient, *others = loss_atlas.rows(result)
     assert obedient.simulated == -0.5
@@ -116,7 +116,7 @@ def test_loss_atlas() -> None:
 
 
 def test_slopes_are_printed_once_where_both_views_agree() -> None:
-    one = smoke("loss_atlas").sel(loss="clip")
+    one = example("loss_atlas").sel(loss="clip")
     assert loss_atlas.slopes(one) == "slope −1.00"
     one["slope"] = ("view", [3.0, -0.001])
     assert loss_atlas.slopes(one) == "all rows 3.00\none row 0.00"
@@ -167,7 +167,7 @@ def test_trajectory_leaves_its_circle_outward_and_turns_to_the_target() -> None:
 
 
 def test_class_imbalance() -> None:
-    result = smoke("class_imbalance")
+    result = example("class_imbalance")
     result["published"] = ("frequency", [1.0, 1.5])
     rng = np.random.default_rng(1)
     values = rng.uniform(size=result.norm.shape)
@@ -196,7 +196,7 @@ def test_class_imbalance() -> None:
 
 
 def test_density() -> None:
-    result = smoke("density")
+    result = example("density")
     rng = np.random.default_rng(0)
     for name in ("overall", "within_classes"):
         result[name] = (result[name].dims, rng.uniform(-1, 1, result[name].shape))
@@ -222,7 +222,7 @@ def test_density() -> None:
 
 
 def test_near_the_antipode_all_curves_have_the_same_abscissa() -> None:
-    result = smoke("opposite_halves")
+    result = example("opposite_halves")
     picture = figures.draw(figures.get("opposite_halves"), result)
     at = {
         str(line.get_label()): (np.asarray(line.get_xdata()), np.asarray(line.get_ydata()))
@@ -251,7 +251,7 @@ def test_settings_given_beside_smoke_are_taken(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_deviations_are_in_per_cent_of_the_mean_closed_form() -> None:
-    result = smoke("norm_effect")
+    result = example("norm_effect")
     rng = np.random.default_rng(0)
     # Starts whose closed forms differ, which those of one norm hardly do.
     shape = result.closed_form.shape

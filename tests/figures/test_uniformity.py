@@ -14,11 +14,11 @@ import figures
 from figures import uniformity
 from figures.__main__ import animate
 
-from ..simulations.smoke import smoke
+from ..simulations.smoke import example
 
 
 def test_curves_are_against_steps_and_against_steps_over_the_squared_norm() -> None:
-    result = smoke("uniformity")
+    result = example("uniformity")
     picture = figures.draw(uniformity, result)
     against_steps, against_time = picture.axes[-2:]
     for row, norm in enumerate(result.start_norm.values):
@@ -47,7 +47,7 @@ def test_points_that_face_the_eye_are_drawn_before_those_behind() -> None:
 
 
 def test_the_moving_picture_says_the_step() -> None:
-    result = smoke("uniformity")
+    result = example("uniformity")
     assert result.step.values[-1] != result.sizes["step"] - 1
     moving = uniformity.animate(result)
     last = result.sizes["step"] - 1
@@ -67,7 +67,7 @@ def test_the_moving_picture_has_ten_frames_a_second(
 ) -> None:
     monkeypatch.setattr(uniformity, "FRAMES_MOVING", 3)
     path = tmp_path / "uniformity.gif"
-    animate(uniformity, smoke("uniformity").isel(step=[0, 1, -1]), path)
+    animate(uniformity, example("uniformity").isel(step=[0, 1, -1]), path)
     with Image.open(path) as picture:
         assert picture.info["duration"] == 100  # milliseconds
         assert getattr(picture, "n_frames") == 3  # noqa: B009

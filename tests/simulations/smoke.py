@@ -1,8 +1,13 @@
-"""The smallest run of every experiment, once for all tests that read it, in all workers."""
+"""The smallest run of every experiment, once for all tests that read it, in all workers.
+
+Figures of experiments that take long are drawn from results kept in ``tests/data/smoke``;
+``python -m tests.simulations.smoke`` makes them anew.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Collection, Iterable
 from functools import cache
@@ -15,8 +20,16 @@ import xarray as xr
 import simulations
 from simulations import _store
 
-DEAR = {"predicted"}
-"""Experiments whose parts have quick tests of their own: their smallest run is for slow tests."""
+DEAR = {"class_imbalance", "confidence", "cut_init", "encoder_drift", "gradscale_training"}
+DEAR |= {"interventions", "optimizers", "predicted", "scaling"}
+"""Experiments that compile much, most of them networks: their smallest run is for slow tests.
+
+Their parts have quick tests of their own, and two that train networks are run by default:
+``density`` and ``weight_decay_training``.
+"""
+
+KEPT = Path(__file__).parents[1] / "data" / "smoke"
+"""Results of the smallest runs of these, for tests of what is made of results."""
 
 
 def cases(names: Iterable[str], slow: Collection[str] = DEAR) -> list[Any]:
@@ -38,3 +51,18 @@ def _run(name: str) -> xr.Dataset:
 def smoke(name: str) -> xr.Dataset:
     """A copy of the result of the smallest run."""
     return _run(name).copy(deep=True)
+
+
+def example(name: str) -> xr.Dataset:
+    """A result as the smallest run has it, for tests to which its numbers are nothing special."""
+    return xr.load_dataset(KEPT / f"{name}.nc") if name in DEAR else smoke(name)
+
+
+def _main() -> None:
+    for name in sorted(DEAR):
+        _store.write(smoke(name), KEPT / f"{name}.nc")
+    shutil.rmtree(folder())
+
+
+if __name__ == "__main__":
+    _main()

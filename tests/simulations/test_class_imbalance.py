@@ -36,6 +36,7 @@ def test_the_settings_are_the_papers() -> None:
     assert np.isnan(class_imbalance._published(Settings(shown=25, records=5))).all()
 
 
+@pytest.mark.slow
 def test_other_settings_than_the_papers_have_no_published_norms() -> None:
     assert np.isnan(smoke("class_imbalance").published).all()
 
@@ -52,6 +53,7 @@ def test_the_rare_class_ends_smaller_though_it_starts_alike() -> None:
     assert abs(norm[:, :, 0, 1] / norm[:, :, 0, 0] - 1).mean() < 0.15
 
 
+@pytest.mark.slow
 def test_the_published_variant_is_where_its_course_was_at_the_epochs_shown() -> None:
     result = smoke("class_imbalance")
     there = result.course.sel(epoch=result.attrs["shown"])

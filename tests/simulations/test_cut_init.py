@@ -20,6 +20,7 @@ from simulations.encoders.objectives import NewLearner
 from .smoke import smoke
 
 
+@pytest.mark.slow
 def test_without_biases_cut_and_control_train_to_the_same_directions() -> None:
     result = smoke("cut_init").sel(kind="no biases")
     # float32, 20 steps: the rounding of cos is 1e-7, and steps let it grow a little.
@@ -28,6 +29,7 @@ def test_without_biases_cut_and_control_train_to_the_same_directions() -> None:
     np.testing.assert_allclose(result.accuracy, result.control_accuracy, atol=0.05)
 
 
+@pytest.mark.slow
 def test_with_biases_or_normalisation_they_differ() -> None:
     # False alarms: below 1e-10. The logarithm of what lacks in 1 is −2 ± 0.7 (30 seeds), here −6.9.
     cut = smoke("cut_init").sel(cut=3.0).agreement
@@ -35,12 +37,14 @@ def test_with_biases_or_normalisation_they_differ() -> None:
         assert (cut.sel(kind=kind) < 0.999).all()
 
 
+@pytest.mark.slow
 def test_uncut_runs_are_their_own_control() -> None:
     result = smoke("cut_init").sel(cut=1.0)
     np.testing.assert_array_equal(result.accuracy, result.control_accuracy)
     np.testing.assert_allclose(result.agreement, 1, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_without_biases_accuracy_depends_on_c_times_the_root_of_the_rate() -> None:
     result = smoke("cut_init").sel(kind="no biases")
     low, high = result.rate.values
@@ -50,6 +54,7 @@ def test_without_biases_accuracy_depends_on_c_times_the_root_of_the_rate() -> No
     )
 
 
+@pytest.mark.slow
 def test_decay_changes_the_result() -> None:
     loss = smoke("cut_init").loss.sel(cut=3.0).isel(until=-1)
     assert (loss.isel(decay=0) != loss.isel(decay=1)).all()
@@ -76,6 +81,7 @@ def test_the_first_cut_is_none() -> None:
         dataclasses.replace(cut_init.SMOKE, cuts=(3.0, 9.0))
 
 
+@pytest.mark.slow
 def test_rates_are_the_learning_rate_times_those_of_the_settings() -> None:
     np.testing.assert_allclose(smoke("cut_init").rate, [1e-3, 9e-3], rtol=1e-15)
     plan, parts = cut_init._plan(cut_init.SMOKE)

@@ -13,6 +13,7 @@ from simulations.encoder_drift import SMOKE, run
 from .smoke import smoke
 
 
+@pytest.mark.slow
 def test_weights_are_orthogonal_to_their_gradient_in_every_layer_without_biases() -> None:
     result = smoke("encoder_drift")
     assert float(result.weight_alignment.max()) < 1e-14
@@ -22,6 +23,7 @@ def test_weights_are_orthogonal_to_their_gradient_in_every_layer_without_biases(
     assert float(result.joint_alignment) < 1e-14
 
 
+@pytest.mark.slow
 def test_weight_norms_grow_by_the_sum_of_squared_steps_and_embeddings_do_not() -> None:
     result = smoke("encoder_drift")
     # The growth is what is left of 1 + growth: its rounding is absolute.
@@ -32,6 +34,7 @@ def test_weight_norms_grow_by_the_sum_of_squared_steps_and_embeddings_do_not() -
     assert (gap > 0.05).mean() > 0.5
 
 
+@pytest.mark.slow
 def test_the_own_part_becomes_orthogonal_with_width_and_the_batch_does_not() -> None:
     result = smoke("encoder_drift")
     own, batch = (
@@ -44,6 +47,7 @@ def test_the_own_part_becomes_orthogonal_with_width_and_the_batch_does_not() -> 
     assert batch[1] > 0.1
 
 
+@pytest.mark.slow
 def test_both_signs_occur_in_narrow_networks_and_wide_ones_shrink() -> None:
     """False alarms: 1e-9 (4 other seeds: 93 ± 1 % of wide ones, 79 ± 4 % of narrow ones)."""
     for name in ("radial_batch", "radial_real"):

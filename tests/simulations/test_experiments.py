@@ -17,16 +17,14 @@ from simulations import _store
 from simulations.__main__ import main
 from simulations._settled import QUANTITIES
 
-from .smoke import cases, smoke
+from .smoke import DEAR, cases, example, smoke
 
 EVERY = pytest.mark.parametrize("name", simulations.names())
 RUN = pytest.mark.parametrize("name", cases(simulations.names()))
 
 # A second run of these compiles for long.
-LONG = {"confidence", "cut_init", "loss_atlas", "quartic_growth", "optimizers", "scaling"}
-LONG |= {"class_imbalance", "density", "encoder_drift"}
-LONG |= {"gradscale_training", "interventions", "weight_decay_training"}
-LONG |= {"equilibria", "norm_and_frequency", "predicted", "radial_drift"}
+LONG = DEAR | {"density", "equilibria", "loss_atlas", "norm_and_frequency", "quartic_growth"}
+LONG |= {"radial_drift", "weight_decay_training"}
 AGAIN = pytest.mark.parametrize("name", cases(simulations.names(), LONG))
 
 # One command is read, run and kept like another: of three, the run is among the shortest.
@@ -69,6 +67,22 @@ def test_result_has_named_dimensions_and_units(name: str) -> None:
         allowed_gaps |= {*of_rows, "steps", "floor_aligned", "implied", "pull"}
     for key, variable in result.data_vars.items():
         assert key in allowed_gaps or np.isfinite(variable).all(), f"{key} is not finite"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(DEAR))
+def test_a_result_that_is_kept_is_as_the_smallest_run_has_it(name: str) -> None:
+    """But for its numbers; if not, `python -m tests.simulations.smoke` makes it anew."""
+    kept, found = example(name), smoke(name)
+    assert kept.sizes == found.sizes
+    assert set(kept.attrs) == set(found.attrs)
+    assert json.loads(kept.attrs["settings"]) == json.loads(found.attrs["settings"])
+    assert list(kept.variables) == list(found.variables)
+    for key, variable in found.variables.items():
+        assert (kept[key].dims, kept[key].dtype) == (variable.dims, variable.dtype), key
+        assert kept[key].attrs == variable.attrs, key
+        if key in found.dims:
+            assert kept[key].equals(found[key]), key
 
 
 @EVERY

@@ -13,6 +13,7 @@ from simulations.gradscale_training import best_rate
 from .smoke import smoke
 
 
+@pytest.mark.slow
 def test_both_powers_start_alike() -> None:
     start = smoke("gradscale_training").chosen_on.isel(step=0)
     np.testing.assert_array_equal(start.sel(power=0.0), start.sel(power=1.0))
@@ -33,6 +34,7 @@ def test_every_power_is_trained_with(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.recipe(0.0) != settings.recipe(1.0)
 
 
+@pytest.mark.slow
 def test_the_rate_is_chosen_at_the_end_on_the_points_to_choose_on() -> None:
     result = smoke("gradscale_training")
     result["chosen_on"][:] = 0.5
@@ -42,6 +44,7 @@ def test_the_rate_is_chosen_at_the_end_on_the_points_to_choose_on() -> None:
     assert best_rate(result).values.tolist() == [1e-2, 1e-3]
 
 
+@pytest.mark.slow
 def test_accuracies_are_shares() -> None:
     result = smoke("gradscale_training")
     for name in ("accuracy", "rare", "chosen_on"):
@@ -50,6 +53,7 @@ def test_accuracies_are_shares() -> None:
     assert float(result.accuracy.max()) > 0.5
 
 
+@pytest.mark.slow
 def test_a_rate_that_was_better_on_the_way_is_not_chosen() -> None:
     result = smoke("gradscale_training")
     assert result.sizes["step"] >= 3

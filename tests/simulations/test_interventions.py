@@ -236,6 +236,7 @@ def test_two_by_two_pixels_become_one() -> None:
     assert half_size(image)[0, ..., 0].tolist() == [[2, 4], [10, 12]]
 
 
+@pytest.mark.slow
 def test_all_begin_alike_but_for_the_cut_and_cut_networks_are_others() -> None:
     result = one(smoke("interventions"))
     for name in ("validation", "test"):

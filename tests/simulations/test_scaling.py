@@ -19,6 +19,7 @@ from simulations import _ways, scaling
 from .smoke import smoke
 
 
+@pytest.mark.slow
 def test_every_size_of_every_force_is_measured() -> None:
     result = smoke("scaling")
     found = list(zip(result.force.values, result.way.values, result.n.values.tolist(), strict=True))
@@ -49,6 +50,7 @@ def test_a_way_is_left_out_beyond_its_bound(monkeypatch: pytest.MonkeyPatch) -> 
     ]
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_says_why() -> None:
     with pytest.raises(RuntimeError, match=r"^nope, streamed, n up to 4: .*'nope'"):
         scaling.measure("nope", "streamed", (4,), 2, rounds=1)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 USER_TESTS = """
 import numpy as np
 import normtheory as nt
@@ -57,6 +59,7 @@ def _python(root: Path, folder: Path, *arguments: str) -> subprocess.CompletedPr
     )
 
 
+@pytest.mark.slow
 def test_a_users_suite(root: Path, tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(USER_TESTS)
     done = _python(root, tmp_path, "-m", "pytest", "-q", "-p", "no:cacheprovider")
@@ -78,6 +81,7 @@ def test_a_users_suite(root: Path, tmp_path: Path) -> None:
     assert shown == 3 * ["test_mine.py"]
 
 
+@pytest.mark.slow
 def test_a_script_loads_no_library_that_the_loss_does_not_need(root: Path, tmp_path: Path) -> None:
     script = """
 import sys
