@@ -39,6 +39,7 @@ def _freezes(z, partner, temperature):
     return jnp.where(stops, 0 * value, value)
 
 
+@pytest.mark.slow
 def test_range_of_a_clamped_and_of_a_dot_product() -> None:
     assert norm_range(_loss(_guarded), None) == "≥ 1.0e−03"
     assert norm_range(_loss(lambda z, p, t: (z * p).sum() / 16), None) == "nowhere"
@@ -105,6 +106,7 @@ def test_a_gradient_that_stops_is_found_where_it_does() -> None:
     assert failures(gradient_of(_loss(_freezes), *VIEWS)) in ("zero from 0.05", "zero from 0.0499")
 
 
+@pytest.mark.slow
 def test_ours_is_right_on_every_batch() -> None:
     ours = next(r for r in RELEASED if r.name == "info_nce")
     for views in released_losses.batches().values():

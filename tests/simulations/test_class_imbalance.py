@@ -41,6 +41,7 @@ def test_other_settings_than_the_papers_have_no_published_norms() -> None:
     assert np.isnan(smoke("class_imbalance").published).all()
 
 
+@pytest.mark.slow
 def test_the_rare_class_ends_smaller_though_it_starts_alike() -> None:
     settings = dataclasses.replace(class_imbalance.SMOKE, runs=16)
     # Samples, runs, looks, classes by frequency: every class has had every frequency.
@@ -60,6 +61,7 @@ def test_the_published_variant_is_where_its_course_was_at_the_epochs_shown() -> 
     xr.testing.assert_equal(result.norm.sel(variant=PUBLISHED, drop=True), there.drop_vars("epoch"))
 
 
+@pytest.mark.slow
 def test_norms_are_those_of_the_classes_that_have_the_frequency() -> None:
     # Three classes: with two, an order of the frequencies is its own inverse.
     settings = dataclasses.replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import pytest
 import xarray as xr
 
 from normtheory import sphere
@@ -16,6 +17,7 @@ def paper() -> xr.Dataset:
     return opposite_halves.run(opposite_halves.Settings(starts=2))
 
 
+@pytest.mark.slow
 def test_recursion_and_sgd_differ_by_at_most_one_step_at_every_weight() -> None:
     recursion = paper().recursion.isel(start=0)
     assert recursion.sizes["weight"] == 49

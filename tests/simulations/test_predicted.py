@@ -219,6 +219,7 @@ def test_trainings_on_the_same_batches_share_what_draws_them() -> None:
     assert Table(6, 3, 3).draws[0] == Table(6, 4, 3).draws[0] != Table(6, 3, 3, 2).draws[0]
 
 
+@pytest.mark.slow
 def test_a_program_is_for_both_ways_to_draw_partners(monkeypatch: pytest.MonkeyPatch) -> None:
     """Embeddings whose partners are drawn anew end the same alone, or after those that stay."""
     small: dict[str, Any] = {"items": 6, "members": 2, "pairs": 3, "dimension": 4, "runs": 1}
@@ -260,6 +261,7 @@ def test_a_tower_sees_its_view(towers: int) -> None:
     np.testing.assert_allclose(shown, np.concatenate(expected), atol=1e-6)
 
 
+@pytest.mark.slow
 def test_norms_of_a_training_obey_pythagoras() -> None:
     """A gradient across z: |z'|² = α²|z|² + |γg|², and |z' - z|² = (γλ)²|z|² + |γg|²."""
     sgd = [five(SETTINGS, 1e-3)["SGD"].rule]

@@ -83,6 +83,7 @@ def test_all_decays_start_from_the_same_networks_and_see_the_same_batches() -> N
     np.testing.assert_allclose(one.tangential, other.tangential, rtol=5e-3)
 
 
+@pytest.mark.slow
 def test_looks_now_and_then_are_those_of_their_steps() -> None:
     every = smoke("radial_drift")
     found = radial_drift.run(dataclasses.replace(SMOKE, records=2))

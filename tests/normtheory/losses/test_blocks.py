@@ -184,9 +184,9 @@ def _largest(loss: Loss, block: int | None, way: str) -> int:
         rest = {k: x for k, x in o.items() if k not in real}
         return jax.grad(lambda z, x: value(z, {**x, **rest}), (0, 1))(z, real)
 
-    text = jax.jit(f).lower(clouds, moving).as_text()
-    shapes = re.findall(r"tensor<((?:\d+x)+)[a-z]", text)
-    return max(int(np.prod([int(x) for x in shape.split("x")[:-1]])) for shape in shapes)
+    text = str(jax.make_jaxpr(f)(clouds, moving))
+    shapes = re.findall(r":\w+\[(\d+(?:,\d+)*)\]", text)
+    return max(int(np.prod([int(x) for x in shape.split(",")])) for shape in shapes)
 
 
 @pytest.mark.parametrize("way", ["value", "gradient", "jax.grad"])

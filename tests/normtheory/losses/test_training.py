@@ -92,7 +92,7 @@ def by_torch(block: int | None) -> tuple[list[float], float]:
     return curve, float(log_scale.detach())
 
 
-@pytest.mark.parametrize("train", [by_jax, by_torch])
+@pytest.mark.parametrize("train", [pytest.param(by_jax, marks=pytest.mark.slow), by_torch])
 def test_training_in_blocks_takes_the_path_of_the_dense_loss(
     train: Callable[[int | None], tuple[list[float], float]],
 ) -> None:

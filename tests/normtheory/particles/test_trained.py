@@ -164,6 +164,7 @@ def test_a_resumed_run_has_the_bits_of_the_scale_too(tmp_path):
         checkpoint.run(tmp_path, other, start, STEPS, resume=True, **options)
 
 
+@pytest.mark.slow
 def test_numbers_of_trained_options_compile_nothing_and_are_axes():
     system = clip()
     step(system, init(system, *clouds()))

@@ -73,6 +73,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_array_is_there_and_belongs_to_its_image(written: Path) -> None:
     data, scores = np.load(written / "data.npz"), np.load(written / "scores.npy")
     images, labels = data["images"], data["labels"]
@@ -116,6 +117,7 @@ def test_every_array_is_there_and_belongs_to_its_image(written: Path) -> None:
                 np.testing.assert_allclose(found[f"{name}.norm"], np.sqrt((z**2).sum(axis=1)))
 
 
+@pytest.mark.slow
 def test_votes_of_what_is_handed_out_are_those_of_the_result(written: Path) -> None:
     """The encoder of the file is the trained one: its neighbours are right as often."""
     result = xr.load_dataset(written / "result.nc")
@@ -132,6 +134,7 @@ def test_votes_of_what_is_handed_out_are_those_of_the_result(written: Path) -> N
                 assert share == pytest.approx(float(expected), abs=0.026)  # roundings: two images
 
 
+@pytest.mark.slow
 def test_scores_are_in_the_outcome_and_missing_ones_in_the_notes(written: Path) -> None:
     result = xr.load_dataset(written / "result.nc")
     assert "norm, score" in result.relation.values

@@ -54,6 +54,7 @@ def test_steps_are_those_of_momentum_decay_and_a_moving_average() -> None:
                 np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_looking_more_often_changes_no_number() -> None:
     points, held_out = WORLDS(0, 2)
     recipe = Recipe(Objective("nt_xent"))
@@ -188,6 +189,7 @@ def test_momentum_takes_up_the_decay_and_the_schedule_stays_outside() -> None:
         np.testing.assert_allclose(w, plain, rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_prepared_batches_are_those_of_the_run() -> None:
     points, _ = WORLDS(0, 1)
     own = jax.tree.map(lambda a: a[0], points)
