@@ -84,7 +84,7 @@ def test_a_saved_picture_is_fit_for_print(drawn: Path, tmp_path: Path) -> None:
         assert (tmp_path / f"step_change.{kind}").read_bytes() == found
 
 
-@pytest.mark.parametrize("name", ["gradscale", "step_change"])
+@pytest.mark.parametrize("name", [pytest.param("gradscale", marks=pytest.mark.slow), "step_change"])
 def test_a_picture_alone_says_what_it_is_and_how_it_is_drawn_again(
     name: str, drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

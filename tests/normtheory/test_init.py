@@ -65,6 +65,7 @@ def test_the_float64_flag_of_jax_stays_as_it_was():
     assert (jnp.ones(1).dtype, jnp.asarray(np.ones(1)).dtype) == before
 
 
+@pytest.mark.slow
 def test_results_do_not_depend_on_the_float64_flag(root):
     here: bool = jax.config.jax_enable_x64  # pyright: ignore[reportAttributeAccessIssue]
     code = f"""

@@ -16,10 +16,8 @@ from tests.helpers import PROPERTY
 N, D = 64, 16
 
 
-@pytest.mark.parametrize(
-    ("reduction", "rate", "decay"),
-    [("mean", 1.0, 0.05), pytest.param("sum", 0.1, 0.2, marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("reduction", "rate", "decay"), [("mean", 1.0, 0.05), ("sum", 0.1, 0.2)])
 def test_particles_settle_at_the_norm_of_the_converted_pair(reduction, rate, decay):
     system = System(forces.attraction(), rate, reduction=reduction, weight_decay=decay, fresh=(1,))
     rng = np.random.default_rng(0)

@@ -71,6 +71,7 @@ def test_at_rest_lazy_rules_leave_embeddings_alone_and_dense_ones_do_not(steps):
             assert np.sqrt(after) == pytest.approx(np.sqrt(before), abs=0.1 * np.sqrt(8))
 
 
+@pytest.mark.slow
 def test_correction_of_the_bias_counts_visits_and_not_steps():
     # Whenever it comes, the first step of Adam has the size η in every coordinate. False alarms:
     # 2e-11 (of 40 points each is seen in 80 steps).
@@ -106,6 +107,7 @@ def test_the_seed_decides(steps):
     assert (other.point_square[0, ..., 1] != steps.point_square[0, ..., 1]).any()
 
 
+@pytest.mark.slow
 def test_points_apart_are_the_same_points(steps):
     two = {name: PLANS[name] for name in ("dense", "lazy Adam")}
     apart = run_rules(two, 4, 8, blocks=STEPS, lag=1, seed=3, frequency=FREQUENCY, apart=True)

@@ -154,6 +154,7 @@ def test_an_interrupted_run_is_status_130(
     assert not list(results.glob("*"))
 
 
+@pytest.mark.slow
 def test_help_has_an_example_and_the_settings() -> None:
     answer = subprocess.run(
         [sys.executable, "-m", "simulations", "norm_effect", "--help"],

@@ -197,6 +197,7 @@ def test_classes_are_drawn_with_their_frequencies_whatever_their_sizes(file):
     np.testing.assert_allclose(np.diff(bounds), [1 / 2, *[1 / 8] * 2, *[1 / 20] * 5], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_the_loss_stops_a_run_within_its_tolerance(file):
     every = _found(file, "run.record_every=1", "run.max_steps=30")
     losses = every.loss.values

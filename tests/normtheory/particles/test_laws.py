@@ -69,7 +69,14 @@ def norm_growth_error(name: str, dtype: Any, rate: float, exponent: float = 2.0)
 GROWTH_EPS = 4
 
 
-@losses
+# A program each; that every loss obeys is tested with the losses.
+QUICK = {"attraction", "clip", "dino", "nt_xent", "supcon", "uniformity"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in LOSSES],
+)
 def test_the_squared_norm_grows_by_the_squared_step(name):
     # From steps much shorter than the norms to steps much longer.
     assert max(norm_growth_error(name, np.float64, rate) for rate in (0.5, 20.0)) < GROWTH_EPS

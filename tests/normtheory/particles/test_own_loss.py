@@ -50,7 +50,9 @@ def plainly(z: Any, centres: Any, *, labels: Any, every: Any, strength: Any) -> 
     return strength * jnp.sum(apart.astype(z.dtype) * (u @ v.T) ** 2) / len(z)
 
 
-@pytest.mark.parametrize("block", [None, 4, pytest.param("auto", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "block", [None, *(pytest.param(block, marks=pytest.mark.slow) for block in (4, "auto"))]
+)
 def test_it_moves_particles_as_autodiff_of_its_definition_does(block: Any) -> None:
     rng = np.random.default_rng(0)
     z, y = rng.standard_normal((2, N, D))

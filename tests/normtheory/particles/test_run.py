@@ -196,6 +196,7 @@ def constrained(b1: float = 0.9) -> System:
     )
 
 
+@pytest.mark.slow
 def test_other_numbers_compile_nothing():
     system = constrained()
 

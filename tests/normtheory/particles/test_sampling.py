@@ -200,6 +200,7 @@ def growth(coherent: bool) -> tuple[float, float]:
     return float(gained.mean()), (D - 1) / D / float(np.sum(z[1] ** 2))
 
 
+@pytest.mark.slow
 def test_fresh_partners_differ_within_a_batch_unless_coherent():
     # 64 gradients of size sin φ/ρ add up to 64² of it where they agree, to 64 where they don't.
     # False alarms: 3e-8 (χ² of 40 steps in seven dimensions).

@@ -32,12 +32,18 @@ WAYS = {
     "sum": ("sum", None, 1),
     "sum of a batch": ("sum", sampling.minibatch(2), 1),
 }
+QUICK = {"mean", "mean, some rows move", "sum of a batch"}
 
 
 @pytest.mark.parametrize(
     ("way", "gradscale"),
     [
-        *((way, power) for way in WAYS for power in (1.0, 2.0)),  # one program for both powers
+        # One program for both powers.
+        *(
+            pytest.param(way, power, marks=() if way in QUICK else pytest.mark.slow)
+            for way in WAYS
+            for power in (1.0, 2.0)
+        ),
         ("mean", None),
         *(pytest.param(way, None, marks=pytest.mark.slow) for way in WAYS if way != "mean"),
     ],

@@ -43,8 +43,8 @@ def _train(
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder after ``--save`` on 240 coloured shapes, of which 20 a class are taken."""
+def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with 240 coloured shapes, scores of them, and more images."""
     folder = tmp_path_factory.mktemp("handout")
     made = coloured.shapes(24, size=16, seed=1)
     np.savez(folder / "data.npz", images=made["images"], labels=made["labels"])
@@ -56,6 +56,13 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from PIL import Image
 
     Image.fromarray(made["images"][9]).save(folder / "pictures" / "9.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def written(given: Path) -> Path:
+    """The folder after ``--save``, of which 20 images a class are taken."""
+    folder = given
     settings = dataclasses.replace(
         SMOKE,
         objectives=("SimCLR", "SimSiam"),
@@ -165,35 +172,36 @@ def outcome(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> tuple[i
 
 
 def test_mistakes_are_said_before_anything_is_trained(
-    written: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    given: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def train(*_: object) -> None:
         raise AssertionError("trained")
 
     monkeypatch.setattr(confidence, "_train", train)
-    data, new = ["--data", str(written / "data.npz")], str(written / "x.npz")
-    before = (written / "data.npz").read_bytes()
-    (written / "z.SimSiam.npz").symlink_to(written / "data.npz")
-    (written / "few.txt").write_text("1\n2\n")
+    data, new = ["--data", str(given / "data.npz")], str(given / "x.npz")
+    before = (given / "data.npz").read_bytes()
+    (given / "z.SimSiam.npz").symlink_to(given / "data.npz")
+    (given / "empty").mkdir()
+    (given / "few.txt").write_text("1\n2\n")
     cases = {
-        "--embed: expected --save FILE.npz as well": ["--embed", str(written / "more.npy")],
+        "--embed: expected --save FILE.npz as well": ["--embed", str(given / "more.npy")],
         "out.pt: expected a name that ends in .npz": ["--save", "out.pt"],
-        "data.npz: expected another file than the input": ["--save", str(written / "data.npz")],
-        "z.SimSiam.npz: expected another file than the input": ["--save", str(written / "z.npz")],
-        "data.npz: expected another file than": ["--output", str(written / "data.npz")],
+        "data.npz: expected another file than the input": ["--save", str(given / "data.npz")],
+        "z.SimSiam.npz: expected another file than the input": ["--save", str(given / "z.npz")],
+        "data.npz: expected another file than": ["--output", str(given / "data.npz")],
         "scores.npy: expected another file than the input": [
-            *("--scores", str(written / "scores.npy"), "--output", str(written / "scores.npy"))
+            *("--scores", str(given / "scores.npy"), "--output", str(given / "scores.npy"))
         ],
         "more.npy: expected another file than the input": [
-            *("--embed", str(written / "more.npy"), "--output", str(written / "more.npy")),
+            *("--embed", str(given / "more.npy"), "--output", str(given / "more.npy")),
             *("--save", new),
         ],
         "x.npz: expected another file than the other output": ["--save", new, "--output", new],
         "few.txt: expected one number for each of 240 images, got 2": [
-            *("--scores", str(written / "few.txt"))
+            *("--scores", str(given / "few.txt"))
         ],
-        "new: expected png or jpg files, found none": [
-            *("--save", new, "--embed", str(written / "new"))
+        "empty: expected png or jpg files, found none": [
+            *("--save", new, "--embed", str(given / "empty"))
         ],
     }
     for message, arguments in cases.items():
@@ -201,9 +209,9 @@ def test_mistakes_are_said_before_anything_is_trained(
         assert status == 2, said
         assert message in said
         assert said.count("\n") == 1
-    assert (written / "data.npz").read_bytes() == before
-    status, said = outcome([*data, "--save", new, "--embed", str(written / "no.npy")], capsys)
-    assert (status, said) == (1, f"simulations: no such file or folder: {written / 'no.npy'}\n")
+    assert (given / "data.npz").read_bytes() == before
+    status, said = outcome([*data, "--save", new, "--embed", str(given / "no.npy")], capsys)
+    assert (status, said) == (1, f"simulations: no such file or folder: {given / 'no.npy'}\n")
 
 
 def test_the_command_saves_and_says_notes_and_outcome(

@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from simulations.encoders.models import (
     BATCH,
@@ -102,6 +103,7 @@ def test_convolutional_encoders_take_images_of_any_size() -> None:
         assert jax.eval_shape(encoder, jnp.ones((size, size, 3))).shape == (5,)
 
 
+@pytest.mark.slow
 def test_convolutions_with_batch_normalisation_are_normalised_over_images_and_places() -> None:
     made = Convolutional(3, 2, 5, "batch", norm_convolutions=True)
     encoder = made(np.random.default_rng(0))

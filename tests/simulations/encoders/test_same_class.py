@@ -79,7 +79,12 @@ def alone(by_class: bool) -> list[Drawn]:
 
 @pytest.mark.parametrize(
     ("by_class", "steps", "begins"),
-    [(False, 6, (0, 3)), (False, 1, (5,)), (False, 2, (2, 3)), (True, 6, (3,))],
+    [
+        (False, 6, (0, 3)),
+        pytest.param(False, 1, (5,), marks=pytest.mark.slow),
+        pytest.param(False, 2, (2, 3), marks=pytest.mark.slow),
+        (True, 6, (3,)),
+    ],
 )
 def test_many_steps_draw_what_each_draws_alone(
     by_class: bool, steps: int, begins: tuple[int, ...]

@@ -31,7 +31,7 @@ def encoder(*, batch: bool, runs: int = 2) -> SavedEncoder:
     return SavedEncoder(made, stacked, (16, 16, 3), reference, "SimSiam" if batch else "SimCLR")
 
 
-@pytest.mark.parametrize("batch", [False, True])
+@pytest.mark.parametrize("batch", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_loaded_encoder_embeds_to_the_same_bits(batch: bool, tmp_path: Path) -> None:
     first = encoder(batch=batch)
     first.save(tmp_path / "it.npz", source="a test")

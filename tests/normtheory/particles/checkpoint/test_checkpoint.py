@@ -95,7 +95,7 @@ def test_two_files_with_their_sums_and_nothing_else(saved):
         subprocess.run(["sha256sum", "-c", path.name], cwd=saved, check=True, capture_output=True)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)])
 def test_a_resumed_run_has_the_same_bits(tmp_path, dtype):
     system = eventful()
     whole = run(system, start(system, dtype), 60, **OPTIONS)
