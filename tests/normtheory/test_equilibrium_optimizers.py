@@ -138,7 +138,7 @@ def test_adamw_share_at_its_ends_and_by_hand():
 def test_adamw_of_simulated_coordinates():
     """Coordinates of a large embedding: Gaussian gradients of one size, AdamW by hand."""
     rng = np.random.default_rng(0)
-    n, rate, decay, first, second = 40_000, 0.05, 0.1, 0.7, 0.99
+    n, rate, decay, first, second = 16_000, 0.05, 0.1, 0.7, 0.99
     for frequency in (1.0, 0.02):
         z = rng.standard_normal(n) * adamw_norm(
             rate, decay, 1e6, beta_1=first, beta_2=second, frequency=frequency
@@ -153,7 +153,7 @@ def test_adamw_of_simulated_coordinates():
                 square += (z**2).mean()
                 inner += ((moved - z) ** 2).mean() / 2
             z = moved
-        # False alarms: below 1e-9 (coordinates leave 0.3 % on the norm, β₂ = 0.99 and ηλ = 0.005
+        # False alarms: below 1e-9 (coordinates leave 0.5 % on the norm, β₂ = 0.99 and ηλ = 0.005
         # another 0.7 %; 4 other seeds: both off by 0.7 %).
         norm = adamw_norm(rate, decay, 1e6, beta_1=first, beta_2=second, frequency=frequency)
         assert math.sqrt(square / 400) * 1e3 == pytest.approx(float(norm), rel=0.03)
