@@ -57,7 +57,7 @@ NEEDS = {
 matplotlib.use("Agg")
 
 # What JAX traces is kept: to look for garbage in it at every turn would take a third of the time.
-gc.set_threshold(50_000, 20, 100)
+gc.set_threshold(200_000, 20, 100)
 
 # A shape or dtype that JAX would adapt in silence is a mistake here.
 jax.config.update("jax_numpy_rank_promotion", "raise")

@@ -24,6 +24,7 @@ def test_recursion_and_sgd_differ_by_at_most_one_step_at_every_weight() -> None:
     assert np.abs(recursion - paper().sgd).max() <= 1
 
 
+@pytest.mark.slow
 def test_the_curve_rises_with_the_angle_and_passes_the_count_of_random_pairs() -> None:
     angle, steps = (paper()[k].isel(start=0).values for k in ("start_angle", "recursion"))
     assert (np.diff(angle) > 0).all()
@@ -35,6 +36,7 @@ def test_the_curve_rises_with_the_angle_and_passes_the_count_of_random_pairs() -
     assert 1.75 < np.interp(3.1, angle, steps) / 96 < 2.25
 
 
+@pytest.mark.slow
 def test_towards_the_antipode_every_decade_costs_the_same_number_of_steps() -> None:
     gap, steps = np.pi - paper().angle.values, paper().single_pair.values
     assert (np.diff(gap) < 0).all()
@@ -47,6 +49,7 @@ def test_towards_the_antipode_every_decade_costs_the_same_number_of_steps() -> N
     assert np.abs(steps[close] / logarithm - 1).max() < 1e-3
 
 
+@pytest.mark.slow
 def test_recursion_of_one_pair_follows_its_closed_form() -> None:
     expected = np.interp(
         paper().few_angles.values, paper().angle.values, paper().single_pair.values

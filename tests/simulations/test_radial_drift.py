@@ -15,7 +15,7 @@ from simulations import radial_drift
 from simulations.encoders.models import Mlp
 from simulations.radial_drift import LAYERS, SMOKE, displaced, together
 
-from .smoke import smoke
+from .smoke import example, smoke
 
 pytest.importorskip("mlxtend")
 
@@ -46,6 +46,7 @@ def test_taken_together_they_give_the_mean_square_after_steps_exactly() -> None:
     np.testing.assert_allclose(claimed, (steps**2).sum(axis=-1).mean())
 
 
+@pytest.mark.slow
 def test_decay_reaches_an_embedding_once_a_layer() -> None:
     network: Any = Mlp((5, *(4,) * (LAYERS - 1), 3), biases=False)(np.random.default_rng(0))
     x = np.linspace(-1, 2, 5, dtype=np.float32)
@@ -56,6 +57,7 @@ def test_decay_reaches_an_embedding_once_a_layer() -> None:
     np.testing.assert_allclose(1 - rate * result.decay_rate, keep, rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_implied_norms_are_those_of_the_claim() -> None:
     result, rate = smoke("radial_drift"), SMOKE.learning_rate
     keep = 1 - rate * result.decay_rate
@@ -66,6 +68,7 @@ def test_implied_norms_are_those_of_the_claim() -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_what_is_seen_at_the_end_is_that_of_the_single_embeddings() -> None:
     result = smoke("radial_drift")
     last = result.isel(step=-1)
@@ -75,6 +78,7 @@ def test_what_is_seen_at_the_end_is_that_of_the_single_embeddings() -> None:
     np.testing.assert_array_equal(last.inwards, (result.single_pull < 0).mean("embedding"))
 
 
+@pytest.mark.slow
 def test_all_decays_start_from_the_same_networks_and_see_the_same_batches() -> None:
     first = smoke("radial_drift").isel(step=0)
     one, other = (first.isel(decay=k) for k in range(2))
@@ -104,7 +108,7 @@ def test_too_large_a_decay_and_too_many_images_are_refused() -> None:
 
 
 def test_rows_compare_the_second_half_and_the_shares_are_those_of_a_step() -> None:
-    result = smoke("radial_drift")
+    result = example("radial_drift")
     rng = np.random.default_rng(2)
     for name in ("norm", "implied", "without_pull", "radial", "tangential"):
         result[name] = (result[name].dims, rng.uniform(1, 2, result[name].shape))
@@ -126,7 +130,7 @@ def test_rows_compare_the_second_half_and_the_shares_are_those_of_a_step() -> No
 
 
 def test_the_picture_shows_means_over_runs_and_single_embeddings() -> None:
-    result = smoke("radial_drift")
+    result = example("radial_drift")
     axes: Any = figures.draw(figure, result).axes
     norms, changes, single = axes
     norm = norms.lines[0].get_ydata()
