@@ -18,19 +18,16 @@ from normtheory.losses._jax import JaxNamespace
 from normtheory.losses._numpy import NumpyNamespace
 from tests.helpers import precision, tolerance
 from tests.normtheory.losses import batches
-from tests.normtheory.losses.batches import BLOCK, Found, as_dtype, batch, full
-from tests.normtheory.losses.cases import CASES, Case, error
+from tests.normtheory.losses.batches import BLOCK, Found, as_dtype, batch, full, part
+from tests.normtheory.losses.cases import ALIKE, CASES, Case, error
 from tests.normtheory.particles.compiling import counted
 
 N = 7
 IN_BLOCKS = [case for case in CASES if case.loss.all_pairs]
 in_blocks = {"argvalues": IN_BLOCKS, "ids": [case.label for case in IN_BLOCKS]}
-QUICK = frozenset({"clip()", "nt_xent()", "siglip()", "uniformity()"})
-"""One loss of each way to go through pairs, by its own rule of differentiation."""
 by_jax = {
     "argvalues": [
-        pytest.param(case, marks=[pytest.mark.slow] * (case.label not in QUICK))
-        for case in IN_BLOCKS
+        pytest.param(case, marks=[pytest.mark.slow] * (case.label in ALIKE)) for case in IN_BLOCKS
     ],
     "ids": in_blocks["ids"],
 }
@@ -90,20 +87,16 @@ def test_the_block_does_not_matter_in_jax(name):
                 _close(case, clouds, options, found, dense, tolerance("gradient"))
 
 
-def _part(quick: bool) -> batches.Batch:
-    return {label: x for label, x in batch(0).items() if (label in QUICK) == quick}
-
-
 @cache
-def _in_blocks(quick: bool) -> dict[str, Found]:
-    return batches.in_blocks(_part(quick))
+def _in_blocks(alike: bool) -> dict[str, Found]:
+    return batches.in_blocks(part(batch(0), alike))
 
 
 @pytest.mark.parametrize("case", **by_jax)
 def test_autodiff_in_blocks_takes_the_closed_form(case):
     clouds, options = batch(0)[case.label]
     options = full(case, options)
-    jax_says = _in_blocks(case.label in QUICK)[case.label]
+    jax_says = _in_blocks(case.label in ALIKE)[case.label]
     value, gradients, _ = _all(case.loss, clouds, options, BLOCK)
     closed: Any = [np.zeros_like(z) for z in clouds]  # constants have a zero gradient
     for i, g in zip(case.loss.trained, gradients, strict=True):
@@ -266,9 +259,9 @@ def test_a_zero_row_is_named_in_blocks_too(loss):
 
 
 @cache
-def _spoilt(quick: bool) -> dict[str, Found]:
+def _spoilt(alike: bool) -> dict[str, Found]:
     given = {}
-    for label, (clouds, options) in _part(quick).items():
+    for label, (clouds, options) in part(batch(0), alike).items():
         given[label] = (tuple(z.copy() for z in clouds), options)
         given[label][0][0][N - 1] = 0
     return batches.in_blocks(given)
@@ -276,7 +269,7 @@ def _spoilt(quick: bool) -> dict[str, Found]:
 
 @pytest.mark.parametrize("case", **by_jax)
 def test_a_zero_row_makes_nan_where_it_cannot_be_seen(case):
-    found = _spoilt(case.label in QUICK)[case.label]
+    found = _spoilt(case.label in ALIKE)[case.label]
     assert np.isnan(found.by_grad[0][N - 1]).all()
     assert np.isnan(found.change)
     assert found.options.keys() <= found.by_option.keys()

@@ -11,9 +11,9 @@ REDUCED = _measurer(1, 16, (3,))
 #: Runs of a second or more each, which the slow tests alone make.
 DEAR = frozenset(
     (
-        *("lion_equilibrium", "adam_equilibrium", "adamw_equilibrium", "adam_growth"),
-        *("frequency_norms", "random_decay"),
+        *("lion_equilibrium", "adamw_equilibrium", "adam_growth", "frequency_norms"),
         *("hard_anchors", "simplex_count", "simplex_slope", "equiangular_ends", "gap_run"),
+        *("random_decay",),
     )
 )
 
