@@ -17,7 +17,12 @@ from tests.strategies import rotation
 
 N, D = 8, 5
 
-losses = pytest.mark.parametrize("name", LOSSES)
+# A program each, and the tests of the losses have these laws for all of them.
+QUICK = {"attraction", "clip", "dino", "nt_xent", "supcon", "uniformity"}
+losses = pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in LOSSES],
+)
 
 
 @cache
@@ -69,14 +74,7 @@ def norm_growth_error(name: str, dtype: Any, rate: float, exponent: float = 2.0)
 GROWTH_EPS = 4
 
 
-# A program each; that every loss obeys is tested with the losses.
-QUICK = {"attraction", "clip", "dino", "nt_xent", "supcon", "uniformity"}
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in LOSSES],
-)
+@losses
 def test_the_squared_norm_grows_by_the_squared_step(name):
     # From steps much shorter than the norms to steps much longer.
     assert max(norm_growth_error(name, np.float64, rate) for rate in (0.5, 20.0)) < GROWTH_EPS
