@@ -61,7 +61,6 @@ def test_the_published_variant_is_where_its_course_was_at_the_epochs_shown() -> 
     xr.testing.assert_equal(result.norm.sel(variant=PUBLISHED, drop=True), there.drop_vars("epoch"))
 
 
-@pytest.mark.slow
 def test_norms_are_those_of_the_classes_that_have_the_frequency() -> None:
     # Three classes: with two, an order of the frequencies is its own inverse.
     settings = dataclasses.replace(

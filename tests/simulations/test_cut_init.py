@@ -81,9 +81,19 @@ def test_the_first_cut_is_none() -> None:
         dataclasses.replace(cut_init.SMOKE, cuts=(3.0, 9.0))
 
 
-@pytest.mark.slow
-def test_rates_are_the_learning_rate_times_those_of_the_settings() -> None:
-    np.testing.assert_allclose(smoke("cut_init").rate, [1e-3, 9e-3], rtol=1e-15)
+def test_rates_are_the_learning_rate_times_those_of_the_settings(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shape = (2, 2, cut_init.SMOKE.runs)
+    untrained = {
+        "step": np.arange(2),
+        **dict.fromkeys(("accuracy", "control_accuracy"), np.zeros((*shape, 2))),
+        "loss": np.zeros((*shape, 1)),
+        **dict.fromkeys(("agreement", "chosen_on", "tuned"), np.zeros(shape)),
+    }
+    monkeypatch.setattr(cut_init, "_draws", lambda *_: None)
+    monkeypatch.setattr(cut_init, "_one_kind", lambda *_: untrained)
+    np.testing.assert_allclose(cut_init.run(cut_init.SMOKE).rate, [1e-3, 9e-3], rtol=1e-15)
     plan, parts = cut_init._plan(cut_init.SMOKE)
     swept = plan.rate[parts["sweep"]].reshape(2, 2)
     np.testing.assert_allclose(swept, [[1e-3, 9e-3]] * 2, rtol=1e-15)

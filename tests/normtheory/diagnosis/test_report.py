@@ -139,7 +139,6 @@ def test_page_of_many_classes():
     assert len(_read(found.to_html()).pictures) == 4
 
 
-@pytest.mark.slow
 def test_classes_beyond_a_thousand_are_counted_and_left_out():
     z = embeddings(2600)
     labels = np.arange(2600) // 2

@@ -84,7 +84,6 @@ def test_a_clip_scale_is_trained_as_by_hand():
     assert max(seen) == pytest.approx(0.307, rel=1e-12)  # but later
 
 
-@pytest.mark.slow
 def test_a_sigmoid_scale_and_bias_are_trained_as_by_hand():
     # Beside another force; the sum over rows, a schedule, t itself and not its logarithm.
     parts = {
