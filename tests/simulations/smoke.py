@@ -21,7 +21,7 @@ import simulations
 from simulations import _store
 
 DEAR = {"class_imbalance", "confidence", "cut_init", "encoder_drift", "gradscale_training"}
-DEAR |= {"interventions", "optimizers", "predicted", "quartic_growth", "radial_drift", "scaling"}
+DEAR |= {"interventions", "optimizers", "predicted", "radial_drift", "scaling"}
 """Experiments that compile much, most of them networks: their smallest run is for slow tests.
 
 Their parts have quick tests of their own, and two that train networks are run by default:

@@ -81,7 +81,7 @@ def test_the_first_cut_is_none() -> None:
         dataclasses.replace(cut_init.SMOKE, cuts=(3.0, 9.0))
 
 
-def test_rates_are_the_learning_rate_times_those_of_the_settings(
+def test_rates_and_decays_are_those_of_the_settings_and_of_controls(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     shape = (2, 2, cut_init.SMOKE.runs)
@@ -97,6 +97,12 @@ def test_rates_are_the_learning_rate_times_those_of_the_settings(
     plan, parts = cut_init._plan(cut_init.SMOKE)
     swept = plan.rate[parts["sweep"]].reshape(2, 2)
     np.testing.assert_allclose(swept, [[1e-3, 9e-3]] * 2, rtol=1e-15)
+    # A control has c² times the rate and, of either decay, its share of 1/c².
+    (_, cut), decay = cut_init.SMOKE.cuts, cut_init.SMOKE.weight_decay
+    controls = parts["control"].reshape(2, 2)
+    np.testing.assert_allclose(plan.rate[controls], [[1e-3, 1e-3 * cut**2]] * 2, rtol=1e-15)
+    np.testing.assert_allclose(plan.decay[controls], [[0, 0], [decay, decay / cut**2]], rtol=1e-15)
+    np.testing.assert_array_equal(plan.cut[controls], 1)
 
 
 def test_rates_are_chosen_on_even_and_judged_on_odd_points_and_losses_are_of_the_cut(

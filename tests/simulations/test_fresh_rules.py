@@ -71,7 +71,6 @@ def test_at_rest_lazy_rules_leave_embeddings_alone_and_dense_ones_do_not(steps):
             assert np.sqrt(after) == pytest.approx(np.sqrt(before), abs=0.1 * np.sqrt(8))
 
 
-@pytest.mark.slow
 def test_correction_of_the_bias_counts_visits_and_not_steps():
     # Whenever it comes, the first step of Adam has the size η in every coordinate. False alarms:
     # 2e-11 (of 40 points each is seen in 80 steps).

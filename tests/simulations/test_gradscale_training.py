@@ -10,7 +10,7 @@ import pytest
 from simulations import gradscale_training
 from simulations.gradscale_training import best_rate
 
-from .smoke import smoke
+from .smoke import example, smoke
 
 
 @pytest.mark.slow
@@ -34,9 +34,8 @@ def test_every_power_is_trained_with(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.recipe(0.0) != settings.recipe(1.0)
 
 
-@pytest.mark.slow
 def test_the_rate_is_chosen_at_the_end_on_the_points_to_choose_on() -> None:
-    result = smoke("gradscale_training")
+    result = example("gradscale_training")
     result["chosen_on"][:] = 0.5
     result["chosen_on"].loc[{"power": 0.0, "rate": 1e-2, "step": 20}] = 0.9
     result["chosen_on"].loc[{"power": 1.0, "rate": 1e-3, "step": 20}] = 0.9
@@ -53,9 +52,8 @@ def test_accuracies_are_shares() -> None:
     assert float(result.accuracy.max()) > 0.5
 
 
-@pytest.mark.slow
 def test_a_rate_that_was_better_on_the_way_is_not_chosen() -> None:
-    result = smoke("gradscale_training")
+    result = example("gradscale_training")
     assert result.sizes["step"] >= 3
     assert result.rate.values.tolist() == [1e-3, 1e-2]
     result["chosen_on"][:] = 0.5
