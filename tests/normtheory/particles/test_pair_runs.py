@@ -77,45 +77,48 @@ def test_a_run_is_its_steps_one_after_the_other(name: str, reduction: str) -> No
     np.testing.assert_allclose(done.records["mean_cosine"], cosines, rtol=1e-11)
 
 
-WAYS = {
-    "decay": plain(weight_decay=1e-7),
-    "momentum": System(
-        forces.repulsion(clouds=(1, 0)),
-        RATE / N,
-        reduction="sum",
-        weight_decay=1e-4,
-        optimizer=optimizers.momentum(0.9),
-    ),
-    "nesterov": plain(
-        weight_decay=1e-7,
-        coupled_decay=True,
-        optimizer=optimizers.lazy(optimizers.momentum(0.9, nesterov=True)),
-    ),
-    # 70 of 150, with replacement: most batches have a row twice.
-    "batch": plain(weight_decay=1e-7, sampling=sampling.minibatch(70)),
-    "batch with momentum": plain(
-        "repulsion",
-        weight_decay=1e-7,
-        decay_all=True,
-        optimizer=optimizers.momentum(0.9),
-        sampling=sampling.minibatch(70, np.arange(N) + 1.0, clouds=(1, 0)),
-    ),
-    "batch with coasting": plain(
-        weight_decay=1e-7,
-        coupled_decay=True,
-        optimizer=optimizers.momentum(0.9, nesterov=True),
-        sampling=sampling.minibatch(9, replace=False, lazy=False),
-    ),
-}
-QUICK = {"momentum", "nesterov", "batch with momentum"}
-"""Every setting is in one of these, and each program costs a second."""
-
-
 @pytest.mark.parametrize(
     "system",
     [
-        pytest.param(system, id=name, marks=() if name in QUICK else pytest.mark.slow)
-        for name, system in WAYS.items()
+        plain(weight_decay=1e-7),
+        System(
+            forces.repulsion(clouds=(1, 0)),
+            RATE / N,
+            reduction="sum",
+            weight_decay=1e-4,
+            optimizer=optimizers.momentum(0.9),
+        ),
+        plain(
+            weight_decay=1e-7,
+            coupled_decay=True,
+            optimizer=optimizers.lazy(optimizers.momentum(0.9, nesterov=True)),
+        ),
+        # 70 of 150, with replacement: most batches have a row twice.
+        plain(weight_decay=1e-7, sampling=sampling.minibatch(70)),
+        plain(
+            "repulsion",
+            weight_decay=1e-7,
+            decay_all=True,
+            optimizer=optimizers.momentum(0.9),
+            sampling=sampling.minibatch(70, np.arange(N) + 1.0, clouds=(1, 0)),
+        ),
+        pytest.param(
+            plain(
+                weight_decay=1e-7,
+                coupled_decay=True,
+                optimizer=optimizers.momentum(0.9, nesterov=True),
+                sampling=sampling.minibatch(9, replace=False, lazy=False),
+            ),
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=[
+        "decay",
+        "momentum",
+        "nesterov",
+        "batch",
+        "batch with momentum",
+        "batch with coasting",
     ],
 )
 def test_decay_momentum_and_batches_are_those_of_the_general_step(system: System) -> None:
