@@ -132,7 +132,6 @@ def test_norms_seen_by_a_sweep_obey_the_norm_effect():
     assert float(steps.sel(norm=2.0) / steps.sel(norm=1.0)) == pytest.approx(4, rel=0.05)
 
 
-@pytest.mark.slow
 def test_numbers_of_the_force_and_the_optimizer_are_axes_too():
     force = forces.loss("info_nce", temperature=0.5)
     system = System(force, 0.1, optimizers.momentum(0.5), weight_decay=0.1, norm=1.0)
@@ -197,7 +196,6 @@ def test_no_record_is_passed_over_where_chunks_begin_between_two(record_every):
         np.testing.assert_allclose(one, exact["loss"][kept], rtol=1e-12)
 
 
-@pytest.mark.slow
 def test_every_seed_of_a_sweep_draws_as_its_own_run_does():
     system = System(forces.attraction(), 1.0, sampling=sampling.minibatch(2))
     start = clouds(0)  # the same for all: seeds are of draws alone

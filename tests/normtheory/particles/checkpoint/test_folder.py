@@ -35,7 +35,6 @@ def largest(folder: Path) -> Path:
     return max((p for p in (folder / "state").rglob("*") if p.is_file()), key=os.path.getsize)
 
 
-@pytest.mark.slow
 def test_runs_survive_in_folders_too(tmp_path):
     system, begin = case()
     checkpoint.run(tmp_path, system, begin, 20, every=1, **OPTIONS)
