@@ -25,7 +25,7 @@ NAMES = claims.list()
 SMALL = _measurer(0, 4, (3,))
 
 
-#: Proofs of more than a second, of claims that are measured too.
+#: Proofs of about a second and more, of claims that are measured too.
 DEAR_PROOFS = {
     *("alignment_floor", "cut_init", "hessian", "momentum_equilibrium", "norm_and_frequency"),
     *("radial_drift", "scale_theorem", "stability", "temperature", "torque"),

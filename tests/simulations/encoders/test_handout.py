@@ -62,22 +62,21 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def written(given: Path) -> Path:
     """The folder after ``--save``, of which 20 images a class are taken."""
-    folder = given
     settings = dataclasses.replace(
         SMOKE,
         objectives=("SimCLR", "SimSiam"),
         backbone="batch",
         steps=2,
         siamese_steps=2,
-        data=str(folder / "data.npz"),
-        scores=str(folder / "scores.npy"),
+        data=str(given / "data.npz"),
+        scores=str(given / "scores.npy"),
     )
-    hand_out = HandOut(folder / "new" / "out.npz", (folder / "more.npy", folder / "pictures"))
+    hand_out = HandOut(given / "new" / "out.npz", (given / "more.npy", given / "pictures"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(confidence, "_train", _train)
         result = confidence.run(settings, hand_out)
-    result.to_netcdf(folder / "result.nc", engine="netcdf4")
-    return folder
+    result.to_netcdf(given / "result.nc", engine="netcdf4")
+    return given
 
 
 @pytest.mark.slow
