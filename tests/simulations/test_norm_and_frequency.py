@@ -46,6 +46,7 @@ def made():
         return square, experiment.run(SETTINGS), asked[0]
 
 
+@pytest.mark.slow
 def test_norms_go_as_the_powers_that_are_predicted():
     result = smoke("norm_and_frequency")
     # False alarms: 1e-8 (7 other seeds: the worst exponent is off by 0.03 ± 0.01, the worst norm by
