@@ -81,18 +81,17 @@ def _arguments(name: str, z_1: Any, z_2: Any, temperature: float) -> tuple[Any, 
 
 
 WAYS = ("JAX", "JAX in blocks", "numpy", "numpy in blocks")
+SLOW = {("JAX", np.float32), ("JAX in blocks", np.float32), ("JAX in blocks", np.float64)}
 
-LIKE_OTHERS = [label.removesuffix("()") for label in ALIKE]
 IN_BOTH = [
-    # A program of all losses each, of which float32 takes one way and float64 the other.
+    # A program of all losses each; in blocks test_blocks has JAX.
     pytest.param(
         *(name, way, dtype),
-        marks=[pytest.mark.slow]
-        * (slow is dtype or (way == "JAX in blocks" and name in LIKE_OTHERS)),
+        marks=[pytest.mark.slow] * ((way, dtype) in SLOW),
         id=f"{name}-{way}-{dtype.__name__}",
     )
     for name in NAMES
-    for way, slow in zip(WAYS, (np.float32, np.float64, None, None), strict=True)
+    for way in WAYS
     for dtype in (np.float32, np.float64)
 ]
 
@@ -122,15 +121,9 @@ def _given(kind: str, temperature: float, dtype: Any) -> dict[str, Any]:
 
 
 @cache
-def _of_all(
-    kind: str, temperature: float, dtype: Any, way: str, alike: bool | None
-) -> tuple[Any, Any]:
-    """What is given, and value and gradients, by name; of those like others or not, or of all."""
-    given = {
-        name: found
-        for name, found in _given(kind, temperature, dtype).items()
-        if alike in (None, name in LIKE_OTHERS)
-    }
+def _of_all(kind: str, temperature: float, dtype: Any, way: str) -> tuple[Any, Any]:
+    """What is given, and value and gradients, by name."""
+    given = _given(kind, temperature, dtype)
     block = 3 if way.endswith("blocks") else None  # four rows, eight views
     if way.startswith("numpy"):
         found = {name: _both(name, z, o, block) for name, (z, o) in given.items()}
@@ -140,11 +133,6 @@ def _of_all(
             found = jax.tree.map(np.asarray, _all_losses(arrays, block))
     assert all(value.dtype == dtype for value, _ in found.values())
     return given, found
-
-
-def _part(name: str, way: str) -> bool | None:
-    """In blocks JAX compiles those that are like others apart."""
-    return name in LIKE_OTHERS if way == "JAX in blocks" else None
 
 
 @cache
@@ -166,7 +154,7 @@ def _row(name: str) -> int:
 def test_value_and_gradient_are_those_of_mpmath(name, kind, dtype, way):
     tiny = float(np.finfo(dtype).tiny)
     for temperature in TEMPERATURES.get(kind, (1e-3, 0.0226)):
-        given, by_name = _of_all(kind, temperature, dtype, way, _part(name, way))
+        given, by_name = _of_all(kind, temperature, dtype, way)
         (clouds, options), (value, gradients) = given[name], by_name[name]
         row, trained = _row(name), LOSSES[name].trained
         loop, derivatives = _exact(name, kind, temperature, dtype)
@@ -208,7 +196,7 @@ def _own_share(clouds: Any, options: dict[str, Any], row: int) -> float:
 )
 @pytest.mark.parametrize("name", ["info_nce", "clip", "nt_xent", "supcon", "swav", "moco", "dino"])
 def test_a_solved_batch_keeps_the_digits_of_its_loss(name, way):
-    given, found = _of_all("solved", 0.0113, np.float64, way, _part(name, way))
+    given, found = _of_all("solved", 0.0113, np.float64, way)
     clouds, options = given[name]
     loop, _ = exact(name, clouds, options, digits=100)
     value = float(found[name][0])

@@ -90,10 +90,10 @@ def _off(result: Any, share: float) -> Any:
     return jax.tree.map(lambda a: a * (1 + share), result)
 
 
-def _by_cost(name: str) -> Any:
+def _by_cost(name: str, *more: str) -> Any:
     """A name, slow where its checks need a long run: tests/normtheory/test_symmetric.py sees it."""
     long = any(map(dear, LIBRARY[name])) and not name.startswith(_UNMEASURED)
-    return pytest.param(name, marks=pytest.mark.slow if long else ())
+    return pytest.param(name, *more, marks=pytest.mark.slow if long else ())
 
 
 NOT_RUN = sorted(set(FUNCTIONS) - {"normtheory.particles.run"})
@@ -135,7 +135,7 @@ OPTIONS = [
 
 
 @pytest.mark.filterwarnings("ignore::normtheory.FlowApproximationWarning")
-@pytest.mark.parametrize(("name", "option"), OPTIONS)
+@pytest.mark.parametrize(("name", "option"), [_by_cost(*one) for one in OPTIONS])
 def test_an_option_that_is_ignored_is_noticed(
     name: str, option: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -148,7 +148,14 @@ def test_an_option_that_is_ignored_is_noticed(
     assert _red(name)
 
 
-@pytest.mark.parametrize("field", ["weight_decay", "gradscale", "frozen", "learning_rate"])
+@pytest.mark.parametrize(
+    "field",
+    [
+        "weight_decay",
+        "learning_rate",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("gradscale", "frozen")),
+    ],
+)
 def test_a_simulator_that_ignores_a_setting_is_noticed(
     field: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
