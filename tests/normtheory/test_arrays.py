@@ -42,6 +42,20 @@ def test_power_of_two_at_the_ends_of_the_range(dtype):
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_power_of_two_in_jax_is_that_of_numpy(dtype):
+    info = np.finfo(dtype)
+    powers = np.ldexp(dtype(1), np.arange(info.minexp + 1, info.maxexp, 7))
+    x = np.concatenate([powers, np.nextafter(powers, 0), 1.5 * powers])
+    with precision(dtype):
+        found = np.asarray(_arrays.power_of_two(jnp, jnp.asarray(x.astype(dtype))))
+        # No number has a power below it, or it is a zero on a CPU.
+        odd = jnp.asarray(np.array([np.inf, np.nan, info.smallest_subnormal], dtype))
+        np.testing.assert_array_equal(_arrays.power_of_two(jnp, odd), [np.nan, np.nan, 1])
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(found, _arrays.power_of_two(np, x.astype(dtype)))
+
+
 @pytest.mark.torch
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_power_of_two_in_torch(dtype):
