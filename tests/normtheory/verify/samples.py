@@ -13,8 +13,8 @@ DEAR = frozenset(
     (
         *("lion_equilibrium", "adamw_equilibrium", "adam_growth", "frequency_norms"),
         *("hard_anchors", "simplex_count", "simplex_slope", "equiangular_ends", "gap_run"),
-        *("random_decay", "adam_equilibrium", "momentum_equilibrium", "heavy_ball_decay"),
-        *("equiangular", "every_loss", "fresh_directions", "rescaled_optimizer"),
+        *("random_decay", "adam_equilibrium", "momentum_equilibrium", "equiangular"),
+        *("every_loss", "fresh_directions", "rescaled_optimizer"),
     )
 )
 
