@@ -21,8 +21,8 @@ import simulations
 from simulations import _store
 
 DEAR = {"class_imbalance", "confidence", "cut_init", "encoder_drift", "equiangular", "equilibria"}
-DEAR |= {"gradscale", "gradscale_training", "interventions", "norm_and_frequency", "optimizers"}
-DEAR |= {"predicted", "quartic_growth", "radial_drift", "scaling", "temperature", "weight_decay"}
+DEAR |= {"gradscale_training", "interventions", "norm_and_frequency", "optimizers", "predicted"}
+DEAR |= {"quartic_growth", "radial_drift", "scaling"}
 """Experiments that compile much: their smallest run is for slow tests.
 
 Their parts have quick tests of their own, and two that train networks are run by default:

@@ -48,6 +48,7 @@ def first_step(law: Any, g: np.ndarray, z: np.ndarray) -> np.ndarray:
         return np.asarray(law.rule.update(g, law.rule.init(z), z)[0])
 
 
+@pytest.mark.slow
 def test_all_settle_near_the_closed_forms():
     result = smoke("equilibria")
     # d = 16, β₂ = 0.99 and a share of 0.01 leave 2 %. False alarms: 1e-8 (11 other seeds: the worst

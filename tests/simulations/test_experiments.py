@@ -23,7 +23,7 @@ EVERY = pytest.mark.parametrize("name", simulations.names())
 RUN = pytest.mark.parametrize("name", cases(simulations.names()))
 
 # A second run of these compiles for long.
-LONG = DEAR | {"density", "loss_atlas", "weight_decay_training"}
+LONG = DEAR | {"density", "loss_atlas", "temperature", "weight_decay", "weight_decay_training"}
 AGAIN = pytest.mark.parametrize("name", cases(simulations.names(), LONG))
 
 # One command is read, run and kept like another: of three, the run is among the shortest.

@@ -14,6 +14,7 @@ from simulations import quartic_growth
 from .smoke import smoke
 
 
+@pytest.mark.slow
 def test_mean_fourth_power_follows_the_law() -> None:
     last = smoke("quartic_growth").isel(step=-1)
     # The law is a lower bound with an excess of order γ² log t; the rest is chance. False alarms:
@@ -25,6 +26,7 @@ def test_mean_fourth_power_follows_the_law() -> None:
     assert (last.fourth_power > 50 * quartic_growth.SMOKE.norm**4).all()  # growth dominates
 
 
+@pytest.mark.slow
 def test_classes_end_in_the_ratio_of_frequencies_to_a_quarter() -> None:
     last = smoke("quartic_growth").isel(step=-1)
     ratio = (last.fourth_power / last.fourth_power[0]).values ** 0.25
@@ -34,10 +36,12 @@ def test_classes_end_in_the_ratio_of_frequencies_to_a_quarter() -> None:
     assert ratio[-1] > 1.5
 
 
+@pytest.mark.slow
 def test_norms_never_shrink() -> None:
     assert (smoke("quartic_growth").fourth_power.diff("step") >= 0).all()
 
 
+@pytest.mark.slow
 def test_probabilities_are_shares() -> None:
     np.testing.assert_allclose(smoke("quartic_growth").probability, np.array([1, 2, 4, 8]) / 15)
 

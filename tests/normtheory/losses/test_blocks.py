@@ -215,7 +215,14 @@ def test_what_jax_allocates_is_of_order_n_times_block(name):
     assert scratch(n, None) > n * n * 4  # what it avoids
 
 
-@pytest.mark.parametrize("loss", **by_loss)
+@pytest.mark.parametrize(
+    "loss",
+    [
+        pytest.param(loss, marks=[pytest.mark.slow] * (loss.name not in KINDS))
+        for loss in LOSSES_IN_BLOCKS
+    ],
+    ids=by_loss["ids"],
+)
 def test_what_numpy_allocates_is_of_order_n_times_block(loss):
     n = 1000
     rng = np.random.default_rng(0)
