@@ -407,7 +407,7 @@ def power_of_two(xp: Any, x: Array) -> Array:
     ``ldexp`` would need 2**1024 or an inexact ``exp2`` at the ends of the range.
     """
     if compat.is_jax_array(x):
-        return _in_jax()(constant(x))
+        return _jax_power_of_two()(constant(x))
     x = xp.where(x == 0, xp.ones_like(x), constant(x))
     mantissa, _ = xp.frexp(x)
     largest = 1 / float(xp.finfo(x.dtype).smallest_normal)
@@ -415,7 +415,7 @@ def power_of_two(xp: Any, x: Array) -> Array:
 
 
 @functools.cache
-def _in_jax() -> Callable[[Any], Any]:
+def _jax_power_of_two() -> Callable[[Any], Any]:
     """:func:`power_of_two` read off the bits, of which a power has none but its exponent's.
 
     JAX's own ``frexp`` is fifty operations, and every loss has six powers of two: a third of the

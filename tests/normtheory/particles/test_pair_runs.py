@@ -94,9 +94,7 @@ def test_a_run_is_its_steps_one_after_the_other(name: str, reduction: str) -> No
             optimizer=optimizers.lazy(optimizers.momentum(0.9, nesterov=True)),
         ),
         # 70 of 150, with replacement: most batches have a row twice.
-        pytest.param(
-            plain(weight_decay=1e-7, sampling=sampling.minibatch(70)), marks=pytest.mark.slow
-        ),
+        plain(weight_decay=1e-7, sampling=sampling.minibatch(70)),
         plain(
             "repulsion",
             weight_decay=1e-7,
