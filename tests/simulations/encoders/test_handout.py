@@ -6,6 +6,8 @@ import dataclasses
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,8 +18,8 @@ from simulations.__main__ import main
 from simulations._overwrite import keep_inputs
 from simulations.confidence import SMOKE
 from simulations.encoders.data import Images
-from simulations.encoders.handout import HandOut
-from simulations.encoders.saved import load
+from simulations.encoders.handout import HandOut, Parts
+from simulations.encoders.saved import Outputs, load
 from simulations.encoders.trained import Trained
 from simulations.encoders.training import start
 from tests.simulations import coloured
@@ -77,6 +79,52 @@ def written(given: Path) -> Path:
         result = confidence.run(settings, hand_out)
     result.to_netcdf(given / "result.nc", engine="netcdf4")
     return given
+
+
+class _Told:
+    """Two encoders that say which image they saw: its first byte, times 2 and 3 in two runs."""
+
+    method = "told"
+
+    def outputs(self, images: np.ndarray) -> Outputs:
+        value = images[:, 0, 0, 0] * np.array([[2.0], [3.0]])
+        return Outputs(value[..., None], np.stack([3 * value, 4 * value], axis=-1))
+
+    def save(self, path: Path, **about: Any) -> None:
+        path.write_text(json.dumps(about["settings"]))
+
+
+def test_rows_of_a_run_are_those_of_the_images_it_saw(tmp_path: Path) -> None:
+    images = np.arange(10, 16, dtype=np.uint8)[:, None, None, None]
+    which = {"train": np.array([[4, 1], [0, 2]]), "held_out": np.array([[5], [3]])}
+    labels, index, scores = np.array([0, 1, 2, 0, 1, 2]), np.arange(600, 606), np.arange(6) / 8
+    parts = Parts(images, labels, index, ("a", "b", "c"), which, scores)
+    hand_out, encoder = HandOut(tmp_path / "out.npz", (tmp_path / "more.npy",)), _Told()
+    hand_out.write(SMOKE, [encoder], parts, [images[:3] + 90])  # pyright: ignore[reportArgumentType]
+    assert json.loads((tmp_path / "out.told.npz").read_text()) == dataclasses.asdict(SMOKE) | {
+        "objectives": list(SMOKE.objectives)
+    }
+    with np.load(tmp_path / "out.npz", allow_pickle=False) as file:
+        found = dict(file)
+    assert found["1.train.index"].tolist() == [600, 602]
+    assert found["0.train.labels"].tolist() == [1, 1]
+    assert found["1.held_out.scores"].tolist() == [3 / 8]
+    assert found["told.0.train.backbone"].tolist() == [[28], [22]]
+    assert found["told.1.train.projector"].tolist() == [[90, 120], [108, 144]]
+    assert found["told.1.held_out.norm"].tolist() == [15 * 13]
+    assert found["told.0.embed1.norm"].tolist() == [1000, 1010, 1020]
+    assert found["classes"].tolist() == ["a", "b", "c"]
+
+
+def test_encoders_handed_out_are_those_of_the_first_runs() -> None:
+    learners: Any = SimpleNamespace(encoder={"weight": np.arange(6).reshape(3, 2)})
+    trained = Trained(learners, np.arange(3)[:, None, None, None, None])
+    made: Any = None
+    kept = trained.saved(made, 2, "SimCLR", np.zeros((4, 8, 9, 3)))
+    assert kept.networks["weight"].tolist() == [[0, 1], [2, 3]]
+    assert kept.reference is not None
+    assert kept.reference.ravel().tolist() == [0, 1]
+    assert (kept.shape, kept.method) == ((8, 9, 3), "SimCLR")
 
 
 @pytest.mark.slow

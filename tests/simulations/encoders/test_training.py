@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -187,6 +187,23 @@ def test_momentum_takes_up_the_decay_and_the_schedule_stays_outside() -> None:
         speed = 0.9 * speed + g + 0.1 * plain
         plain = plain - 0.5 * factor * speed
         np.testing.assert_allclose(w, plain, rtol=1e-5)
+
+
+class _Key(NamedTuple):
+    """A sampler whose batch is what it is given: the key and the step."""
+
+    def draw(self, key: jax.Array, step: Any, data: Any) -> jax.Array:
+        return jnp.append(jax.random.key_data(key), step.astype(jnp.uint32))
+
+    def batch(self, drawn: jax.Array, data: Any) -> jax.Array:
+        return drawn + data
+
+
+def test_batches_are_prepared_with_the_key_of_the_seed_and_their_step() -> None:
+    found = prepare(_Key(), jnp.uint32(10), (5, 7), 3)
+    assert found.tolist() == [[15, 17, 10], [15, 17, 11], [15, 17, 12]]
+    second = Prepared().draw(jax.random.key(0), 1, found)
+    assert Prepared().batch(second, found).tolist() == [15, 17, 11]
 
 
 @pytest.mark.slow
