@@ -86,6 +86,11 @@ SMOKE = Settings(
 )
 
 
+def _two_views(x: np.ndarray) -> np.ndarray:
+    """Points (runs, n, ...), two of a class side by side: the first ones, then their partners."""
+    return np.concatenate([x[:, ::2], x[:, 1::2]], axis=1)
+
+
 def _loss(z: jax.Array, temperature: float) -> jax.Array:
     n = len(z) // 2
     return LOSSES["nt_xent"].value(z[:n], z[n:], temperature=temperature)
@@ -222,9 +227,7 @@ def run(settings: Settings) -> xr.Dataset:
         settings.noise,
     )
     points, _ = worlds(settings.seed, settings.runs)
-    # Two points of every class, first views before second ones.
-    x = np.asarray(points.x).astype(np.float64)
-    x = np.concatenate([x[:, ::2], x[:, 1::2]], axis=1)
+    x = _two_views(np.asarray(points.x).astype(np.float64))
     with jax.enable_x64(True):
         own, batch, real = zip(
             *(

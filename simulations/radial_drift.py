@@ -110,6 +110,16 @@ class _FlatPairs(AugmentedPairs):
         return Batch(view_1, view_2, found.labels)
 
 
+def kept(rate: float, decays: np.ndarray) -> np.ndarray:
+    """Share of an embedding that the decay of a step leaves: that of every layer, one by one.
+
+    Args:
+        rate: γ.
+        decays: λ of all weights.
+    """
+    return (1 - rate * decays) ** LAYERS
+
+
 def displaced(
     z: np.ndarray, after: np.ndarray, learning_rate: float, keep: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -174,7 +184,7 @@ def run(settings: Settings) -> xr.Dataset:
     sample = _FlatPairs(settings.pairs, Augmentation())
     recipe = Recipe(Objective("nt_xent", (("temperature", settings.temperature),)))
     decays = np.repeat(settings.decays, runs)
-    keep = (1 - rate * decays) ** LAYERS
+    keep = kept(rate, decays)
     hidden = (settings.hidden,) * (LAYERS - 1)
     made = Mlp((SIDE**2, *hidden, settings.dimension), biases=False)
     fresh = itertools.count(settings.steps, settings.draws)  # numbers of steps no training makes

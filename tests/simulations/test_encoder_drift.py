@@ -13,6 +13,15 @@ from simulations.encoder_drift import SMOKE, run
 from .smoke import smoke
 
 
+def test_partners_are_the_other_points_of_their_classes() -> None:
+    classes = np.repeat([4, 5, 6], 2)
+    views = encoder_drift._two_views(np.stack([classes, classes + 10]))
+    np.testing.assert_array_equal(views[:, :3], [[4, 5, 6], [14, 15, 16]])
+    np.testing.assert_array_equal(views[:, 3:], views[:, :3])
+    points = encoder_drift._two_views(np.arange(6)[None, :, None])
+    assert points[0, :, 0].tolist() == [0, 2, 4, 1, 3, 5]
+
+
 @pytest.mark.slow
 def test_weights_are_orthogonal_to_their_gradient_in_every_layer_without_biases() -> None:
     result = smoke("encoder_drift")

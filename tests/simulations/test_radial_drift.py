@@ -13,11 +13,16 @@ import figures
 from figures import radial_drift as figure
 from simulations import radial_drift
 from simulations.encoders.models import Mlp
-from simulations.radial_drift import LAYERS, SMOKE, displaced, together
+from simulations.radial_drift import LAYERS, SMOKE, displaced, kept, together
 
 from .smoke import example, smoke
 
 pytest.importorskip("mlxtend")
+
+
+def test_every_layer_keeps_its_share() -> None:
+    assert LAYERS == 3
+    np.testing.assert_allclose(kept(0.5, np.array([0.2, 1.0])), [0.9 * 0.9 * 0.9, 0.125])
 
 
 def test_a_step_is_taken_apart_into_decay_pull_and_push() -> None:
