@@ -433,7 +433,7 @@ def _jax_power_of_two() -> Callable[[Any], Any]:
         power = lax.bitcast_convert_type(bits & exponents, x.dtype)
         power = jnp.minimum(power, 1 / float(info.smallest_normal))
         power = jnp.where(x == 0, 1, power)
-        return jnp.where(x < jnp.inf, power, jnp.nan)  # neither is of a number
+        return jnp.where(x < jnp.inf, power, jnp.nan)  # infinity and NaN have none
 
     return power_of_two
 

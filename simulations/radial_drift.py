@@ -110,14 +110,9 @@ class _FlatPairs(AugmentedPairs):
         return Batch(view_1, view_2, found.labels)
 
 
-def kept(rate: float, decays: np.ndarray) -> np.ndarray:
-    """Share of an embedding that the decay of a step leaves: that of every layer, one by one.
-
-    Args:
-        rate: γ.
-        decays: λ of all weights.
-    """
-    return (1 - rate * decays) ** LAYERS
+def kept(learning_rate: float, decays: np.ndarray) -> np.ndarray:
+    """Share of an embedding that the decay of a step leaves, (1 - γλ)^L: every layer shrinks."""
+    return (1 - learning_rate * decays) ** LAYERS
 
 
 def displaced(

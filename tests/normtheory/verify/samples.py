@@ -8,7 +8,7 @@ from normtheory.verify._verify import _measurer
 #: Measured when first asked for.
 REDUCED = _measurer(1, 16, (3,))
 
-#: Runs of a second or more each, which the slow tests alone make.
+#: Of about a second and more in all their settings: the slow tests alone make them.
 DEAR = frozenset(
     (
         *("lion_equilibrium", "adamw_equilibrium", "adam_growth", "frequency_norms"),
